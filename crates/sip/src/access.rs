@@ -1,0 +1,76 @@
+//! The view's typed header fields, read on demand.
+
+use crate::cseq::CSeq;
+use crate::error::Error;
+use crate::message::Message;
+use crate::name::Name;
+use crate::name_addr::NameAddr;
+use crate::scan::number;
+use crate::values::Values;
+use crate::via::Via;
+
+impl<'a> Message<'a> {
+    /// The values of a header field that is a list, over all its lines, in order.
+    pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.all(name).flat_map(|field| Values::new(field.value))
+    }
+
+    /// The Call-ID (RFC 3261 20.8), compared byte by byte.
+    pub fn call_id(&self) -> Result<&'a [u8], Error> {
+        let value = self.only(Name::CallId)?;
+        if value.is_empty() { Err(Error::expected("a Call-ID", value, 0)) } else { Ok(value) }
+    }
+
+    /// The CSeq (RFC 3261 20.16).
+    pub fn cseq(&self) -> Result<CSeq<'a>, Error> {
+        CSeq::parse(self.only(Name::CSeq)?)
+    }
+
+    /// The From (RFC 3261 20.20).
+    pub fn from(&self) -> Result<NameAddr<'a>, Error> {
+        NameAddr::parse(self.only(Name::From)?)
+    }
+
+    /// The To (RFC 3261 20.39).
+    pub fn to(&self) -> Result<NameAddr<'a>, Error> {
+        NameAddr::parse(self.only(Name::To)?)
+    }
+
+    /// The topmost Via (RFC 3261 20.42).
+    pub fn top_via(&self) -> Result<Via<'a>, Error> {
+        self.vias().next().unwrap_or(Err(Error::Missing("Via")))
+    }
+
+    /// All Vias, topmost first.
+    pub fn vias(&self) -> impl Iterator<Item = Result<Via<'a>, Error>> + use<'a> {
+        self.values(Name::Via).map(Via::parse)
+    }
+
+    /// The hops left (RFC 3261 20.22: 0 to 255), `None` where the header field is absent.
+    pub fn max_forwards(&self) -> Result<Option<u8>, Error> {
+        let Some(value) = self.at_most_one(Name::MaxForwards)? else { return Ok(None) };
+        let hops = number(value).and_then(|hops| u8::try_from(hops).ok());
+        hops.map(Some).ok_or_else(|| Error::expected("a Max-Forwards from 0 to 255", value, 0))
+    }
+
+    /// The body's length as the message tells it (RFC 3261 20.14), in bytes.
+    pub fn content_length(&self) -> Result<Option<usize>, Error> {
+        let Some(value) = self.at_most_one(Name::ContentLength)? else { return Ok(None) };
+        let length = number(value).and_then(|length| usize::try_from(length).ok());
+        length.map(Some).ok_or_else(|| Error::expected("a Content-Length", value, 0))
+    }
+
+    /// A header field that must be there once. Twice with one value is taken for once.
+    fn only(&self, name: Name) -> Result<&'a [u8], Error> {
+        self.at_most_one(name)?.ok_or(Error::Missing(name.as_str()))
+    }
+
+    fn at_most_one(&self, name: Name) -> Result<Option<&'a [u8]>, Error> {
+        let mut all = self.all(name);
+        let Some(first) = all.next() else { return Ok(None) };
+        if all.any(|other| other.value != first.value) {
+            return Err(Error::Contradiction(name.as_str()));
+        }
+        Ok(Some(first.value))
+    }
+}

@@ -1,0 +1,333 @@
+//! The view: a message as an index of spans over its bytes.
+
+use crate::error::Error;
+use crate::method::Method;
+use crate::name::Name;
+use crate::scan::{cut, is_lws, is_token, position, tail, trim, trim_end};
+
+/// How much of a message is taken. What is over a limit is refused with an error that names it. Nothing in the
+/// grammar is read recursively, so that there is no depth to limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes in a message, body included.
+    pub message_bytes: usize,
+    /// Header field lines in a message.
+    pub fields: usize,
+    /// Bytes in the start line or in one header field, folded lines included.
+    pub line_bytes: usize,
+}
+
+impl Default for Limits {
+    /// A datagram's worth of bytes, 256 header fields, 8 KiB in each.
+    fn default() -> Self {
+        Limits { message_bytes: 65_535, fields: 256, line_bytes: 8_192 }
+    }
+}
+
+/// Where the header fields of a message lie. Reused from message to message: it allocates when it is made, and again
+/// only for a message of more than 64 header fields.
+#[derive(Debug)]
+pub struct Index {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    name: Name,
+    start: u32,
+    name_end: u32,
+    value: u32,
+    value_end: u32,
+    end: u32,
+}
+
+impl Index {
+    /// Room for 64 header fields.
+    pub fn new() -> Self {
+        Index { entries: Vec::with_capacity(64) }
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Index::new()
+    }
+}
+
+/// A request's first line (RFC 3261 7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLine<'a> {
+    /// What is asked for.
+    pub method: Method<'a>,
+    /// The Request-URI as it came; [`crate::Uri::parse`] says whether it is one.
+    pub uri: &'a [u8],
+    /// `SIP/2.0`, or whatever stands there.
+    pub version: &'a [u8],
+}
+
+/// A response's first line (RFC 3261 7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusLine<'a> {
+    /// 100 to 699.
+    pub code: u16,
+    /// The text behind it, possibly empty.
+    pub reason: &'a [u8],
+}
+
+/// A header field, folded lines included.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'a> {
+    /// Its name, if it is a known one.
+    pub name: Name,
+    /// Its name as it came.
+    pub raw_name: &'a [u8],
+    /// Its value, trimmed; inside, folded lines are as they came.
+    pub value: &'a [u8],
+    /// All of it, its line end included.
+    pub line: &'a [u8],
+}
+
+/// A view of one message. Cheap to copy; everything it gives out is a slice of the bytes that came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    entries: &'a [Entry],
+    start: StartLine<'a>,
+    head_end: usize,
+    body: Result<&'a [u8], Error>,
+    defect: Option<Error>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum StartLine<'a> {
+    Request(RequestLine<'a>),
+    Status(StatusLine<'a>),
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message that begins at the first byte of `bytes`, after any empty lines (RFC 3261 7.5).
+    ///
+    /// What follows Content-Length is cut off (18.3). An error means that nothing can be made of the bytes; a message
+    /// that can be read but not trusted has a [`Message::defect`].
+    pub fn parse(bytes: &'a [u8], index: &'a mut Index, limits: &Limits) -> Result<Self, Error> {
+        let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let bytes = tail(bytes, blank);
+        check("bytes in a message", bytes.len(), limits.message_bytes)?;
+        let mut lines = Lines { bytes, at: 0, defect: None };
+        let (_, first_end, next) = lines.next(false).ok_or_else(|| no_end(bytes))?;
+        check("bytes in a line", first_end, limits.line_bytes)?;
+        let start = StartLine::parse(cut(bytes, 0, first_end))?;
+        index.entries.clear();
+        lines.at = next;
+        let head_end = loop {
+            let (start, end, next) = lines.next(true).ok_or_else(|| no_end(bytes))?;
+            if start == end {
+                break next;
+            }
+            check("bytes in a line", end - start, limits.line_bytes)?;
+            check("header fields", index.entries.len() + 1, limits.fields)?;
+            match Entry::parse(bytes, start, end, next) {
+                Ok(entry) => index.entries.push(entry),
+                Err(error) => lines.defect = lines.defect.or(Some(error)),
+            }
+        };
+        let all = tail(bytes, head_end);
+        let whole =
+            Message { bytes, entries: &index.entries, start, head_end, body: Ok(all), defect: lines.defect };
+        Ok(whole.cut_to_content_length())
+    }
+
+    fn cut_to_content_length(mut self) -> Self {
+        match self.content_length() {
+            Ok(Some(promised)) => {
+                let came = self.bytes.len() - self.head_end;
+                self.body = match self.bytes.get(self.head_end..self.head_end.saturating_add(promised)) {
+                    Some(body) => Ok(body),
+                    None => Err(Error::Short { promised, came }),
+                };
+                self.bytes = cut(self.bytes, 0, self.head_end.saturating_add(promised).min(self.bytes.len()));
+            }
+            Ok(None) => {}
+            Err(error) => self.body = Err(error),
+        }
+        self
+    }
+
+    /// The message's bytes: without what stood before its start line or behind its body.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Bytes up to the body, the empty line included.
+    pub fn head_len(&self) -> usize {
+        self.head_end
+    }
+
+    /// The body that Content-Length tells of, or all that follows the head where there is none (RFC 3261 18.3). An
+    /// error where it tells of more than came or makes no sense.
+    pub fn body(&self) -> Result<&'a [u8], Error> {
+        self.body
+    }
+
+    /// The first thing in the head that is malformed: a line without a colon, a name that is no token, a CR or NUL
+    /// where none may be. Another reader may find other header fields in such a message than this one does, so it
+    /// must not be passed on.
+    pub fn defect(&self) -> Option<Error> {
+        self.defect
+    }
+
+    /// The request line, if this is a request.
+    pub fn request(&self) -> Option<RequestLine<'a>> {
+        match self.start {
+            StartLine::Request(line) => Some(line),
+            StartLine::Status(_) => None,
+        }
+    }
+
+    /// The status line, if this is a response.
+    pub fn status(&self) -> Option<StatusLine<'a>> {
+        match self.start {
+            StartLine::Status(line) => Some(line),
+            StartLine::Request(_) => None,
+        }
+    }
+
+    /// Every header field, in order.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
+        let bytes = self.bytes;
+        self.entries.iter().map(move |entry| entry.field(bytes))
+    }
+
+    /// The header fields of a known name, in order.
+    pub fn all(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
+        let bytes = self.bytes;
+        self.entries.iter().filter(move |entry| entry.name == name).map(move |entry| entry.field(bytes))
+    }
+
+    /// The first header field of a known name.
+    pub fn first(&self, name: Name) -> Option<Field<'a>> {
+        self.all(name).next()
+    }
+
+    /// The header fields of any name, compared without case but not between long and compact form.
+    pub fn named<'n>(&self, name: &'n str) -> impl Iterator<Item = Field<'a>> + use<'a, 'n> {
+        self.fields().filter(move |field| field.raw_name.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// Where a slice of this message lies in [`Message::bytes`]; `None` for any other slice.
+    pub(crate) fn position(&self, part: &[u8]) -> Option<(usize, usize)> {
+        position(self.bytes, part)
+    }
+}
+
+fn check(what: &'static str, found: usize, limit: usize) -> Result<(), Error> {
+    if found > limit { Err(Error::TooMany { what, found, limit }) } else { Ok(()) }
+}
+
+fn no_end(bytes: &[u8]) -> Error {
+    Error::expected("an empty line after the header fields", bytes, bytes.len())
+}
+
+impl<'a> StartLine<'a> {
+    fn parse(line: &'a [u8]) -> Result<Self, Error> {
+        let space =
+            line.iter().position(|b| *b == b' ').ok_or_else(|| Error::expected("a start line", line, 0))?;
+        let (first, rest) = (cut(line, 0, space), tail(line, space + 1));
+        // RFC 3261 7.1: the version is compared without case.
+        if first.len() >= 4 && cut(first, 0, 4).eq_ignore_ascii_case(b"SIP/") {
+            return StartLine::status(line, first, rest);
+        }
+        if first.is_empty() || !first.iter().all(|b| is_token(*b)) {
+            return Err(Error::expected("a method", line, 0));
+        }
+        let last = rest.iter().rposition(|b| *b == b' ').unwrap_or(rest.len());
+        let method = Method::of(first);
+        Ok(StartLine::Request(RequestLine { method, uri: cut(rest, 0, last), version: tail(rest, last + 1) }))
+    }
+
+    fn status(line: &'a [u8], version: &'a [u8], rest: &'a [u8]) -> Result<Self, Error> {
+        if !version.eq_ignore_ascii_case(b"SIP/2.0") {
+            return Err(Error::expected("SIP/2.0", line, 0));
+        }
+        let code = match rest {
+            [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9']
+            | [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', ..] => {
+                [a, b, c].iter().fold(0, |sum, digit| sum * 10 + u16::from(**digit - b'0'))
+            }
+            _ => return Err(Error::expected("a status code from 100 to 699", line, version.len() + 1)),
+        };
+        Ok(StartLine::Status(StatusLine { code, reason: tail(rest, 4) }))
+    }
+}
+
+impl Entry {
+    /// Reads the header field in `bytes[start..end]`, whose line end reaches to `next`.
+    fn parse(bytes: &[u8], start: usize, end: usize, next: usize) -> Result<Self, Error> {
+        let line = cut(bytes, start, end);
+        let colon = memchr::memchr(b':', line).ok_or_else(|| Error::expected("a colon", bytes, end))?;
+        // RFC 3261 25.1, HCOLON: white space may stand before the colon.
+        let name = trim_end(cut(line, 0, colon));
+        if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
+            return Err(Error::expected("the name of a header field", bytes, start));
+        }
+        let value = trim(tail(line, colon + 1));
+        let (value, value_end) = position(bytes, value).unwrap_or((end, end));
+        let [start, name_end, value, value_end, end] = [start, start + name.len(), value, value_end, next]
+            .map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        Ok(Entry { name: Name::of(name), start, name_end, value, value_end, end })
+    }
+
+    fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
+        let slice = |from: u32, to: u32| cut(bytes, from as usize, to as usize);
+        Field {
+            name: self.name,
+            raw_name: slice(self.start, self.name_end),
+            value: slice(self.value, self.value_end),
+            line: slice(self.start, self.end),
+        }
+    }
+}
+
+/// The lines of a head. A line ends with CR LF or, as tolerant readers have it, with LF alone. A lone CR or a NUL is
+/// a defect: some readers end a line there.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    defect: Option<Error>,
+}
+
+impl Lines<'_> {
+    /// Start, end, and start of the next line; `None` where no line end is left. Folded lines are taken together.
+    fn next(&mut self, fold: bool) -> Option<(usize, usize, usize)> {
+        let start = self.at;
+        let mut from = start;
+        loop {
+            let found = from + memchr::memchr3(b'\r', b'\n', 0, tail(self.bytes, from))?;
+            let (byte, after) = (self.bytes.get(found)?, self.bytes.get(found + 1));
+            let next = match (byte, after) {
+                (b'\n', _) => found + 1,
+                (b'\r', Some(b'\n')) => found + 2,
+                (b'\r', None) => return None,
+                _ => {
+                    let error = Error::expected("a line without a lone CR or a NUL", self.bytes, found);
+                    self.defect = self.defect.or(Some(error));
+                    from = found + 1;
+                    continue;
+                }
+            };
+            // RFC 3261 7.3.1: a line that begins with white space continues the one before.
+            if fold
+                && found > start
+                && self.bytes.get(next).is_some_and(|b| is_lws(*b) && !matches!(b, b'\r' | b'\n'))
+            {
+                from = next;
+                continue;
+            }
+            self.at = next;
+            return Some((start, found, next));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

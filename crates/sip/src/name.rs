@@ -1,0 +1,117 @@
+//! Names of header fields: long and compact forms are one name, in any case (RFC 3261 7.3.1, 7.3.3).
+
+macro_rules! names {
+    ($($name:ident = $text:literal $(/ $compact:literal)?),* $(,)?) => {
+        /// The header fields that this crate knows by name; every other one is [`Name::Other`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs, reason = "each is the header field of that name")]
+        pub enum Name {
+            $($name,)*
+            /// None of the above; compare [`crate::Field::raw_name`].
+            Other,
+        }
+
+        impl Name {
+            /// The name in its long form; empty for [`Name::Other`].
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Name::$name => $text,)*
+                    Name::Other => "",
+                }
+            }
+
+            fn compact(letter: u8) -> Self {
+                match letter.to_ascii_lowercase() {
+                    $($($compact => Name::$name,)?)*
+                    _ => Name::Other,
+                }
+            }
+        }
+    };
+}
+
+names! {
+    AcceptContact = "Accept-Contact" / b'a',
+    AllowEvents = "Allow-Events" / b'u',
+    CSeq = "CSeq",
+    CallId = "Call-ID" / b'i',
+    Contact = "Contact" / b'm',
+    ContentEncoding = "Content-Encoding" / b'e',
+    ContentLength = "Content-Length" / b'l',
+    ContentType = "Content-Type" / b'c',
+    Event = "Event" / b'o',
+    From = "From" / b'f',
+    Identity = "Identity" / b'y',
+    MaxForwards = "Max-Forwards",
+    ProxyRequire = "Proxy-Require",
+    RecordRoute = "Record-Route",
+    ReferTo = "Refer-To" / b'r',
+    ReferredBy = "Referred-By" / b'b',
+    RejectContact = "Reject-Contact" / b'j',
+    RequestDisposition = "Request-Disposition" / b'd',
+    Require = "Require",
+    Route = "Route",
+    SessionExpires = "Session-Expires" / b'x',
+    Subject = "Subject" / b's',
+    Supported = "Supported" / b'k',
+    Timestamp = "Timestamp",
+    To = "To" / b't',
+    Via = "Via" / b'v',
+}
+
+impl Name {
+    /// The name that these bytes spell.
+    pub fn of(bytes: &[u8]) -> Self {
+        // By length first: one comparison decides almost every header field.
+        let candidates: &[Name] = match bytes {
+            [letter] => return Name::compact(*letter),
+            [_, _] => &[Name::To],
+            [_, _, _] => &[Name::Via],
+            _ => match bytes.len() {
+                4 => &[Name::From, Name::CSeq],
+                5 => &[Name::Route, Name::Event],
+                7 => &[Name::CallId, Name::Contact, Name::Require, Name::Subject],
+                8 => &[Name::ReferTo, Name::Identity],
+                9 => &[Name::Supported, Name::Timestamp],
+                11 => &[Name::ReferredBy],
+                12 => &[Name::MaxForwards, Name::RecordRoute, Name::ContentType, Name::AllowEvents],
+                13 => &[Name::ProxyRequire],
+                14 => &[Name::ContentLength, Name::AcceptContact, Name::RejectContact],
+                15 => &[Name::SessionExpires],
+                16 => &[Name::ContentEncoding],
+                19 => &[Name::RequestDisposition],
+                _ => &[],
+            },
+        };
+        let same = |name: &&Name| name.as_str().as_bytes().eq_ignore_ascii_case(bytes);
+        candidates.iter().find(same).copied().unwrap_or(Name::Other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_in_both_forms_and_any_case() {
+        for letter in b'a'..=b'z' {
+            let name = Name::compact(letter);
+            if name != Name::Other {
+                assert_eq!(Name::of(name.as_str().as_bytes()), name);
+                assert_eq!(Name::of(name.as_str().to_uppercase().as_bytes()), name);
+                assert_eq!(Name::of(&[letter.to_ascii_uppercase()]), name);
+            }
+        }
+        for text in ["CSeq", "Max-Forwards", "Proxy-Require", "Record-Route", "Require", "Route", "Timestamp"]
+        {
+            assert_eq!(Name::of(text.to_lowercase().as_bytes()).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_other() {
+        assert_eq!(Name::of(b"X-Src-Ip"), Name::Other);
+        assert_eq!(Name::of(b""), Name::Other);
+        assert_eq!(Name::of(b"z"), Name::Other);
+    }
+}

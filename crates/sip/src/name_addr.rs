@@ -1,0 +1,80 @@
+//! name-addr and addr-spec: From, To, Contact, Route, Record-Route (RFC 3261 20.10, 20.20).
+
+use crate::error::Error;
+use crate::params::Params;
+use crate::scan::{cut, find_unquoted, tail, trim};
+use crate::uri::Uri;
+
+/// A URI with an optional display name before it and parameters behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameAddr<'a> {
+    /// The display name as it came, quotes and all; empty where there is none.
+    pub display: &'a [u8],
+    /// What stands between the angle brackets; [`NameAddr::uri`] reads it.
+    pub raw_uri: &'a [u8],
+    /// The header field's parameters (`tag`), not the URI's.
+    pub params: Params<'a>,
+}
+
+impl<'a> NameAddr<'a> {
+    /// Reads one value.
+    pub fn parse(value: &'a [u8]) -> Result<Self, Error> {
+        let open = find_unquoted(value, 0, |b| matches!(b, b'<' | b';'));
+        if value.get(open) != Some(&b'<') {
+            // RFC 3261 20.10: without brackets, every parameter is the header field's.
+            let raw_uri = trim(cut(value, 0, open));
+            if raw_uri.is_empty() {
+                return Err(Error::expected("a URI", value, 0));
+            }
+            return Ok(NameAddr { display: b"", raw_uri, params: Params::new(tail(value, open)) });
+        }
+        let close = tail(value, open).iter().position(|b| *b == b'>').map(|at| open + at);
+        let close = close.ok_or_else(|| Error::expected("'>'", value, value.len()))?;
+        let rest = trim(tail(value, close + 1));
+        if !rest.is_empty() && !rest.starts_with(b";") {
+            return Err(Error::expected("';' or the end", value, close + 1));
+        }
+        let (display, raw_uri) = (trim(cut(value, 0, open)), cut(value, open + 1, close));
+        Ok(NameAddr { display, raw_uri, params: Params::new(rest) })
+    }
+
+    /// The URI.
+    pub fn uri(&self) -> Result<Uri<'a>, Error> {
+        Uri::parse(self.raw_uri)
+    }
+
+    /// The `tag` parameter (RFC 3261 19.3); `None` also for an empty one.
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        self.params.value("tag")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_name_uri_and_parameters_come_apart() {
+        let a =
+            NameAddr::parse(b"\"A. <G>; \\\" Bell\" <sip:agb@example.com;transport=tcp> ;tag=a48s").unwrap();
+        assert_eq!(a.raw_uri, b"sip:agb@example.com;transport=tcp");
+        assert_eq!(a.tag(), Some(&b"a48s"[..]));
+        assert!(a.display.starts_with(b"\"A.") && !a.params.has("transport"));
+        let a = NameAddr::parse(b"Mr. Watson <sip:w@b>;q=0.7").unwrap();
+        assert_eq!((a.display, a.params.value("q")), (&b"Mr. Watson"[..], Some(&b"0.7"[..])));
+    }
+
+    #[test]
+    fn without_brackets_parameters_are_the_header_fields() {
+        let a = NameAddr::parse(b"sip:c8oqz84zk7z@privacy.org;tag=hyh8").unwrap();
+        assert_eq!((a.raw_uri, a.tag()), (&b"sip:c8oqz84zk7z@privacy.org"[..], Some(&b"hyh8"[..])));
+    }
+
+    #[test]
+    fn what_is_no_address_is_an_error() {
+        for bad in [&b""[..], b"<sip:a@b", b";tag=1", b"<sip:a@b> x", b"\"open <sip:a@b>"] {
+            let read = NameAddr::parse(bad).and_then(|a| a.uri());
+            assert!(read.is_err(), "{}", bad.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Parameters: `;name=value` (RFC 3261 7.3.1), of URIs and of header field values alike.
+
+use crate::scan::{cut, find_unquoted, tail, trim};
+
+/// One parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Param<'a> {
+    /// Its name, trimmed, as it came.
+    pub name: &'a [u8],
+    /// What stands behind `=`, trimmed, quotes and all; `None` for a parameter without `=`.
+    pub value: Option<&'a [u8]>,
+    /// The whole of it, from its semicolon to the next.
+    pub raw: &'a [u8],
+}
+
+/// A list of parameters, read on demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Params<'a>(&'a [u8]);
+
+impl<'a> Params<'a> {
+    /// `bytes` begins with the first semicolon, or is empty.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Params(bytes)
+    }
+
+    /// All of them as they came, with the first semicolon.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// In the order they stand.
+    pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
+        let bytes = self.0;
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let start = at;
+            if start >= bytes.len() {
+                return None;
+            }
+            at = find_unquoted(bytes, start + 1, |byte| byte == b';');
+            Some(Param::new(cut(bytes, start, at)))
+        })
+    }
+
+    /// The first one of that name, in any case.
+    pub fn get(&self, name: &str) -> Option<Param<'a>> {
+        self.iter().find(|param| param.name.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// The value of the first one of that name; `None` also where it has none or an empty one.
+    pub fn value(&self, name: &str) -> Option<&'a [u8]> {
+        self.get(name)?.value.filter(|value| !value.is_empty())
+    }
+
+    /// Whether there is one of that name, with or without a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+}
+
+impl<'a> Param<'a> {
+    fn new(raw: &'a [u8]) -> Self {
+        let text = tail(raw, 1);
+        match text.iter().position(|byte| *byte == b'=') {
+            Some(at) => Param { name: trim(cut(text, 0, at)), value: Some(trim(tail(text, at + 1))), raw },
+            None => Param { name: trim(text), value: None, raw },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_found_by_name_in_any_case_and_white_space() {
+        let params = Params::new(b";LR ; Branch = z9hG4bK1;q=\"a;b=c\";empty=");
+        assert!(params.has("lr"));
+        assert_eq!(params.value("branch"), Some(&b"z9hG4bK1"[..]));
+        assert_eq!(params.value("q"), Some(&b"\"a;b=c\""[..]));
+        assert_eq!(params.value("empty"), None);
+        assert_eq!(params.get("empty").and_then(|p| p.value), Some(&b""[..]));
+        assert_eq!(params.iter().count(), 4);
+        assert_eq!(params.iter().map(|p| p.raw.len()).sum::<usize>(), params.as_bytes().len());
+    }
+}

@@ -1,0 +1,107 @@
+//! The smallest pieces of the grammar: white space, tokens, numbers, quoted strings (RFC 3261 25.1).
+
+/// Space, tab, and the CR LF of a folded line. Inside a header field's value these always are white space.
+pub(crate) fn is_lws(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// A byte of a token (RFC 3261 25.1).
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+
+/// `bytes[from..to]`, empty where that is out of bounds.
+pub(crate) fn cut(bytes: &[u8], from: usize, to: usize) -> &[u8] {
+    bytes.get(from..to).unwrap_or_default()
+}
+
+/// `bytes[from..]`, empty where that is out of bounds.
+pub(crate) fn tail(bytes: &[u8], from: usize) -> &[u8] {
+    bytes.get(from..).unwrap_or_default()
+}
+
+pub(crate) fn trim_start(mut bytes: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = bytes
+        && is_lws(*first)
+    {
+        bytes = rest;
+    }
+    bytes
+}
+
+pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., last] = bytes
+        && is_lws(*last)
+    {
+        bytes = rest;
+    }
+    bytes
+}
+
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
+}
+
+/// A decimal number of digits alone; `None` for anything else or more than `u32` holds.
+pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
+    if bytes.is_empty() {
+        return None;
+    }
+    bytes.iter().try_fold(0u32, |sum, byte| {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        sum.checked_mul(10)?.checked_add(u32::from(byte - b'0'))
+    })
+}
+
+/// The position of the first byte at or after `from` for which `stop` holds, outside quoted strings; else the end.
+/// A backslash in a quoted string takes the next byte with it.
+pub(crate) fn find_unquoted(bytes: &[u8], from: usize, stop: impl Fn(u8) -> bool) -> usize {
+    let mut quoted = false;
+    let mut at = from;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quoted => at += 1,
+            b'"' => quoted = !quoted,
+            _ if !quoted && stop(byte) => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+/// Where `part` lies in `whole`; `None` if it is no part of it.
+pub(crate) fn position(whole: &[u8], part: &[u8]) -> Option<(usize, usize)> {
+    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    let end = start.checked_add(part.len())?;
+    (end <= whole.len()).then_some((start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_digits_that_fit() {
+        assert_eq!(number(b"4294967295"), Some(u32::MAX));
+        assert_eq!(number(b"4294967296"), None);
+        assert_eq!(number(b"+1"), None);
+        assert_eq!(number(b""), None);
+    }
+
+    #[test]
+    fn quoted_bytes_are_not_found() {
+        assert_eq!(find_unquoted(br#""a;\";b";c"#, 0, |b| b == b';'), 8);
+        assert_eq!(find_unquoted(br#""never closed;"#, 0, |b| b == b';'), 14);
+    }
+
+    #[test]
+    fn a_part_is_found_by_where_it_lies_not_by_what_it_says() {
+        let whole = b"abab";
+        assert_eq!(position(whole, &whole[2..]), Some((2, 4)));
+        assert_eq!(position(&whole[..2], &whole[2..]), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! URIs: sip, sips and tel (RFC 3261 19.1, RFC 3966).
+
+use crate::error::Error;
+use crate::host::Host;
+use crate::params::Params;
+use crate::scan::{cut, is_lws, tail};
+
+/// The scheme of a URI, which decides how the rest is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme<'a> {
+    /// `sip:`
+    Sip,
+    /// `sips:`
+    Sips,
+    /// `tel:`
+    Tel,
+    /// Any other one.
+    Other(&'a [u8]),
+}
+
+/// A URI. Escapes (`%41`) are left as they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// How the rest is read.
+    pub scheme: Scheme<'a>,
+    /// What stands before `@`, without a password; the number of a tel URI.
+    pub user: Option<&'a [u8]>,
+    /// The password, which RFC 3261 19.1.1 advises against.
+    pub password: Option<&'a [u8]>,
+    /// The host; `None` in tel and unknown URIs.
+    pub host: Option<Host<'a>>,
+    /// The port, if it is named.
+    pub port: Option<u16>,
+    /// The URI's own parameters.
+    pub params: Params<'a>,
+    /// What stands behind `?`.
+    pub headers: &'a [u8],
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a URI that is the whole of `bytes`, without brackets around it.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let odd = |b: &u8| is_lws(*b) || *b < b' ' || *b == 0x7f || matches!(b, b'<' | b'>');
+        if let Some(at) = bytes.iter().position(odd) {
+            return Err(Error::expected("a URI without spaces or angle brackets", bytes, at));
+        }
+        let colon = bytes.iter().position(|b| *b == b':').unwrap_or(bytes.len());
+        let (name, rest) = (cut(bytes, 0, colon), tail(bytes, colon + 1));
+        let scheme_byte = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+        if rest.is_empty()
+            || !name.first().is_some_and(u8::is_ascii_alphabetic)
+            || !name.iter().all(scheme_byte)
+        {
+            return Err(Error::expected("a URI with a scheme", bytes, 0));
+        }
+        if name.eq_ignore_ascii_case(b"sip") {
+            Uri::sip(Scheme::Sip, rest)
+        } else if name.eq_ignore_ascii_case(b"sips") {
+            Uri::sip(Scheme::Sips, rest)
+        } else if name.eq_ignore_ascii_case(b"tel") {
+            let end = rest.iter().position(|b| *b == b';').unwrap_or(rest.len());
+            let user = Some(cut(rest, 0, end)).filter(|number| !number.is_empty());
+            Ok(Uri { user, params: Params::new(tail(rest, end)), ..Uri::bare(Scheme::Tel) })
+        } else {
+            Ok(Uri::bare(Scheme::Other(name)))
+        }
+    }
+
+    fn bare(scheme: Scheme<'a>) -> Self {
+        Uri {
+            scheme,
+            user: None,
+            password: None,
+            host: None,
+            port: None,
+            params: Params::default(),
+            headers: b"",
+        }
+    }
+
+    fn sip(scheme: Scheme<'a>, rest: &'a [u8]) -> Result<Self, Error> {
+        // The user part may hold ';' and '?' (RFC 3261 25.1, user-unreserved), so '@' is looked for first.
+        let at = rest.iter().position(|b| *b == b'@');
+        let (user, password) = at.map_or((None, None), |at| split_user(cut(rest, 0, at)));
+        let rest = at.map_or(rest, |at| tail(rest, at + 1));
+        let host_end = rest.iter().position(|b| matches!(b, b';' | b'?')).unwrap_or(rest.len());
+        let (host, port) = Host::parse_with_port(cut(rest, 0, host_end))?;
+        let rest = tail(rest, host_end);
+        let question = rest.iter().position(|b| *b == b'?').unwrap_or(rest.len());
+        let params = Params::new(cut(rest, 0, question));
+        Ok(Uri { scheme, user, password, host: Some(host), port, params, headers: tail(rest, question + 1) })
+    }
+
+    /// The port that the URI means: its own, else 5061 for sips or `transport=tls`, else 5060 (RFC 3263 4.2).
+    pub fn port_or_default(&self) -> u16 {
+        let tls =
+            self.scheme == Scheme::Sips || self.transport().is_some_and(|t| t.eq_ignore_ascii_case(b"tls"));
+        self.port.unwrap_or(if tls { 5061 } else { 5060 })
+    }
+
+    /// The `transport` parameter.
+    pub fn transport(&self) -> Option<&'a [u8]> {
+        self.params.value("transport")
+    }
+}
+
+fn split_user(userinfo: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    let colon = userinfo.iter().position(|b| *b == b':');
+    let user = cut(userinfo, 0, colon.unwrap_or(userinfo.len()));
+    (Some(user).filter(|user| !user.is_empty()), colon.map(|colon| tail(userinfo, colon + 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri<'_> {
+        Uri::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_sip_uri_comes_apart() {
+        let u = uri("sips:1294;phone-context=x?y:secret@[2001:db8::1]:5070;user=phone;lr?Subject=hi&a=b");
+        assert_eq!(
+            (u.scheme, u.user, u.password),
+            (Scheme::Sips, Some(&b"1294;phone-context=x?y"[..]), Some(&b"secret"[..]))
+        );
+        assert_eq!((u.host, u.port), (Some(Host::parse(b"2001:db8::1").unwrap()), Some(5070)));
+        assert!(u.params.has("lr") && u.params.value("user") == Some(b"phone"));
+        assert_eq!(u.headers, b"Subject=hi&a=b");
+    }
+
+    #[test]
+    fn a_missing_port_means_5060_and_5061_for_tls() {
+        assert_eq!(uri("SIP:a@b").port_or_default(), 5060);
+        assert_eq!(uri("sips:b").port_or_default(), 5061);
+        assert_eq!(uri("sip:b;transport=TLS").port_or_default(), 5061);
+        assert_eq!(uri("sip:b:7000;transport=tls").port_or_default(), 7000);
+    }
+
+    #[test]
+    fn a_tel_number_is_the_user() {
+        let u = uri("tel:+85512345678;phone-context=x");
+        assert_eq!((u.user, u.host.is_none()), (Some(&b"+85512345678"[..]), true));
+        assert!(uri("sip:@host").user.is_none());
+        assert_eq!(
+            uri("nobodyKnowsThisScheme:totallyopaquecontent").scheme,
+            Scheme::Other(b"nobodyKnowsThisScheme")
+        );
+    }
+
+    #[test]
+    fn what_is_no_uri_is_an_error() {
+        for bad in [
+            "",
+            "sip:",
+            "sip",
+            "<sip:a@b>",
+            "sip:a b@c",
+            "sip:a@",
+            "sip:a@b:x",
+            "sip:a@b:99999",
+            ":a",
+            "1sip:a",
+            "sip:a@[::1",
+        ] {
+            assert!(Uri::parse(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Several values in one header field line, separated by commas (RFC 3261 7.3.1).
+
+use crate::scan::{cut, trim};
+
+/// The values of one line, each trimmed. Commas in quoted strings and between angle brackets separate nothing; empty
+/// values are passed over. Brackets do not nest, so that no input makes this recurse.
+#[derive(Debug, Clone)]
+pub struct Values<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Values<'a> {
+    /// The values in `bytes`, which is the whole of a header field's value.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Values { bytes, at: 0 }
+    }
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while self.at < self.bytes.len() {
+            let end = comma(self.bytes, self.at);
+            let value = trim(cut(self.bytes, self.at, end));
+            self.at = end + 1;
+            if !value.is_empty() {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+fn comma(bytes: &[u8], from: usize) -> usize {
+    let (mut quoted, mut bracketed) = (false, false);
+    let mut at = from;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quoted => at += 1,
+            b'"' if !bracketed => quoted = !quoted,
+            b'<' if !quoted => bracketed = true,
+            b'>' if !quoted => bracketed = false,
+            b',' if !quoted && !bracketed => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Vec<String> {
+        Values::new(text.as_bytes()).map(|v| String::from_utf8_lossy(v).into_owned()).collect()
+    }
+
+    #[test]
+    fn commas_separate_only_outside_quotes_and_brackets() {
+        assert_eq!(values("<sip:a;x=1,2>, \"B, \\\" C\" <sip:b>\r\n ,<sip:c>").len(), 3);
+        assert_eq!(values("<sip:a>,,<sip:b> ,"), ["<sip:a>", "<sip:b>"]);
+        assert_eq!(values(" "), Vec::<String>::new());
+        assert_eq!(values("\"open, <sip:a>"), ["\"open, <sip:a>"]);
+    }
+}

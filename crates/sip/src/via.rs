@@ -1,0 +1,206 @@
+//! Via (RFC 3261 20.42), and what a server adds to it (18.2.1, RFC 3581).
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::error::Error;
+use crate::host::Host;
+use crate::params::Params;
+use crate::scan::{cut, find_unquoted, is_lws, is_token, number, tail, trim};
+
+/// One Via.
+#[derive(Debug, Clone, Copy)]
+pub struct Via<'a> {
+    /// All of it as it came.
+    pub raw: &'a [u8],
+    /// `UDP`, `TCP`, `TLS`, ...
+    pub transport: &'a [u8],
+    /// Host and port as they came.
+    pub sent_by: &'a [u8],
+    /// The host of sent-by.
+    pub host: Host<'a>,
+    /// The port of sent-by, if it is named.
+    pub port: Option<u16>,
+    /// branch, received, rport, maddr, ttl and others.
+    pub params: Params<'a>,
+}
+
+impl<'a> Via<'a> {
+    /// Reads one value.
+    pub fn parse(raw: &'a [u8]) -> Result<Self, Error> {
+        let end = find_unquoted(raw, 0, |b| b == b';');
+        let head = cut(raw, 0, end);
+        let (name, rest) = until_slash(raw, head)?;
+        let (version, rest) = until_slash(raw, rest)?;
+        if !name.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
+            return Err(Error::expected("SIP/2.0", raw, 0));
+        }
+        let rest = trim(rest);
+        let space = rest.iter().position(|b| is_lws(*b)).unwrap_or(rest.len());
+        let transport = cut(rest, 0, space);
+        if transport.is_empty() || !transport.iter().all(|b| is_token(*b)) {
+            return Err(Error::expected("a transport", raw, end - rest.len()));
+        }
+        let sent_by = trim(tail(rest, space));
+        let (host, port) = Host::parse_with_port(sent_by)?;
+        Ok(Via { raw, transport, sent_by, host, port, params: Params::new(tail(raw, end)) })
+    }
+
+    /// The `branch` parameter, which names the transaction (RFC 3261 8.1.1.7).
+    pub fn branch(&self) -> Option<&'a [u8]> {
+        self.params.value("branch")
+    }
+
+    /// The address in `received`.
+    pub fn received(&self) -> Option<IpAddr> {
+        Host::parse(self.params.value("received")?).ok()?.ip()
+    }
+
+    /// The port in `rport`, once it is filled.
+    pub fn rport(&self) -> Option<u16> {
+        u16::try_from(number(self.params.value("rport")?)?).ok()
+    }
+
+    /// The port of sent-by or its default: 5061 for TLS, else 5060 (RFC 3261 18.2.2).
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(if self.transport.eq_ignore_ascii_case(b"TLS") { 5061 } else { 5060 })
+    }
+
+    /// What has to be noted in this Via, the topmost of a request that came from `source`. With `force_rport`, an
+    /// rport is added also where only the port differs.
+    pub fn stamp(&self, source: SocketAddr, force_rport: bool) -> Stamp<'a> {
+        let source = SocketAddr::new(source.ip().to_canonical(), source.port());
+        let asked = self.params.has("rport");
+        let elsewhere = self.host.ip().is_some_and(|ip| ip != source.ip());
+        let other_port = self.port_or_default() != source.port();
+        Stamp {
+            via: *self,
+            // RFC 3261 18.2.1: when sent-by is a name or another address; RFC 3581 4: and whenever rport is asked for.
+            received: (asked || elsewhere || self.host.ip().is_none()).then_some(source.ip()),
+            // RFC 3581 4. Unasked only for a caller behind a NAT: its address gives it away.
+            rport: (asked || elsewhere || (force_rport && other_port)).then_some(source.port()),
+        }
+    }
+}
+
+/// A topmost Via with the source of its request noted in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'a> {
+    via: Via<'a>,
+    received: Option<IpAddr>,
+    rport: Option<u16>,
+}
+
+impl Stamp<'_> {
+    /// Whether the Via may stay as it came.
+    pub fn is_empty(&self) -> bool {
+        self.received.is_none() && self.rport.is_none() && !self.via.params.has("received")
+    }
+
+    /// Writes the Via: everything as it came but `received` and `rport`, which nobody before us can know.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let head = self.via.raw.len() - self.via.params.as_bytes().len();
+        out.extend_from_slice(cut(self.via.raw, 0, head));
+        let mut rport = self.rport;
+        for param in self.via.params.iter() {
+            if param.name.eq_ignore_ascii_case(b"received") {
+                continue;
+            }
+            match rport {
+                Some(port) if param.name.eq_ignore_ascii_case(b"rport") => {
+                    write_to(out, format_args!(";rport={port}"));
+                    rport = None;
+                }
+                _ => out.extend_from_slice(param.raw),
+            }
+        }
+        if let Some(ip) = self.received {
+            write_to(out, format_args!(";received={ip}"));
+        }
+        if let Some(port) = rport {
+            write_to(out, format_args!(";rport={port}"));
+        }
+    }
+}
+
+/// Writing to a vector cannot fail.
+fn write_to(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    let _ = out.write_fmt(text);
+}
+
+fn until_slash<'b>(raw: &[u8], bytes: &'b [u8]) -> Result<(&'b [u8], &'b [u8]), Error> {
+    let slash =
+        bytes.iter().position(|b| *b == b'/').ok_or_else(|| Error::expected("SIP/2.0/transport", raw, 0))?;
+    Ok((trim(cut(bytes, 0, slash)), tail(bytes, slash + 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamped(via: &str, source: &str) -> String {
+        let stamp = Via::parse(via.as_bytes()).unwrap().stamp(source.parse().unwrap(), false);
+        let mut out = Vec::new();
+        stamp.write(&mut out);
+        assert_eq!(stamp.is_empty(), out == via.as_bytes(), "{via}");
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_via_comes_apart_in_any_spelling() {
+        let via = Via::parse(
+            b"SIP  / 2.0\r\n /UDP\r\n    192.0.2.2 : 5070 ;branch=390skdjuw; received = 192.0.2.9",
+        )
+        .unwrap();
+        assert_eq!(
+            (via.transport, via.host, via.port),
+            (&b"UDP"[..], Host::parse(b"192.0.2.2").unwrap(), Some(5070))
+        );
+        assert_eq!((via.branch(), via.received()), (Some(&b"390skdjuw"[..]), "192.0.2.9".parse().ok()));
+        let via = Via::parse(b"SIP/2.0/TLS [2001:db8::9:255];branch=z9hG4bKas3-111").unwrap();
+        assert_eq!((via.port, via.port_or_default()), (None, 5061));
+    }
+
+    #[test]
+    fn received_is_added_when_the_source_is_elsewhere_or_sent_by_is_a_name() {
+        assert_eq!(stamped("SIP/2.0/UDP 10.0.0.1:5060", "10.0.0.1:5060"), "SIP/2.0/UDP 10.0.0.1:5060");
+        assert_eq!(
+            stamped("SIP/2.0/UDP host:5060;x=y", "10.0.0.1:5060"),
+            "SIP/2.0/UDP host:5060;x=y;received=10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn an_empty_rport_is_filled_and_received_comes_with_it() {
+        let via = stamped("SIP/2.0/UDP 10.0.0.1;rport;branch=z9hG4bKx", "10.0.0.1:9988");
+        assert_eq!(via, "SIP/2.0/UDP 10.0.0.1;rport=9988;branch=z9hG4bKx;received=10.0.0.1");
+    }
+
+    #[test]
+    fn a_caller_behind_a_nat_gets_an_rport_unasked_and_one_that_only_sends_from_another_port_does_not() {
+        let via = stamped("SIP/2.0/UDP 192.168.1.2:5060;branch=z9hG4bKx", "203.0.113.9:40000");
+        assert_eq!(via, "SIP/2.0/UDP 192.168.1.2:5060;branch=z9hG4bKx;received=203.0.113.9;rport=40000");
+        assert_eq!(stamped("SIP/2.0/UDP 10.0.0.1:5060", "10.0.0.1:40000"), "SIP/2.0/UDP 10.0.0.1:5060");
+        let via = Via::parse(b"SIP/2.0/UDP 10.0.0.1:5060").unwrap();
+        assert!(!via.stamp("10.0.0.1:40000".parse().unwrap(), true).is_empty());
+    }
+
+    #[test]
+    fn received_and_rport_that_the_sender_made_up_do_not_stay() {
+        let via = stamped("SIP/2.0/UDP 10.0.0.1;received=127.0.0.1;rport=22;branch=b", "10.0.0.1:5060");
+        assert_eq!(via, "SIP/2.0/UDP 10.0.0.1;rport=5060;branch=b;received=10.0.0.1");
+        assert_eq!(
+            stamped("SIP/2.0/UDP 10.0.0.1;received=127.0.0.1", "10.0.0.1:5060"),
+            "SIP/2.0/UDP 10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn what_is_no_via_is_an_error() {
+        for bad in
+            ["", "SIP/2.0", "SIP/2.0/UDP", "SIP/3.0/UDP a", "HTTP/2.0/UDP a", "SIP/2.0/ a", "SIP/2.0/UDP a:b"]
+        {
+            assert!(Via::parse(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+}
