@@ -1,1 +1,23 @@
-//! Proxy.
+//! The proxy: a SIP-aware load balancer between carriers and FreeSWITCH.
+//!
+//! In the order that a datagram travels: [`socket`] (the system calls) -> [`worker`] (the loop) -> [`route`] (what
+//! becomes of it, without I/O) -> [`worker`] -> wire. Beside it [`stream`] (TCP), [`table`] (who is there), [`watch`]
+//! (the target list), [`admin`] (health, metrics, targets), [`metrics`], [`log`] and [`config`]; [`live`] is what all of
+//! them share, and [`mod@run`] sets them going.
+
+pub mod admin;
+pub mod config;
+pub mod keys;
+pub mod live;
+pub mod log;
+pub mod metrics;
+pub mod networks;
+pub mod route;
+pub mod run;
+pub mod socket;
+pub mod stream;
+pub mod table;
+pub mod watch;
+pub mod worker;
+
+pub use run::run;

@@ -86,7 +86,6 @@ impl Edits {
         field: &Field<'_>,
         goes: &mut dyn FnMut(usize, &[u8]) -> bool,
     ) -> usize {
-        let before = self.list.len();
         let (mut count, mut last_kept, mut pending) = (0, None, None);
         for value in Values::new(field.value) {
             let Some((start, end)) = msg.position(value) else { continue };
@@ -103,10 +102,7 @@ impl Edits {
         }
         let value_end = msg.position(field.value).map_or(0, |(_, end)| end);
         match (pending, last_kept) {
-            (Some(_), None) => {
-                self.list.truncate(before);
-                self.remove(msg, field);
-            }
+            (Some(_), None) => self.remove(msg, field),
             // The last run takes the comma before it along.
             (Some(_), Some(kept)) => self.add(kept, value_end, |_| {}),
             _ => {}

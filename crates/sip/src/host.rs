@@ -27,6 +27,9 @@ impl<'a> Host<'a> {
         if let Some(address) = ipv4(bytes) {
             return Ok(Host::Ip(IpAddr::V4(address)));
         }
+        if ends_in_number(bytes) {
+            return Err(Error::expected("an IPv4 address of four decimal numbers, or a name", bytes, 0));
+        }
         let odd = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
         match bytes.iter().position(odd) {
             None if !bytes.is_empty() => Ok(Host::Name(bytes)),
@@ -72,6 +75,17 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
     std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
+/// Whether the last label is a number, so that this is no name (RFC 3261 25.1, toplabel). Resolvers read `010.0.0.1`,
+/// `127.1` and `0x7f000001` as addresses, each in its own way.
+fn ends_in_number(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
+    let last = bytes.rsplit(|b| *b == b'.').next().unwrap_or_default();
+    match last {
+        [b'0', b'x' | b'X', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
+        _ => !last.is_empty() && last.iter().all(u8::is_ascii_digit),
+    }
+}
+
 impl PartialEq for Host<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -115,6 +129,25 @@ mod tests {
         assert_eq!(Host::parse_with_port(b"2001:db8::9:1").unwrap().1, None);
         for bad in [&b"a:65536"[..], b"a:", b"a:-1", b":5060", b"[::1", b"[::1]x", b"a b", b"", b"\xff"] {
             assert!(Host::parse_with_port(bad).is_err(), "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_a_resolver_might_take_for_an_address_is_no_name() {
+        for bad in [
+            "010.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "10.0.0.1.",
+            "1.2.3.4.5",
+            "a.0x7F",
+            "256.1.1.1",
+        ] {
+            assert!(Host::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+        for good in ["a1", "1a", "3com.example", "10.0.0.1.example", "0xyz", "example.com.", "9f3a2b"] {
+            assert!(matches!(Host::parse(good.as_bytes()), Ok(Host::Name(_))), "{good}");
         }
     }
 }

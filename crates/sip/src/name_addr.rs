@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::params::Params;
-use crate::scan::{cut, find_unquoted, tail, trim};
+use crate::scan::{cut, find_unquoted, quotes_close, tail, trim};
 use crate::uri::Uri;
 
 /// A URI with an optional display name before it and parameters behind it.
@@ -26,7 +26,7 @@ impl<'a> NameAddr<'a> {
             if raw_uri.is_empty() {
                 return Err(Error::expected("a URI", value, 0));
             }
-            return Ok(NameAddr { display: b"", raw_uri, params: Params::new(tail(value, open)) });
+            return NameAddr { display: b"", raw_uri, params: Params::new(tail(value, open)) }.closed(value);
         }
         let close = tail(value, open).iter().position(|b| *b == b'>').map(|at| open + at);
         let close = close.ok_or_else(|| Error::expected("'>'", value, value.len()))?;
@@ -35,7 +35,15 @@ impl<'a> NameAddr<'a> {
             return Err(Error::expected("';' or the end", value, close + 1));
         }
         let (display, raw_uri) = (trim(cut(value, 0, open)), cut(value, open + 1, close));
-        Ok(NameAddr { display, raw_uri, params: Params::new(rest) })
+        NameAddr { display, raw_uri, params: Params::new(rest) }.closed(value)
+    }
+
+    /// A tag that is written behind an open quoted string would be no tag.
+    fn closed(self, value: &[u8]) -> Result<Self, Error> {
+        match quotes_close(self.raw_uri) && quotes_close(self.params.as_bytes()) {
+            true => Ok(self),
+            false => Err(Error::expected("the end of a quoted string", value, value.len())),
+        }
     }
 
     /// The URI.
@@ -72,7 +80,8 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_an_error() {
-        for bad in [&b""[..], b"<sip:a@b", b";tag=1", b"<sip:a@b> x", b"\"open <sip:a@b>"] {
+        for bad in [&b""[..], b"<sip:a@b", b";tag=1", b"<sip:a@b> x", b"\"open <sip:a@b>", b"<sip:a@b>;x=\"y"]
+        {
             let read = NameAddr::parse(bad).and_then(|a| a.uri());
             assert!(read.is_err(), "{}", bad.escape_ascii());
         }

@@ -62,6 +62,8 @@ pub struct Reply<'a> {
     pub tag: Option<Tag>,
     /// Where the request came from, for the topmost Via.
     pub source: SocketAddr,
+    /// As in [`Via::stamp`].
+    pub force_rport: bool,
 }
 
 impl Reply<'_> {
@@ -71,7 +73,11 @@ impl Reply<'_> {
         let mut top = true;
         for field in request.fields() {
             match field.name {
-                Name::Via if std::mem::take(&mut top) => self.write_top_via(&field, out),
+                // A Via line may be empty: the topmost Via is the first value, not the first line.
+                Name::Via if top && Values::new(field.value).next().is_some() => {
+                    top = false;
+                    self.write_top_via(&field, out);
+                }
                 Name::Via | Name::From | Name::CallId | Name::CSeq => write_line(&field, out),
                 // RFC 3261 8.2.6.1: a Timestamp goes into the 100.
                 Name::Timestamp if self.code == 100 => write_line(&field, out),
@@ -88,7 +94,7 @@ impl Reply<'_> {
         let place = via.and_then(|via| crate::scan::position(field.line, via.raw));
         let (Some(via), Some((from, to))) = (via, place) else { return write_line(field, out) };
         out.extend_from_slice(cut(field.line, 0, from));
-        via.stamp(self.source, false).write(out);
+        via.stamp(self.source, self.force_rport).write(out);
         out.extend_from_slice(tail(field.line, to));
     }
 
@@ -121,7 +127,8 @@ mod tests {
         let tag = (code > 100).then(|| Tag::of(KEY, &msg));
         let source = "203.0.113.9:40000".parse().unwrap();
         let mut out = Vec::new();
-        Reply { code, reason: "Because", headers: b"Allow: INVITE\r\n", tag, source }.write(&msg, &mut out);
+        Reply { code, reason: "Because", headers: b"Allow: INVITE\r\n", tag, source, force_rport: false }
+            .write(&msg, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -141,6 +148,15 @@ mod tests {
         assert!(text.starts_with(head), "{text}");
         assert!(
             text.ends_with("\r\ni: abc\r\nCSeq: 7 INVITE\r\nAllow: INVITE\r\nContent-Length: 0\r\n\r\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_empty_via_line_is_not_taken_for_the_topmost_via() {
+        let text = reply(&request("INVITE", "<sip:a@b>").replace("\r\nv: ", "\r\nv: ,\r\nv: "), 486);
+        assert!(
+            text.contains("\r\nv: ,\r\nv: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;received=203.0.113.9"),
             "{text}"
         );
     }

@@ -73,6 +73,21 @@ pub(crate) fn find_unquoted(bytes: &[u8], from: usize, stop: impl Fn(u8) -> bool
     bytes.len()
 }
 
+/// Whether every quoted string that begins in `bytes` ends there too. What is written behind an open one would be read
+/// as its text.
+pub(crate) fn quotes_close(bytes: &[u8]) -> bool {
+    let mut quoted = false;
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'\\' if quoted => drop(rest.next()),
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    !quoted
+}
+
 /// Where `part` lies in `whole`; `None` if it is no part of it.
 pub(crate) fn position(whole: &[u8], part: &[u8]) -> Option<(usize, usize)> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
@@ -96,6 +111,12 @@ mod tests {
     fn quoted_bytes_are_not_found() {
         assert_eq!(find_unquoted(br#""a;\";b";c"#, 0, |b| b == b';'), 8);
         assert_eq!(find_unquoted(br#""never closed;"#, 0, |b| b == b';'), 14);
+    }
+
+    #[test]
+    fn an_open_quoted_string_is_told() {
+        assert!(quotes_close(br#"a "b;\"" c \"#) && quotes_close(b""));
+        assert!(!quotes_close(br#"a "b\""#) && !quotes_close(br#"""" "#));
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub struct Framer {
     taken: usize,
     /// Bytes behind `taken` in which no empty line ends.
     searched: usize,
+    /// The length of the message at `taken`, once its head was read: a body that comes byte by byte must not have the
+    /// head read again each time.
+    length: Option<usize>,
 }
 
 /// What a stream holds.
@@ -29,7 +32,7 @@ pub enum Frame<'a> {
 impl Framer {
     /// For one stream.
     pub fn new(limits: Limits) -> Self {
-        Framer { limits, index: Index::new(), buffer: Vec::new(), taken: 0, searched: 0 }
+        Framer { limits, index: Index::new(), buffer: Vec::new(), taken: 0, searched: 0, length: None }
     }
 
     /// Takes bytes that came.
@@ -46,25 +49,28 @@ impl Framer {
 
     /// The next message, if it is there to its end.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Error> {
-        let rest = tail(&self.buffer, self.taken);
-        if rest.starts_with(b"\r\n\r\n") {
-            self.taken += 4;
-            return Ok(Some(Frame::Ping));
+        // RFC 3261 7.5: empty lines before the start line are passed over. What begins as one is not judged until four
+        // bytes are there, so that it is the same however the stream is cut.
+        loop {
+            match cut(&self.buffer, self.taken, self.taken + 4) {
+                b"\r\n\r\n" => {
+                    self.taken += 4;
+                    return Ok(Some(Frame::Ping));
+                }
+                [] => return Ok(None),
+                [b'\r', b'\n', ..] => self.taken += 2,
+                [b'\n', ..] => self.taken += 1,
+                _ => break,
+            }
         }
-        // RFC 3261 7.5: an empty line before the start line is passed over. A CR alone may be the first half of one.
-        if rest.starts_with(b"\r\n") && rest.len() > 2 && !b"\r\n".starts_with(cut(rest, 2, 4)) {
-            self.taken += 2;
-            return self.next_frame();
+        if self.length.is_none() {
+            self.length = self.message_length()?;
         }
-        if b"\r\n\r\n".starts_with(cut(rest, 0, 4)) {
-            return Ok(None);
-        }
-        let Some(length) = self.message_length()? else { return Ok(None) };
         let start = self.taken;
-        if self.buffer.len() - start < length {
+        let Some(length) = self.length.filter(|length| *length <= self.buffer.len() - start) else {
             return Ok(None);
-        }
-        (self.taken, self.searched) = (start + length, 0);
+        };
+        (self.taken, self.searched, self.length) = (start + length, 0, None);
         Ok(Some(Frame::Message(cut(&self.buffer, start, start + length))))
     }
 
@@ -142,6 +148,27 @@ mod tests {
             assert_eq!(all, expected, "chunks of {size}");
             assert!(!framer.is_in_message());
         }
+    }
+
+    #[test]
+    fn line_feeds_alone_before_a_start_line_are_empty_lines_too() {
+        let mut framer = Framer::new(Limits::default());
+        framer.push(&[b"\n\r\n\n", ONE, b"\n\n", ONE].concat());
+        assert_eq!(frames(&mut framer), [ONE, ONE].map(<[u8]>::to_vec));
+    }
+
+    #[test]
+    fn a_head_is_not_read_again_for_every_byte_of_its_body() {
+        let head = format!("OPTIONS sip:a SIP/2.0\r\n{}l: 9\r\n\r\n", "X: 1\r\n".repeat(200));
+        let mut framer = Framer::new(Limits::default());
+        framer.push(head.as_bytes());
+        assert_eq!(framer.next_frame(), Ok(None));
+        assert_eq!(framer.length, Some(head.len() + 9));
+        framer.push(b"123456789");
+        assert!(
+            matches!(framer.next_frame(), Ok(Some(Frame::Message(all))) if all.ends_with(b"\r\n123456789"))
+        );
+        assert_eq!(framer.length, None);
     }
 
     #[test]

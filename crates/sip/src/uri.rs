@@ -40,9 +40,10 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI that is the whole of `bytes`, without brackets around it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let odd = |b: &u8| is_lws(*b) || *b < b' ' || *b == 0x7f || matches!(b, b'<' | b'>');
+        // RFC 3261 25.1 has no quoted strings in URIs: a reader that knows none would see `;lr` in `;x=";lr"`.
+        let odd = |b: &u8| is_lws(*b) || *b < b' ' || *b == 0x7f || matches!(b, b'<' | b'>' | b'"');
         if let Some(at) = bytes.iter().position(odd) {
-            return Err(Error::expected("a URI without spaces or angle brackets", bytes, at));
+            return Err(Error::expected("a URI without spaces, quotes or angle brackets", bytes, at));
         }
         let colon = bytes.iter().position(|b| *b == b':').unwrap_or(bytes.len());
         let (name, rest) = (cut(bytes, 0, colon), tail(bytes, colon + 1));
@@ -163,6 +164,7 @@ mod tests {
             ":a",
             "1sip:a",
             "sip:a@[::1",
+            "sip:a;x=\";lr\"",
         ] {
             assert!(Uri::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::error::Error;
 use crate::host::Host;
 use crate::params::Params;
-use crate::scan::{cut, find_unquoted, is_lws, is_token, number, tail, trim};
+use crate::scan::{cut, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
 
 /// One Via.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,12 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Reads one value.
     pub fn parse(raw: &'a [u8]) -> Result<Self, Error> {
+        // No Via holds these (RFC 3261 25.1), and `received` written behind them might be read by nobody: then our answer
+        // would go to a sent-by that its sender made up.
+        let odd = find_unquoted(raw, 0, |b| matches!(b, b'<' | b'>'));
+        if odd < raw.len() || !quotes_close(raw) {
+            return Err(Error::expected("a Via without an open quoted string or angle brackets", raw, odd));
+        }
         let end = find_unquoted(raw, 0, |b| b == b';');
         let head = cut(raw, 0, end);
         let (name, rest) = until_slash(raw, head)?;
@@ -97,6 +103,11 @@ impl Stamp<'_> {
         self.received.is_none() && self.rport.is_none() && !self.via.params.has("received")
     }
 
+    /// The port that responses go to (RFC 3581 4, RFC 3261 18.2.2).
+    pub fn reply_port(&self) -> u16 {
+        self.rport.unwrap_or(self.via.port_or_default())
+    }
+
     /// Writes the Via: everything as it came but `received` and `rport`, which nobody before us can know.
     pub fn write(&self, out: &mut Vec<u8>) {
         let head = self.via.raw.len() - self.via.params.as_bytes().len();
@@ -106,13 +117,14 @@ impl Stamp<'_> {
             if param.name.eq_ignore_ascii_case(b"received") {
                 continue;
             }
-            match rport {
-                Some(port) if param.name.eq_ignore_ascii_case(b"rport") => {
+            if self.rport.is_some() && param.name.eq_ignore_ascii_case(b"rport") {
+                // A second one goes: some readers take the first of a name, some the last.
+                if let Some(port) = rport.take() {
                     write_to(out, format_args!(";rport={port}"));
-                    rport = None;
                 }
-                _ => out.extend_from_slice(param.raw),
+                continue;
             }
+            out.extend_from_slice(param.raw);
         }
         if let Some(ip) = self.received {
             write_to(out, format_args!(";received={ip}"));
@@ -193,6 +205,26 @@ mod tests {
             stamped("SIP/2.0/UDP 10.0.0.1;received=127.0.0.1", "10.0.0.1:5060"),
             "SIP/2.0/UDP 10.0.0.1"
         );
+        assert_eq!(
+            stamped(
+                "SIP/2.0/UDP 10.0.0.1;rport;received=1.1.1.1;RPORT = 22;received=2.2.2.2",
+                "10.0.0.1:5060"
+            ),
+            "SIP/2.0/UDP 10.0.0.1;rport=5060;received=10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn a_via_that_would_hide_what_is_written_behind_it_is_an_error() {
+        for bad in [
+            "SIP/2.0/UDP a;x=\"",
+            "SIP/2.0/UDP a;x=\"\\\"",
+            "SIP/2.0/UDP a;x=<, SIP/2.0/UDP b",
+            "SIP/2.0/UDP a;x>",
+        ] {
+            assert!(Via::parse(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+        assert!(Via::parse(b"SIP/2.0/UDP a;x=\"<, \\\"\"").is_ok());
     }
 
     #[test]

@@ -1,0 +1,54 @@
+//! The admin port: /healthz, /readyz, /metrics, /targets.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::live::Live;
+
+/// Serves the admin port until the process ends.
+pub async fn serve(live: Arc<Live>, listener: TcpListener) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/targets", get(targets))
+        .with_state(live);
+    axum::serve(listener, router).await
+}
+
+/// 200 while new calls are welcome, else 503 with the reason.
+async fn readyz(State(live): State<Arc<Live>>) -> (StatusCode, String) {
+    match live.readiness() {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    }
+}
+
+async fn metrics(State(live): State<Arc<Live>>) -> Response {
+    let _ = live.readiness();
+    match live.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// A target, and how many INVITEs it got from this proxy.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    target: fleet::Target,
+    invites: u64,
+}
+
+async fn targets(State(live): State<Arc<Live>>) -> Json<Vec<Listed>> {
+    let targets = live.table.load();
+    let list = targets.iter().flat_map(|targets| targets.with_invites());
+    Json(list.map(|(target, invites)| Listed { target: target.clone(), invites }).collect())
+}

@@ -1,0 +1,243 @@
+//! Settings: one TOML file, every key of which an environment variable can override.
+//!
+//! [`Settings`] is the file as it stands; `check.rs` turns it into a [`Config`], in which everything is known to be
+//! right. What is not set has the default that `proxy.example.toml` shows.
+
+mod check;
+mod environment;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+pub use check::{Config, ListenerConfig, Source};
+
+/// The file, key by key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct Settings {
+    pub workers: usize,
+    #[serde(deserialize_with = "duration")]
+    pub drain: Duration,
+    pub secrets: Vec<String>,
+    pub listener: Vec<ListenerSettings>,
+    pub targets: TargetSettings,
+    pub access: AccessSettings,
+    pub headers: HeaderSettings,
+    pub udp: UdpSettings,
+    pub admin: AdminSettings,
+    pub log: LogSettings,
+}
+
+/// `[[listener]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct ListenerSettings {
+    pub name: String,
+    pub bind: SocketAddr,
+    pub advertise: Option<String>,
+    pub internal: Option<String>,
+    #[serde(default = "sip")]
+    pub port_name: String,
+}
+
+/// `[targets]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct TargetSettings {
+    pub url: Option<String>,
+    pub list: Option<Vec<fleet::Target>>,
+    #[serde(deserialize_with = "duration")]
+    pub poll: Duration,
+    pub networks: Vec<String>,
+}
+
+/// `[access]`
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct AccessSettings {
+    pub sources: Option<Vec<String>>,
+    pub refused: Refused,
+}
+
+/// What a source that may not start calls gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Refused {
+    /// An answer: 403.
+    #[default]
+    #[serde(rename = "403")]
+    Forbidden,
+    /// None at all, so that forged sources get no answers either.
+    #[serde(rename = "drop")]
+    Drop,
+}
+
+/// `[headers]`
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct HeaderSettings {
+    pub strip: Vec<String>,
+    pub add: BTreeMap<String, String>,
+}
+
+/// `[udp]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct UdpSettings {
+    pub receive_buffer: usize,
+    pub force_rport: bool,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct AdminSettings {
+    pub bind: SocketAddr,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct LogSettings {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// For whom the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            workers: 0,
+            drain: Duration::from_secs(120),
+            secrets: Vec::new(),
+            listener: Vec::new(),
+            targets: TargetSettings::default(),
+            access: AccessSettings::default(),
+            headers: HeaderSettings::default(),
+            udp: UdpSettings::default(),
+            admin: AdminSettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+impl Default for TargetSettings {
+    fn default() -> Self {
+        TargetSettings { url: None, list: None, poll: Duration::from_secs(2), networks: Vec::new() }
+    }
+}
+
+impl Default for UdpSettings {
+    fn default() -> Self {
+        UdpSettings { receive_buffer: 8 << 20, force_rport: false }
+    }
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        AdminSettings { bind: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+fn sip() -> String {
+    "sip".to_owned()
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    humantime::parse_duration(&text).map_err(|error| {
+        serde::de::Error::custom(format!("expected a duration such as \"120s\" or \"200ms\": {error}"))
+    })
+}
+
+/// Why settings are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path}: {error}")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The file is no TOML, has an unknown key or a value of the wrong kind. The text shows the line.
+    #[error("{path}: {error}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What and where.
+        error: toml::de::Error,
+    },
+    /// An environment variable is no setting, or has a value of the wrong kind.
+    #[error("environment variable {name}: {what}")]
+    Environment {
+        /// The variable.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A value is of the right kind and makes no sense all the same.
+    #[error("{key}: {what}")]
+    Value {
+        /// The setting.
+        key: String,
+        /// What was expected and what came.
+        what: String,
+    },
+}
+
+impl Config {
+    /// Reads the file and the environment, and checks both.
+    pub fn load(
+        path: &Path,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Read { path: shown.clone(), error })?;
+        Config::parse(&text, &shown, environment)
+    }
+
+    /// The same for settings that are at hand; `name` stands in errors.
+    pub fn parse(
+        text: &str,
+        name: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let file = |error| ConfigError::File { path: name.to_owned(), error };
+        // First by itself, since only then errors know their place in the file.
+        let settings: Settings = toml::from_str(text).map_err(file)?;
+        let settings = environment::apply(settings, toml::from_str(text).map_err(file)?, environment)?;
+        Config::check(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests;

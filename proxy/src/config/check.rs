@@ -1,0 +1,169 @@
+//! Settings that make sense: from [`Settings`] to [`Config`].
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fleet::Snapshot;
+
+use super::{
+    AdminSettings, ConfigError, ListenerSettings, LogSettings, Refused, Settings, TargetSettings, UdpSettings,
+};
+use crate::keys::Keys;
+use crate::networks::Networks;
+use crate::route::headers::HeaderRules;
+use crate::route::ours::Authority;
+
+/// Settings that are known to be right.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Threads that carry datagrams, for each listener.
+    pub workers: usize,
+    /// How long the proxy stays after SIGTERM.
+    pub drain: Duration,
+    /// Made from the secrets.
+    pub keys: Keys,
+    /// Whether there were secrets; without, this proxy agrees with no other.
+    pub has_secrets: bool,
+    /// At least one.
+    pub listeners: Vec<ListenerConfig>,
+    /// Where the target list is.
+    pub targets: Source,
+    /// How often it is looked at.
+    pub poll: Duration,
+    /// Where targets live.
+    pub networks: Networks,
+    /// Who may start calls.
+    pub access: Networks,
+    /// What the others get.
+    pub refused: Refused,
+    /// What is taken out of and put into messages.
+    pub headers: HeaderRules,
+    /// Sockets.
+    pub udp: UdpSettings,
+    /// The admin port.
+    pub admin: AdminSettings,
+    /// The log.
+    pub log: LogSettings,
+}
+
+/// An address that carriers and targets send to.
+#[derive(Debug, Clone)]
+pub struct ListenerConfig {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// Where it listens, UDP and TCP.
+    pub bind: SocketAddr,
+    /// What callers see of it.
+    pub advertise: Authority,
+    /// What targets see of it.
+    pub internal: Authority,
+    /// Which of a target's ports its calls go to.
+    pub port_name: String,
+}
+
+/// Where the target list comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// From the settings themselves.
+    Inline(Snapshot),
+    /// From a file that is watched.
+    File(PathBuf),
+}
+
+fn wrong<T>(key: &str, what: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError::Value { key: key.to_owned(), what: what.into() })
+}
+
+impl Config {
+    pub(super) fn check(settings: Settings) -> Result<Config, ConfigError> {
+        let has_secrets = !settings.secrets.is_empty();
+        let value = |key: &str| {
+            let key = key.to_owned();
+            move |what: String| ConfigError::Value { key: key.clone(), what }
+        };
+        let keys = if has_secrets { Keys::from_secrets(&settings.secrets) } else { Keys::for_this_process() };
+        let Some(sources) = &settings.access.sources else {
+            return wrong(
+                "access.sources",
+                "expected the networks that may start calls, such as [\"203.0.113.0/24\"]",
+            );
+        };
+        Ok(Config {
+            workers: match settings.workers {
+                0 => std::thread::available_parallelism().map_or(1, usize::from),
+                1..=256 => settings.workers,
+                many => return wrong("workers", format!("expected 0 (one per core) to 256, found {many}")),
+            },
+            drain: settings.drain,
+            keys: keys.map_err(value("secrets"))?,
+            has_secrets,
+            listeners: listeners(&settings.listener)?,
+            targets: source(&settings.targets)?,
+            poll: settings.targets.poll.max(Duration::from_millis(50)),
+            networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,
+            access: Networks::parse(sources).map_err(value("access.sources"))?,
+            refused: settings.access.refused,
+            headers: HeaderRules::new(&settings.headers.strip, &settings.headers.add)
+                .map_err(value("headers"))?,
+            udp: settings.udp,
+            admin: settings.admin,
+            log: settings.log,
+        })
+    }
+}
+
+fn listeners(settings: &[ListenerSettings]) -> Result<Vec<ListenerConfig>, ConfigError> {
+    if settings.is_empty() {
+        return wrong("listener", "expected at least one [[listener]] with a name and an address to bind");
+    }
+    for (place, listener) in settings.iter().enumerate() {
+        let others = settings.iter().take(place);
+        if listener.name.is_empty() || others.clone().any(|other| other.name == listener.name) {
+            return wrong("listener", format!("expected names that differ, found {:?} again", listener.name));
+        }
+        if others.clone().any(|other| other.bind == listener.bind) {
+            return wrong("listener", format!("two listeners bind {}", listener.bind));
+        }
+    }
+    settings.iter().map(listener).collect()
+}
+
+fn listener(settings: &ListenerSettings) -> Result<ListenerConfig, ConfigError> {
+    let authority = |key: &str, text: &Option<String>| match text {
+        Some(text) => {
+            let what =
+                |what| ConfigError::Value { key: format!("listener {:?}, {key}", settings.name), what };
+            Authority::parse(text).map_err(what)
+        }
+        None if settings.bind.ip().is_unspecified() => wrong(
+            &format!("listener {:?}, {key}", settings.name),
+            format!("expected the address that others see, since {} binds all of them", settings.bind),
+        ),
+        None => Ok(Authority::from(settings.bind)),
+    };
+    Ok(ListenerConfig {
+        name: settings.name.clone(),
+        bind: settings.bind,
+        advertise: authority("advertise", &settings.advertise)?,
+        internal: authority("internal", &settings.internal)?,
+        port_name: settings.port_name.clone(),
+    })
+}
+
+fn source(settings: &TargetSettings) -> Result<Source, ConfigError> {
+    match (&settings.url, &settings.list) {
+        (None, Some(list)) => match Snapshot::of(list.clone()) {
+            Ok(snapshot) => Ok(Source::Inline(snapshot)),
+            Err(error) => wrong("targets.list", error.to_string()),
+        },
+        (Some(url), None) => match url.strip_prefix("file://") {
+            Some(path) if path.starts_with('/') => Ok(Source::File(PathBuf::from(path))),
+            _ => wrong("targets.url", format!("expected file:///path/to/targets.json, found {url:?}")),
+        },
+        _ => wrong(
+            "targets",
+            "expected either url (a file with the target list) or list (the targets themselves)",
+        ),
+    }
+}

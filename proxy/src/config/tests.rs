@@ -1,0 +1,81 @@
+use super::*;
+
+const SMALL: &str = r#"
+[[listener]]
+name = "main"
+bind = "127.0.0.1:5060"
+[targets]
+list = [{ id = "a", address = "127.0.0.1", ports = { sip = 7001 } }]
+[access]
+sources = ["127.0.0.0/8"]
+"#;
+
+fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::parse(text, "proxy.toml", environment).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_example_file_is_right_and_shows_the_defaults() {
+    let example = parse(include_str!("../../proxy.example.toml"), &[]).unwrap();
+    let defaults = parse(SMALL, &[]).unwrap();
+    assert_eq!(example.drain, defaults.drain);
+    assert_eq!((example.poll, example.refused), (defaults.poll, defaults.refused));
+    assert_eq!(example.udp.receive_buffer, defaults.udp.receive_buffer);
+    assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place() {
+    let error = parse(&SMALL.replace("bind =", "bnid ="), &[]).unwrap_err();
+    assert!(
+        error.contains("proxy.toml") && error.contains("line 4") && error.contains("unknown field `bnid`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_refused_with_its_place() {
+    let error = parse(&format!("drain = \"soon\"\n{SMALL}"), &[]).unwrap_err();
+    assert!(error.contains("line 1") && error.contains("expected a duration such as"), "{error}");
+}
+
+#[test]
+fn environment_variables_override_every_kind_of_setting() {
+    let environment = [
+        ("SWITCHYARD_WORKERS", "3"),
+        ("SWITCHYARD_DRAIN", "5s"),
+        ("SWITCHYARD_ADMIN__BIND", "127.0.0.1:9999"),
+        ("SWITCHYARD_SECRETS", "[\"k1:0123456789abcdef\"]"),
+        ("SWITCHYARD_HEADERS__ADD", "{ X-A = \"{source_ip}\" }"),
+        ("UNRELATED", "x"),
+    ];
+    let config = parse(SMALL, &environment).unwrap();
+    assert_eq!((config.workers, config.drain, config.has_secrets), (3, Duration::from_secs(5), true));
+    assert_eq!(config.admin.bind.port(), 9999);
+}
+
+#[test]
+fn an_environment_variable_that_is_no_setting_is_refused_by_name() {
+    let error = parse(SMALL, &[("SWITCHYARD_ADMIN__BNID", "x")]).unwrap_err();
+    assert!(error.contains("SWITCHYARD_ADMIN__BNID") && error.contains("unknown field"), "{error}");
+    let error = parse(SMALL, &[("SWITCHYARD_WORKERS", "many")]).unwrap_err();
+    assert!(error.contains("SWITCHYARD_WORKERS") && error.contains("invalid type"), "{error}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_what_was_expected() {
+    let error = |from: &str, to: &str| {
+        assert!(SMALL.contains(from), "{from}");
+        parse(&SMALL.replace(from, to), &[]).unwrap_err()
+    };
+    assert!(error("sources = [\"127.0.0.0/8\"]", "").contains("access.sources: expected the networks"));
+    assert!(error("127.0.0.0/8", "127.0.0.0/40").contains("access.sources"));
+    assert!(
+        error("bind = \"127.0.0.1:5060\"", "bind = \"0.0.0.0:5060\"")
+            .contains("advertise: expected the address")
+    );
+    assert!(error("list = [{", "url = \"file:///x\"\nlist = [{").contains("targets: expected either url"));
+    assert!(error("[access]", "[headers]\nstrip = [\"Via\"]\n[access]").contains("Via"));
+    assert!(error("\n[[listener]]", "secrets = [\"k1:short\"]\n[[listener]]").contains("secrets"));
+}

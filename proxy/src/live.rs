@@ -1,0 +1,150 @@
+//! What all parts of a running proxy share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwapOption;
+use fleet::{Snapshot, State};
+use prometheus::IntCounter;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::route::{Hop, Input, Router, Scratch, Transport, Verdict};
+use crate::socket::{Outgoing, UdpSocket};
+use crate::stream::Streams;
+use crate::table::Table;
+
+/// One running proxy.
+pub struct Live {
+    /// Its settings.
+    pub config: Config,
+    /// What becomes of messages.
+    pub router: Router,
+    /// Who is there; `None` until the first list was read.
+    pub table: ArcSwapOption<Targets>,
+    /// For each listener, each worker's socket.
+    pub sockets: Vec<Vec<UdpSocket>>,
+    /// TCP connections.
+    pub streams: Streams,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// SIGTERM came: no longer ready, still forwarding.
+    pub draining: AtomicBool,
+    /// Workers stop.
+    pub stopping: AtomicBool,
+}
+
+/// The table, with a counter for each target so that none has to be looked up for a call.
+pub struct Targets {
+    /// Who is there.
+    pub table: Table,
+    invites: Vec<IntCounter>,
+}
+
+impl Targets {
+    /// Each target, and how many INVITEs it got from this proxy.
+    pub fn with_invites(&self) -> impl Iterator<Item = (&fleet::Target, u64)> {
+        self.table.targets().iter().zip(self.invites.iter().map(IntCounter::get))
+    }
+}
+
+impl Live {
+    /// Whether new calls are welcome; if not, why.
+    pub fn readiness(&self) -> Result<(), &'static str> {
+        let readiness = match self.table.load().is_some() {
+            _ if self.draining.load(Ordering::Relaxed) => Err("draining"),
+            false => Err("no target list yet"),
+            true => Ok(()),
+        };
+        self.metrics.ready.set(i64::from(readiness.is_ok()));
+        readiness
+    }
+
+    /// Puts a new target list in force.
+    pub fn take_list(&self, snapshot: Snapshot) {
+        let before = self.table.load();
+        let port_names: Vec<String> = self.config.listeners.iter().map(|l| l.port_name.clone()).collect();
+        let old = before.as_ref().map(|targets| &targets.table);
+        let table = Table::new(snapshot, &port_names, self.config.keys.pick, old);
+        self.report_changes(old, &table);
+        let invites =
+            table.targets().iter().map(|t| self.metrics.invites.with_label_values(&[&t.id])).collect();
+        self.table.store(Some(Arc::new(Targets { table, invites })));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.metrics.list_changed.set(i64::try_from(now).unwrap_or_default());
+    }
+
+    fn report_changes(&self, before: Option<&Table>, after: &Table) {
+        let old = before.map(Table::targets).unwrap_or_default();
+        for target in after.targets() {
+            match old.iter().find(|other| other.id == target.id) {
+                None => {
+                    tracing::info!(target = %target.id, address = %target.address, state = ?target.state, "target came")
+                }
+                Some(other) if other != target => {
+                    tracing::info!(target = %target.id, address = %target.address, state = ?target.state, "target changed");
+                }
+                Some(_) => {}
+            }
+        }
+        for target in old.iter().filter(|target| after.targets().iter().all(|other| other.id != target.id)) {
+            tracing::info!(target = %target.id, address = %target.address, "target left");
+            let _ = self.metrics.invites.remove_label_values(&[&target.id]);
+        }
+        for (label, state) in [("active", State::Active), ("draining", State::Draining)] {
+            let count = after.targets().iter().filter(|target| target.state == state).count();
+            self.metrics.targets.with_label_values(&[label]).set(i64::try_from(count).unwrap_or_default());
+        }
+    }
+
+    /// Decides about one message, and counts what comes of it. What is to be sent is appended to `out`.
+    pub fn decide(
+        &self,
+        targets: &Targets,
+        input: &Input<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Option<Hop> {
+        let verdict = self.router.route(input, &targets.table, scratch, out);
+        crate::log::message(input, &verdict);
+        match verdict {
+            Verdict::Forward { hop, new_call } => {
+                if let Some(counter) = new_call.and_then(|place| targets.invites.get(usize::from(place))) {
+                    counter.inc();
+                }
+                self.metrics.forwarded.inc();
+                Some(hop)
+            }
+            Verdict::Reply { hop, code } => {
+                self.metrics.replies.with_label_values(&[&code.to_string()]).inc();
+                Some(hop)
+            }
+            Verdict::Drop(cause, _) => {
+                self.metrics.drop(cause);
+                None
+            }
+        }
+    }
+
+    /// Sends one message; workers send datagrams in batches instead.
+    pub fn send(self: &Arc<Self>, hop: &Hop, bytes: &[u8]) {
+        match hop.transport {
+            Transport::Tcp => self.streams.send(self, hop, bytes.to_vec()),
+            Transport::Udp => {
+                if let Some(socket) = self.sockets.get(hop.listener).and_then(|sockets| sockets.first()) {
+                    let mut outgoing = Outgoing::default();
+                    outgoing.push(0, bytes.len(), hop.address);
+                    socket.send(&mut outgoing, bytes, |to, error| self.send_failed(to, &error));
+                }
+            }
+        }
+    }
+
+    /// Counts and logs a message that the network would not take.
+    pub fn send_failed(&self, to: SocketAddr, error: &std::io::Error) {
+        self.metrics.send_failures.inc();
+        tracing::debug!(%to, %error, "not sent");
+    }
+}

@@ -1,0 +1,105 @@
+//! Metrics: every name in one place.
+
+use prometheus::{
+    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+};
+
+use crate::route::Cause;
+
+/// What the proxy counts. The names are part of its interface: dashboards and alerts know them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// `switchyard_proxy_messages_received_total{transport}`
+    pub received: IntCounterVec,
+    /// `switchyard_proxy_messages_forwarded_total`
+    pub forwarded: IntCounter,
+    /// `switchyard_proxy_replies_total{code}`: answers of the proxy's own.
+    pub replies: IntCounterVec,
+    /// `switchyard_proxy_messages_dropped_total{cause}`
+    pub dropped: IntCounterVec,
+    /// `switchyard_proxy_invites_total{target}`: INVITEs of new calls, retransmissions among them.
+    pub invites: IntCounterVec,
+    /// `switchyard_proxy_send_failures_total`: messages that the network would not take.
+    pub send_failures: IntCounter,
+    /// `switchyard_proxy_connections`: open TCP connections.
+    pub connections: IntGauge,
+    /// `switchyard_proxy_targets{state}`
+    pub targets: IntGaugeVec,
+    /// `switchyard_proxy_target_list_changed_timestamp_seconds`: when the list in force was taken, Unix time.
+    pub list_changed: IntGauge,
+    /// `switchyard_proxy_target_list_errors_total`: lists that were refused.
+    pub list_errors: IntCounter,
+    /// `switchyard_proxy_ready`: what /readyz says, 1 or 0.
+    pub ready: IntGauge,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let name = |name: &str| format!("switchyard_proxy_{name}");
+        let counter = |short: &str, help: &str| register(&registry, IntCounter::new(name(short), help)?);
+        let gauge = |short: &str, help: &str| register(&registry, IntGauge::new(name(short), help)?);
+        let counters = |short: &str, help: &str, label: &str| {
+            register(&registry, IntCounterVec::new(Opts::new(name(short), help), &[label])?)
+        };
+        Ok(Metrics {
+            received: counters(
+                "messages_received_total",
+                "SIP messages and keepalives that came",
+                "transport",
+            )?,
+            forwarded: counter("messages_forwarded_total", "Messages sent on")?,
+            replies: counters("replies_total", "Answers of the proxy's own", "code")?,
+            dropped: counters("messages_dropped_total", "Messages that led to nothing", "cause")?,
+            invites: counters("invites_total", "INVITEs of new calls sent to a target", "target")?,
+            send_failures: counter("send_failures_total", "Messages that the network would not take")?,
+            connections: gauge("connections", "Open TCP connections")?,
+            targets: register(
+                &registry,
+                IntGaugeVec::new(Opts::new(name("targets"), "Targets in the list"), &["state"])?,
+            )?,
+            list_changed: gauge(
+                "target_list_changed_timestamp_seconds",
+                "When the list in force was taken, Unix time",
+            )?,
+            list_errors: counter("target_list_errors_total", "Target lists that were refused")?,
+            ready: gauge("ready", "What /readyz says: 1 or 0")?,
+            registry,
+        })
+    }
+
+    /// Counts a message that led to nothing.
+    pub fn drop(&self, cause: Cause) {
+        self.dropped.with_label_values(&[label(cause)]).inc();
+    }
+
+    /// All of them in Prometheus' text format.
+    pub fn text(&self) -> prometheus::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> prometheus::Result<M> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+/// The label of a cause.
+pub fn label(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Keepalive => "keepalive",
+        Cause::Unreadable => "unreadable",
+        Cause::Malformed => "malformed",
+        Cause::Refused => "refused",
+        Cause::OwnAck => "own_ack",
+        Cause::Ack => "ack",
+        Cause::NotOurs => "not_ours",
+        Cause::ForUs => "for_us",
+        Cause::Unsolicited => "unsolicited",
+        Cause::NoAddress => "no_address",
+    }
+}

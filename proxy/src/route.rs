@@ -1,0 +1,227 @@
+//! What becomes of a message: a function of the message, the table, and where it came from.
+//!
+//! This module and those below it must not contain: sockets, clocks, randomness, locks, or an allocation for a message
+//! that is forwarded. They know nothing of a call but what its messages say.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `request.rs` | requests: what is wrong with one (RFC 3261 16.3), and whether it begins or belongs to a dialog |
+//! | `routes.rs` | Route: which values are ours (16.4), and what the next hop is (16.6.6, 16.6.7) |
+//! | `forward.rs` | what changes in a request that is forwarded (16.6) |
+//! | `response.rs` | responses (16.7, 16.11) |
+//! | `via.rs` | our own Via: branch, loops |
+//! | `ours.rs` | which addresses are ours |
+//! | `headers.rs` | header fields that are taken out and put in |
+
+pub mod headers;
+pub mod ours;
+
+mod forward;
+mod request;
+mod response;
+mod routes;
+mod via;
+
+use std::net::SocketAddr;
+
+use sip::{Edits, Error, Index, Limits, Message};
+
+use crate::config::{Config, ListenerConfig, Refused};
+use crate::keys::Keys;
+use crate::networks::Networks;
+use crate::table::Table;
+use headers::HeaderRules;
+
+/// How a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+impl Transport {
+    /// As a Via has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        }
+    }
+}
+
+/// A TCP connection's number, which no other connection of this process ever gets.
+pub type ConnectionId = u64;
+
+/// A message and where it came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// A datagram, or one message of a stream.
+    pub bytes: &'a [u8],
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// The listener that it came to, counted from 0.
+    pub listener: usize,
+    /// How it came.
+    pub transport: Transport,
+    /// The connection that it came on.
+    pub connection: Option<ConnectionId>,
+}
+
+/// Where a message goes, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hop {
+    /// The listener whose socket sends it, counted from 0.
+    pub listener: usize,
+    /// How.
+    pub transport: Transport,
+    /// Where to.
+    pub address: SocketAddr,
+    /// The connection to send it on as long as that is open.
+    pub connection: Option<ConnectionId>,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on, as it was written to `out`.
+    Forward {
+        /// Where to.
+        hop: Hop,
+        /// For a new call: its target's place in the table.
+        new_call: Option<u16>,
+    },
+    /// It is answered with what was written to `out`.
+    Reply {
+        /// Where to.
+        hop: Hop,
+        /// The status code.
+        code: u16,
+    },
+    /// Nothing is sent.
+    Drop(Cause, Option<Error>),
+}
+
+/// Why a message leads to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Empty lines that keep a NAT's binding alive (RFC 5626).
+    Keepalive,
+    /// Bytes that are no SIP message.
+    Unreadable,
+    /// A request that cannot even be answered, or a response with something wrong in it.
+    Malformed,
+    /// From a source that may not start calls, where those get no answer.
+    Refused,
+    /// An ACK of a refusal of our own.
+    OwnAck,
+    /// An ACK that leads nowhere: it is never answered.
+    Ack,
+    /// A response whose topmost Via is not ours.
+    NotOurs,
+    /// A response to a request of our own.
+    ForUs,
+    /// A response from outside to a request that we did not send.
+    Unsolicited,
+    /// A response whose next Via names no address that we can send to.
+    NoAddress,
+}
+
+/// The working memory for one message after another; it is reused and so does not allocate.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    index: Index,
+    edits: Edits,
+}
+
+impl Scratch {
+    /// For one worker.
+    pub fn new() -> Self {
+        Scratch { index: Index::new(), edits: Edits::new() }
+    }
+}
+
+/// The rules by which messages are routed.
+#[derive(Debug)]
+pub struct Router {
+    listeners: Vec<ListenerConfig>,
+    keys: Keys,
+    access: Networks,
+    refused: Refused,
+    networks: Networks,
+    headers: HeaderRules,
+    force_rport: bool,
+    /// Whether calls may lead to loopback and link-local addresses: only where a listener itself has such a one.
+    local: bool,
+    limits: Limits,
+}
+
+impl Router {
+    /// From settings.
+    pub fn new(config: &Config) -> Self {
+        Router {
+            listeners: config.listeners.clone(),
+            keys: config.keys.clone(),
+            access: config.access.clone(),
+            refused: config.refused,
+            networks: config.networks.clone(),
+            headers: config.headers.clone(),
+            force_rport: config.udp.force_rport,
+            local: config.listeners.iter().any(|listener| routes::is_local(listener.bind.ip())),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Decides about one message. What is to be sent is appended to `out`.
+    pub fn route(
+        &self,
+        input: &Input<'_>,
+        table: &Table,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Verdict {
+        self.decide(input, table, scratch, out, true)
+    }
+
+    fn decide(
+        &self,
+        input: &Input<'_>,
+        table: &Table,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+        may_rewrite: bool,
+    ) -> Verdict {
+        let Scratch { index, edits } = scratch;
+        edits.clear();
+        if input.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return Verdict::Drop(Cause::Keepalive, None);
+        }
+        let msg = match Message::parse(input.bytes, index, &self.limits) {
+            Ok(msg) => msg,
+            Err(error) => return Verdict::Drop(Cause::Unreadable, Some(error)),
+        };
+        let source = SocketAddr::new(input.source.ip().to_canonical(), input.source.port());
+        let inside = self.networks.contains(source.ip()) || table.is_target(source);
+        let input = Input { source, ..*input };
+        let mut routing = Routing { router: self, table, input, inside, may_rewrite, msg, edits, out };
+        match msg.request() {
+            Some(line) => routing.request(line),
+            None => routing.response(),
+        }
+    }
+}
+
+/// One message on its way through.
+struct Routing<'r> {
+    router: &'r Router,
+    table: &'r Table,
+    input: Input<'r>,
+    /// Whether it came from a target or from where targets live.
+    inside: bool,
+    /// Whether the Request-URI may still be taken back from a strict router before us: once, not without end.
+    may_rewrite: bool,
+    msg: Message<'r>,
+    edits: &'r mut Edits,
+    out: &'r mut Vec<u8>,
+}

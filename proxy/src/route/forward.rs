@@ -1,0 +1,118 @@
+//! What changes in a request that is forwarded (RFC 3261 16.6). All else leaves as it came.
+
+use std::io::Write;
+
+use sip::{Edits, Field, Message, Name};
+
+use super::request::Request;
+use super::via::WayBack;
+use super::{Hop, Router, Routing, Transport, Verdict};
+
+/// What Max-Forwards begins with (RFC 3261 8.1.1.6).
+const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
+
+/// What a request gets besides our Via.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Extras {
+    /// Record-Route: both sides, or the inner one alone.
+    pub(super) record_route: Option<RecordRoute>,
+    /// The header fields of `headers.add`.
+    pub(super) added_headers: bool,
+    /// For a new call: its target's place in the table.
+    pub(super) new_call: Option<u16>,
+}
+
+/// Which sides of us a dialog runs through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordRoute {
+    /// From one side to the other.
+    Through,
+    /// From a target to a target.
+    Inside,
+}
+
+impl Routing<'_> {
+    /// Writes the request as it goes to `hop`.
+    pub(super) fn forward(&mut self, request: &Request<'_>, hop: Hop, extras: Extras) -> Verdict {
+        let (Some(top), Some(last)) = (self.msg.first(Name::Via), self.msg.fields().last()) else {
+            return self.reply(400, "Bad Request", b"");
+        };
+        let to_inside = self.table.is_target(hop.address) || self.router.networks.contains(hop.address.ip());
+        self.record_route(&top, &hop, to_inside, extras.record_route);
+        self.add_via(request, &top, &hop, to_inside);
+        self.count_down(request.hops, &top);
+        if !self.inside {
+            self.router.strip(&self.msg, self.edits);
+        }
+        if extras.added_headers {
+            let (router, msg, source) = (self.router, self.msg, self.input.source);
+            self.edits.insert_after(&msg, last.line, |out| router.headers.write_added(&msg, source, out));
+        }
+        self.edits.write_to(&self.msg, self.out);
+        Verdict::Forward { hop, new_call: extras.new_call }
+    }
+
+    /// RFC 3261 16.6.4, RFC 5658: above all others, the side that the next hop sees first.
+    fn record_route(&mut self, top: &Field<'_>, hop: &Hop, to_inside: bool, which: Option<RecordRoute>) {
+        let (Some(which), Some(from), Some(to)) =
+            (which, self.router.listeners.get(self.input.listener), self.router.listeners.get(hop.listener))
+        else {
+            return;
+        };
+        let near = (if self.inside { &from.internal } else { &from.advertise }, self.input.transport);
+        let far = (if to_inside { &to.internal } else { &to.advertise }, hop.transport);
+        let place = self.msg.first(Name::RecordRoute).unwrap_or(*top);
+        let one = which == RecordRoute::Inside || near == far;
+        self.edits.insert_before(&self.msg, place.line, |out| {
+            let sides = if one { [Some(far), None] } else { [Some(far), Some(near)] };
+            for (authority, transport) in sides.into_iter().flatten() {
+                let tcp = if transport == Transport::Tcp { ";transport=tcp" } else { "" };
+                let r2 = if one { "" } else { ";r2=on" };
+                let _ = write!(out, "Record-Route: <sip:{authority}{tcp};lr{r2}>\r\n");
+            }
+        });
+    }
+
+    /// RFC 3261 16.6.8, and 18.2.1 for the Via of the element before us.
+    fn add_via(&mut self, request: &Request<'_>, top: &Field<'_>, hop: &Hop, to_inside: bool) {
+        let Some(listener) = self.router.listeners.get(hop.listener) else { return };
+        let branch = self.router.branch(&self.msg, &request.via, hop);
+        let input = self.input;
+        self.edits.insert_before(&self.msg, top.line, |out| {
+            let sent_by = if to_inside { &listener.internal } else { &listener.advertise };
+            let _ = write!(out, "Via: SIP/2.0/{} {sent_by};branch=", hop.transport.as_str());
+            branch.write(out);
+            if !to_inside {
+                // Our packets may leave through a NAT gateway (RFC 3581 3).
+                out.extend_from_slice(b";rport");
+            }
+            WayBack::write(&input, hop, out);
+            out.extend_from_slice(b"\r\n");
+        });
+        let stamp = request.via.stamp(input.source, self.router.force_rport);
+        if !stamp.is_empty() {
+            self.edits.replace(&self.msg, request.via.raw, |out| stamp.write(out));
+        }
+    }
+
+    /// RFC 3261 16.6.3.
+    fn count_down(&mut self, hops: Option<u8>, top: &Field<'_>) {
+        match (hops, self.msg.first(Name::MaxForwards)) {
+            (Some(hops), Some(field)) => {
+                self.edits.replace(&self.msg, field.value, |out| {
+                    let _ = write!(out, "{}", hops.saturating_sub(1));
+                });
+            }
+            _ => self.edits.insert_before(&self.msg, top.line, |out| out.extend_from_slice(MAX_FORWARDS)),
+        }
+    }
+}
+
+impl Router {
+    /// Takes out what nobody outside may set.
+    pub(super) fn strip(&self, msg: &Message<'_>, edits: &mut Edits) {
+        for field in msg.fields().filter(|field| self.headers.strips(field)) {
+            edits.remove(msg, &field);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Header fields that are taken out of what comes from outside, and those that are put into new calls.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::SocketAddr;
+
+use sip::{Field, Message, Name};
+
+/// What the proxy itself needs as it came, or writes itself.
+const UNTOUCHABLE: [Name; 10] = [
+    Name::Via,
+    Name::From,
+    Name::To,
+    Name::CallId,
+    Name::CSeq,
+    Name::Contact,
+    Name::Route,
+    Name::RecordRoute,
+    Name::MaxForwards,
+    Name::ContentLength,
+];
+
+/// The settings `headers.strip` and `headers.add`.
+#[derive(Debug, Clone, Default)]
+pub struct HeaderRules {
+    strip: Vec<Pattern>,
+    add: Vec<(String, Vec<Part>)>,
+}
+
+#[derive(Debug, Clone)]
+enum Pattern {
+    /// A name that has a compact form or another reason to be known.
+    Known(Name),
+    Exactly(String),
+    /// All names that begin so.
+    Prefix(String),
+}
+
+/// A piece of the text of a header field that is added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    SourceIp,
+    SourcePort,
+    FromUser,
+    ToUser,
+    RequestUser,
+}
+
+impl HeaderRules {
+    /// Reads the settings. What is added is also stripped: nobody outside can pass it off as ours.
+    pub fn new(strip: &[String], add: &BTreeMap<String, String>) -> Result<Self, String> {
+        let patterns = strip.iter().chain(add.keys()).map(|text| pattern(text)).collect::<Result<_, _>>()?;
+        let template = |(name, text): (&String, &String)| {
+            if name.ends_with('*') {
+                return Err(format!("add: expected a name, found {name:?}"));
+            }
+            Ok((name.clone(), parts(text).map_err(|what| format!("add, {name}: {what}"))?))
+        };
+        Ok(HeaderRules { strip: patterns, add: add.iter().map(template).collect::<Result<_, _>>()? })
+    }
+
+    /// Whether a header field from outside goes.
+    pub(super) fn strips(&self, field: &Field<'_>) -> bool {
+        self.strip.iter().any(|pattern| pattern.is(field))
+    }
+
+    /// Writes the header fields that a new call gets.
+    pub(super) fn write_added(&self, msg: &Message<'_>, source: SocketAddr, out: &mut Vec<u8>) {
+        for (name, parts) in &self.add {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            for part in parts {
+                part.write(msg, source, out);
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+impl Pattern {
+    fn is(&self, field: &Field<'_>) -> bool {
+        match self {
+            Pattern::Known(name) => field.name == *name,
+            Pattern::Exactly(name) => field.raw_name.eq_ignore_ascii_case(name.as_bytes()),
+            Pattern::Prefix(prefix) => {
+                let start = field.raw_name.get(..prefix.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+            }
+        }
+    }
+}
+
+fn pattern(text: &str) -> Result<Pattern, String> {
+    let (name, is_prefix) = text.strip_suffix('*').map_or((text, false), |prefix| (prefix, true));
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%_+`'~".contains(&b);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err(format!(
+            "expected the name of a header field, with * at its end for all that begin so, found {text:?}"
+        ));
+    }
+    let covers = |own: &Name| match is_prefix {
+        true => own.as_str().get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)),
+        false => Name::of(name.as_bytes()) == *own,
+    };
+    if let Some(own) = UNTOUCHABLE.iter().find(|own| covers(own)) {
+        return Err(format!("{text:?} would touch {}, which routing needs", own.as_str()));
+    }
+    Ok(match (is_prefix, Name::of(name.as_bytes())) {
+        (true, _) => Pattern::Prefix(name.to_owned()),
+        (false, Name::Other) => Pattern::Exactly(name.to_owned()),
+        (false, known) => Pattern::Known(known),
+    })
+}
+
+fn parts(text: &str) -> Result<Vec<Part>, String> {
+    if text.bytes().any(|b| b < b' ' || b == 0x7f) {
+        return Err("expected text without control characters".to_owned());
+    }
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('{') {
+        let (name, after) =
+            behind.split_once('}').ok_or_else(|| format!("'{{' is not closed in {text:?}"))?;
+        parts.push(Part::Text(before.to_owned()));
+        parts.push(match name {
+            "source_ip" => Part::SourceIp,
+            "source_port" => Part::SourcePort,
+            "from_user" => Part::FromUser,
+            "to_user" => Part::ToUser,
+            "request_user" => Part::RequestUser,
+            _ => {
+                let known = "source_ip, source_port, from_user, to_user or request_user";
+                return Err(format!("expected {known} between braces, found {name:?}"));
+            }
+        });
+        rest = after;
+    }
+    parts.push(Part::Text(rest.to_owned()));
+    parts.retain(|part| *part != Part::Text(String::new()));
+    Ok(parts)
+}
+
+impl Part {
+    fn write(&self, msg: &Message<'_>, source: SocketAddr, out: &mut Vec<u8>) {
+        // Writing to a vector cannot fail. No URI that was read has a control character in it.
+        let user = |uri: Option<&[u8]>, out: &mut Vec<u8>| {
+            let uri = uri.and_then(|uri| sip::Uri::parse(uri).ok());
+            out.write_all(uri.and_then(|uri| uri.user).unwrap_or_default())
+        };
+        let _ = match self {
+            Part::Text(text) => out.write_all(text.as_bytes()),
+            Part::SourceIp => write!(out, "{}", source.ip()),
+            Part::SourcePort => write!(out, "{}", source.port()),
+            Part::FromUser => user(msg.from().ok().map(|from| from.raw_uri), out),
+            Part::ToUser => user(msg.to().ok().map(|to| to.raw_uri), out),
+            Part::RequestUser => user(msg.request().map(|line| line.uri), out),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(strip: &[&str], add: &[(&str, &str)]) -> Result<HeaderRules, String> {
+        let strip: Vec<String> = strip.iter().map(|s| (*s).to_owned()).collect();
+        HeaderRules::new(&strip, &add.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect())
+    }
+
+    #[test]
+    fn names_are_stripped_in_every_spelling() {
+        let rules = rules(&["X-Somleng-*", "Subject"], &[("X-Src-Ip", "{source_ip}")]).unwrap();
+        let text = b"OPTIONS sip:a SIP/2.0\r\nx-somleng-Callsid: 1\r\nX-SRC-IP\t : 1\r\n 2\r\ns: x\r\nX-Somlen: y\r\nX-Src-Ip2: z\r\n\r\n";
+        let mut index = sip::Index::new();
+        let msg = Message::parse(text, &mut index, &sip::Limits::default()).unwrap();
+        let kept: Vec<_> =
+            msg.fields().filter(|field| !rules.strips(field)).map(|field| field.raw_name).collect();
+        assert_eq!(kept, [&b"X-Somlen"[..], b"X-Src-Ip2"]);
+    }
+
+    #[test]
+    fn what_routing_needs_cannot_be_stripped() {
+        for bad in ["Via", "v", "Call-*", "*", "C*", "record-route", "a b", ""] {
+            assert!(rules(&[bad], &[]).is_err(), "{bad:?}");
+        }
+        assert!(rules(&[], &[("To", "x")]).is_err() && rules(&[], &[("X-*", "x")]).is_err());
+    }
+
+    #[test]
+    fn templates_are_checked_when_they_are_read() {
+        assert!(rules(&[], &[("X-A", "{nobody}")]).unwrap_err().contains("\"nobody\""));
+        assert!(rules(&[], &[("X-A", "{source_ip")]).unwrap_err().contains("not closed"));
+        assert!(rules(&[], &[("X-A", "a\r\nB: c")]).unwrap_err().contains("control characters"));
+    }
+}

@@ -1,0 +1,224 @@
+//! Requests: what is wrong with one, and whether it begins a dialog, belongs to one, or is for us.
+
+use std::net::SocketAddr;
+
+use sip::{CSeq, Error, Message, Method, Name, NameAddr, Reply, RequestLine, Scheme, Tag, Uri, Via};
+
+use super::forward::{Extras, RecordRoute};
+use super::routes::{NoHop, OurRoutes};
+use super::{Cause, Hop, Input, Refused, Routing, Transport, Verdict};
+
+/// What we answer OPTIONS with, and 405.
+const ALLOW: &[u8] =
+    b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE\r\n";
+
+/// The parts of a request that every one has (RFC 3261 8.1.1), read.
+pub(super) struct Request<'a> {
+    pub(super) line: RequestLine<'a>,
+    pub(super) uri: Uri<'a>,
+    pub(super) via: Via<'a>,
+    pub(super) to: NameAddr<'a>,
+    pub(super) call_id: &'a [u8],
+    pub(super) hops: Option<u8>,
+}
+
+impl<'a> Request<'a> {
+    fn read(msg: &Message<'a>, line: RequestLine<'a>) -> Result<Self, Error> {
+        let CSeq { method, .. } = msg.cseq()?;
+        if method != line.method {
+            return Err(Error::Contradiction("method in request line and CSeq"));
+        }
+        msg.from()?.uri()?;
+        let to = msg.to()?;
+        to.uri()?;
+        if let Some(error) = msg.defect().or(msg.body().err()) {
+            return Err(error);
+        }
+        let (uri, via, call_id) = (Uri::parse(line.uri)?, msg.top_via()?, msg.call_id()?);
+        Ok(Request { line, uri, via, to, call_id, hops: msg.max_forwards()? })
+    }
+
+    /// Whether it belongs to a dialog (RFC 3261 12.2): then Route and Request-URI alone say where it goes.
+    fn in_dialog(&self) -> bool {
+        self.to.tag().is_some()
+    }
+}
+
+impl<'r> Routing<'r> {
+    /// Decides about a request.
+    pub(super) fn request(&mut self, line: RequestLine<'r>) -> Verdict {
+        if !line.version.eq_ignore_ascii_case(b"SIP/2.0") {
+            let known = line.version.len() >= 4
+                && line.version.get(..4).is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/"));
+            let reason =
+                if known { (505, "Version Not Supported") } else { (400, "Bad Request (expected SIP/2.0)") };
+            return self.reply(reason.0, reason.1, b"");
+        }
+        let request = match Request::read(&self.msg, line) {
+            Ok(request) => request,
+            Err(error) => return self.reply(400, &format!("Bad Request ({error})"), b""),
+        };
+        if let Some(last) = self.strict_router_before_us(&request) {
+            return self.take_request_uri_back(&request, last);
+        }
+        if let Some(verdict) = self.judge(&request) {
+            return verdict;
+        }
+        match (request.in_dialog(), self.inside) {
+            (true, _) => self.go_on(&request),
+            (false, false) => self.begin_from_outside(&request),
+            (false, true) => self.begin_from_inside(&request),
+        }
+    }
+
+    /// RFC 3261 16.3: what is answered or absorbed whatever the request wants.
+    fn judge(&mut self, request: &Request<'_>) -> Option<Verdict> {
+        let method = request.line.method;
+        if matches!(request.uri.scheme, Scheme::Other(_)) {
+            return Some(self.reply(416, "Unsupported URI Scheme", b""));
+        }
+        let ours = self.router.our_uri(&request.uri).is_some();
+        if method == Method::Options && ours && request.uri.user.is_none() && !request.in_dialog() {
+            return Some(self.reply(200, "OK", ALLOW));
+        }
+        if request.hops == Some(0) {
+            return Some(self.reply(483, "Too Many Hops", b""));
+        }
+        if !matches!(method, Method::Ack | Method::Cancel)
+            && self.msg.values(Name::ProxyRequire).next().is_some()
+        {
+            return Some(self.unsupported());
+        }
+        if method == Method::Ack && self.is_own_ack() {
+            return Some(Verdict::Drop(Cause::OwnAck, None));
+        }
+        if self.router.is_loop(&self.msg) {
+            return Some(self.reply(482, "Loop Detected", b""));
+        }
+        None
+    }
+
+    /// An ACK of a refusal of our own, signed with any key that is still in force.
+    fn is_own_ack(&self) -> bool {
+        self.router.keys.tags.iter().any(|key| Tag::of(key, &self.msg).is_in(&self.msg))
+    }
+
+    /// RFC 3261 16.3.5: we have no extensions.
+    fn unsupported(&mut self) -> Verdict {
+        let mut line = b"Unsupported: ".to_vec();
+        for (place, value) in self.msg.values(Name::ProxyRequire).enumerate() {
+            line.extend_from_slice(if place > 0 { b", " } else { b"" });
+            line.extend(value.iter().filter(|byte| byte.is_ascii_graphic()));
+        }
+        line.extend_from_slice(b"\r\n");
+        self.reply(420, "Bad Extension", &line)
+    }
+
+    /// A request that belongs to no dialog yet, from a caller.
+    fn begin_from_outside(&mut self, request: &Request<'_>) -> Verdict {
+        let method = request.line.method;
+        if !matches!(method, Method::Invite | Method::Ack | Method::Cancel | Method::Options) {
+            return self.reply(405, "Method Not Allowed", ALLOW);
+        }
+        if !self.router.access.contains(self.input.source.ip()) {
+            return match self.router.refused {
+                Refused::Forbidden => self.reply(403, "Forbidden", b""),
+                Refused::Drop => Verdict::Drop(Cause::Refused, None),
+            };
+        }
+        // Carriers send private addresses of their own here; a new call goes to a target.
+        self.edits.remove_values(&self.msg, Name::Route, |_, _| true);
+        self.dispatch(request, self.input.listener, RecordRoute::Through)
+    }
+
+    /// A request that belongs to no dialog yet, from a target: to another target, or out.
+    fn begin_from_inside(&mut self, request: &Request<'_>) -> Verdict {
+        let routes = self.our_routes();
+        let listener = routes.listener.unwrap_or(self.input.listener);
+        if self.leads_to_us(request, routes) {
+            self.take_off(routes.taken);
+            return self.dispatch(request, listener, RecordRoute::Inside);
+        }
+        let begins_dialog = matches!(request.line.method, Method::Invite | Method::Subscribe | Method::Refer);
+        let record_route = begins_dialog.then_some(RecordRoute::Through);
+        self.follow(request, routes, Extras { record_route, ..Extras::default() })
+    }
+
+    /// A request of a dialog: it carries all that is to be known.
+    fn go_on(&mut self, request: &Request<'_>) -> Verdict {
+        let routes = self.our_routes();
+        if !self.inside && !routes.found {
+            if self.router.our_uri(&request.uri).is_none() {
+                return self.reply(404, "Not Found", b"");
+            }
+            // The caller ignores Record-Route. Route values that it has are those which its INVITE lost here.
+            self.edits.remove_values(&self.msg, Name::Route, |_, _| true);
+            return self.dispatch(request, self.input.listener, RecordRoute::Through);
+        }
+        if self.leads_to_us(request, routes) {
+            self.take_off(routes.taken);
+            let listener = routes.listener.unwrap_or(self.input.listener);
+            return self.dispatch(request, listener, RecordRoute::Through);
+        }
+        self.follow(request, routes, Extras::default())
+    }
+
+    /// Whether nothing but us is left as the next hop.
+    fn leads_to_us(&self, request: &Request<'_>, routes: OurRoutes) -> bool {
+        self.msg.values(Name::Route).nth(routes.taken).is_none()
+            && self.router.our_uri(&request.uri).is_some()
+    }
+
+    /// To the target of the call's Call-ID: new calls, and what follows them without knowing a way of its own.
+    fn dispatch(&mut self, request: &Request<'_>, listener: usize, record_route: RecordRoute) -> Verdict {
+        let begins_call = request.line.method == Method::Invite && !request.in_dialog();
+        if begins_call && request.uri.user.is_none() {
+            return self.reply(484, "Address Incomplete", b"");
+        }
+        let port_name = self.router.listeners.get(listener).map_or("", |listener| &listener.port_name);
+        let Some((place, address)) = self.table.pick(port_name, request.call_id) else {
+            return self.reply(500, "No Destination available", b"");
+        };
+        let hop = Hop { listener, transport: Transport::Udp, address, connection: None };
+        let extras = Extras {
+            record_route: begins_call.then_some(record_route),
+            added_headers: begins_call && !self.inside,
+            new_call: begins_call.then_some(place),
+        };
+        self.forward(request, hop, extras)
+    }
+
+    /// To where Route and Request-URI say.
+    fn follow(&mut self, request: &Request<'_>, routes: OurRoutes, extras: Extras) -> Verdict {
+        let listener = routes.listener.unwrap_or(self.input.listener);
+        match self.next_hop(&request.uri, routes.taken, listener) {
+            Ok(hop) => self.forward(request, hop, extras),
+            Err(NoHop::Malformed(error)) => self.reply(400, &format!("Bad Request ({error})"), b""),
+            Err(NoHop::Forbidden) => self.reply(403, "Forbidden", b""),
+            Err(NoHop::Name) => self.reply(500, "Next Hop Is A Name", b""),
+            Err(NoHop::Transport) => self.reply(500, "Next Hop Wants Another Transport", b""),
+        }
+    }
+
+    /// Answers the request ourselves (RFC 3261 8.2.6); an ACK is never answered.
+    pub(super) fn reply(&mut self, code: u16, reason: &str, headers: &[u8]) -> Verdict {
+        if self.msg.request().is_some_and(|line| line.method == Method::Ack) {
+            return Verdict::Drop(Cause::Ack, None);
+        }
+        let via = match self.msg.top_via() {
+            Ok(via) => via,
+            Err(error) => return Verdict::Drop(Cause::Malformed, Some(error)),
+        };
+        let Input { source, listener, transport, connection, .. } = self.input;
+        let tag = self.router.keys.tags.first().map(|key| Tag::of(key, &self.msg));
+        let force_rport = self.router.force_rport;
+        Reply { code, reason, headers, tag, source, force_rport }.write(&self.msg, self.out);
+        // Back to where it came from, and not to a maddr: nobody has vouched for this request.
+        let port = match transport {
+            Transport::Udp => via.stamp(source, force_rport).reply_port(),
+            Transport::Tcp => source.port(),
+        };
+        let hop = Hop { listener, transport, address: SocketAddr::new(source.ip(), port), connection };
+        Verdict::Reply { hop, code }
+    }
+}

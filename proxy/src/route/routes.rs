@@ -1,0 +1,163 @@
+//! Route: which values are ours, and what the next hop is.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sip::{Error, Host, Name, NameAddr, Scheme, Uri};
+
+use super::request::Request;
+use super::{Hop, Input, Routing, Scratch, Transport, Verdict};
+
+/// What the Route header fields of a request hold of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct OurRoutes {
+    /// So many values go, from the top.
+    pub(super) taken: usize,
+    /// Whether any of them names us.
+    pub(super) found: bool,
+    /// The listener that the last of them names: the one that sends.
+    pub(super) listener: Option<usize>,
+}
+
+/// Why a request has no next hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoHop {
+    /// The next hop is no URI.
+    Malformed(Error),
+    /// It is a name, which cannot be looked up.
+    Name,
+    /// It wants a transport that we do not speak.
+    Transport,
+    /// It lies where nobody may be led to by us.
+    Forbidden,
+}
+
+impl Routing<'_> {
+    /// RFC 3261 16.4: the values that name us are taken off the top, each with its partner (`r2`), whichever proxy of
+    /// ours that names. From outside, what lies above our topmost one goes too: some carriers leave their own element
+    /// there.
+    pub(super) fn our_routes(&self) -> OurRoutes {
+        let mut ours = OurRoutes::default();
+        let mut partner = false;
+        for (place, value) in self.msg.values(Name::Route).enumerate() {
+            let uri = NameAddr::parse(value).and_then(|route| route.uri()).ok();
+            let r2 = uri.is_some_and(|uri| uri.params.has("r2"));
+            let listener = uri.and_then(|uri| self.router.our_uri(&uri));
+            if listener.is_some() {
+                ours = OurRoutes { taken: place + 1, found: true, listener };
+                partner = r2 && !partner;
+            } else if partner && r2 {
+                let port = uri.map(|uri| uri.port_or_default());
+                let same_port = self.router.listeners.iter().position(|l| Some(l.internal.port()) == port);
+                ours = OurRoutes { taken: place + 1, listener: same_port.or(ours.listener), ..ours };
+                partner = false;
+            } else if ours.found || self.inside {
+                break;
+            }
+        }
+        ours
+    }
+
+    /// Takes so many Route values off the top.
+    pub(super) fn take_off(&mut self, taken: usize) {
+        if taken > 0 {
+            self.edits.remove_values(&self.msg, Name::Route, |place, _| place < taken);
+        }
+    }
+
+    /// RFC 3261 16.6.6 and 16.6.7: the next hop, once `taken` Route values are off. `listener` sends.
+    pub(super) fn next_hop(
+        &mut self,
+        request_uri: &Uri<'_>,
+        taken: usize,
+        listener: usize,
+    ) -> Result<Hop, NoHop> {
+        let Some(route) = self.msg.values(Name::Route).nth(taken) else {
+            self.take_off(taken);
+            return self.hop_of(request_uri, listener);
+        };
+        let route = NameAddr::parse(route).map_err(NoHop::Malformed)?;
+        let uri = route.uri().map_err(NoHop::Malformed)?;
+        let hop = self.hop_of(&uri, listener)?;
+        if uri.params.has("lr") {
+            self.take_off(taken);
+        } else {
+            self.take_off(taken + 1);
+            self.route_strictly(route.raw_uri);
+        }
+        Ok(hop)
+    }
+
+    /// RFC 3261 16.6.6: a strict router wants itself in the Request-URI, and what stood there at the end of Route.
+    fn route_strictly(&mut self, next: &[u8]) {
+        let (Some(line), Some(last)) = (self.msg.request(), self.msg.all(Name::Route).last()) else { return };
+        self.edits.insert_after(&self.msg, last.line, |out| {
+            [&b"Route: <"[..], line.uri, b">\r\n"].iter().for_each(|piece| out.extend_from_slice(piece));
+        });
+        self.edits.replace(&self.msg, line.uri, |out| out.extend_from_slice(next));
+    }
+
+    /// RFC 3261 16.4: a strict router before us has put our own Record-Route value into the Request-URI, and what
+    /// stood there at the end of Route: that last value's place.
+    pub(super) fn strict_router_before_us(&self, request: &Request<'_>) -> Option<usize> {
+        let own_value = request.uri.user.is_none()
+            && request.uri.params.has("lr")
+            && self.may_rewrite
+            && self.router.our_uri(&request.uri).is_some();
+        if own_value { self.msg.values(Name::Route).count().checked_sub(1) } else { None }
+    }
+
+    /// Puts the last Route value into the Request-URI and begins again, once. Rare, and so may allocate.
+    pub(super) fn take_request_uri_back(&mut self, request: &Request<'_>, last: usize) -> Verdict {
+        let value = self.msg.values(Name::Route).nth(last).map(NameAddr::parse);
+        let Some(Ok(route)) = value else { return self.reply(400, "Bad Request (Route)", b"") };
+        self.edits.replace(&self.msg, request.line.uri, |out| out.extend_from_slice(route.raw_uri));
+        self.edits.remove_values(&self.msg, Name::Route, |place, _| place == last);
+        let mut bytes = Vec::new();
+        self.edits.write_to(&self.msg, &mut bytes);
+        let input = Input { bytes: &bytes, ..self.input };
+        self.router.decide(&input, self.table, &mut Scratch::new(), self.out, false)
+    }
+
+    /// RFC 3263 4.1 and 4.2, for hosts that are addresses.
+    fn hop_of(&self, uri: &Uri<'_>, listener: usize) -> Result<Hop, NoHop> {
+        let transport = match uri.transport() {
+            _ if uri.scheme != Scheme::Sip => return Err(NoHop::Transport),
+            None => Transport::Udp,
+            Some(name) if name.eq_ignore_ascii_case(b"udp") => Transport::Udp,
+            Some(name) if name.eq_ignore_ascii_case(b"tcp") => Transport::Tcp,
+            Some(_) => return Err(NoHop::Transport),
+        };
+        // RFC 3261 16.4: maddr says where to go, unless it says "to us".
+        let maddr = uri.params.value("maddr").map(Host::parse).transpose().map_err(NoHop::Malformed)?;
+        let port = uri.port_or_default();
+        let maddr = maddr.filter(|maddr| self.router.ours(maddr, port).is_none());
+        let ip = maddr.or(uri.host).and_then(|host| host.ip()).ok_or(NoHop::Name)?;
+        let address = SocketAddr::new(ip, port);
+        if !self.may_lead_to(address, transport) {
+            return Err(NoHop::Forbidden);
+        }
+        Ok(Hop { listener, transport, address, connection: None })
+    }
+
+    /// Whether a request may be led to this address: what was checked is what is used. From outside only SIP ports of
+    /// targets, present and former; from targets anywhere but to this machine and, targets' SIP ports apart, to the
+    /// networks where they live.
+    fn may_lead_to(&self, address: SocketAddr, transport: Transport) -> bool {
+        if self.table.is_target(address) {
+            return transport == Transport::Udp;
+        }
+        let ip = address.ip();
+        let local = is_local(ip) && !self.router.local;
+        let nobody = ip.is_unspecified() || ip.is_multicast() || address.port() == 0;
+        let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+        self.inside && !local && !nobody && !broadcast && !self.router.networks.contains(ip)
+    }
+}
+
+/// Whether an address means this machine or its link: loopback, link-local (metadata services among them).
+pub(super) fn is_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.octets().first() == Some(&0),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
+    }
+}

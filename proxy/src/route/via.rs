@@ -1,0 +1,177 @@
+//! Our own Via: its branch is worked out from the message alone, so that no proxy needs to remember it.
+
+use std::hash::Hasher;
+use std::io::Write;
+use std::net::SocketAddr;
+
+use sip::{Message, Name, Via};
+use siphasher::sip::SipHasher13;
+
+use super::{ConnectionId, Hop, Input, Router, Transport};
+
+/// What every branch begins with that follows RFC 3261 (8.1.1.7).
+const COOKIE: &[u8] = b"z9hG4bK";
+
+/// The version of the format below. Proxies of two versions run side by side during a roll-out.
+const VERSION: u8 = b'1';
+
+/// Our branch: the cookie, the version, then in hexadecimal 64 bits for the transaction, 32 for the next hop, 32 for
+/// the loop. Neither method nor To tag nor anything else goes in that differs between an INVITE, its retransmissions,
+/// its CANCEL and the ACK of its refusal.
+pub(super) struct Branch {
+    transaction: u64,
+    hop: u32,
+    loop_part: u32,
+}
+
+impl Branch {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(COOKIE);
+        out.push(VERSION);
+        write_hex(out, self.transaction, 16);
+        write_hex(out, u64::from(self.hop), 8);
+        write_hex(out, u64::from(self.loop_part), 8);
+    }
+
+    /// Reads a branch that a proxy of ours wrote.
+    fn read(branch: &[u8]) -> Option<Branch> {
+        let digits = branch.strip_prefix(COOKIE)?.strip_prefix(&[VERSION])?;
+        let number = |from: usize, to: usize| {
+            u64::from_str_radix(std::str::from_utf8(digits.get(from..to)?).ok()?, 16).ok()
+        };
+        let (hop, loop_part) = (number(16, 24)?, number(24, 32)?);
+        if digits.len() != 32 {
+            return None;
+        }
+        Some(Branch {
+            transaction: number(0, 16)?,
+            hop: u32::try_from(hop).ok()?,
+            loop_part: u32::try_from(loop_part).ok()?,
+        })
+    }
+}
+
+fn write_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
+    let digit =
+        |place: u32| b"0123456789abcdef".get((number >> (4 * place)) as usize & 15).copied().unwrap_or(b'0');
+    out.extend((0..digits).rev().map(digit));
+}
+
+impl Router {
+    /// The branch for a request that goes to `hop`.
+    pub(super) fn branch(&self, request: &Message<'_>, top: &Via<'_>, hop: &Hop) -> Branch {
+        let mut hash = self.hasher(b'h');
+        part(&mut hash, hop.transport.as_str().as_bytes());
+        hash_address(&mut hash, hop.address);
+        Branch {
+            transaction: self.transaction(request, top),
+            hop: hash.finish() as u32,
+            loop_part: self.loop_part(request),
+        }
+    }
+
+    /// What names the transaction for the element before us (RFC 3261 17.2.3).
+    fn transaction(&self, request: &Message<'_>, top: &Via<'_>) -> u64 {
+        if let Some(branch) = top.branch().filter(|branch| branch.starts_with(COOKIE)) {
+            return self.transaction_of_branch(branch, top);
+        }
+        // RFC 3261 17.2.3, for callers that follow RFC 2543.
+        let mut hash = self.hasher(b'o');
+        part(&mut hash, top.raw);
+        part(&mut hash, request.from().ok().and_then(|from| from.tag()).unwrap_or_default());
+        part(&mut hash, request.call_id().unwrap_or_default());
+        hash.write_u32(request.cseq().map_or(0, |cseq| cseq.number));
+        part(&mut hash, request.request().map_or(b"", |line| line.uri));
+        hash.finish()
+    }
+
+    fn transaction_of_branch(&self, branch: &[u8], via: &Via<'_>) -> u64 {
+        let mut hash = self.hasher(b't');
+        part(&mut hash, branch);
+        part(&mut hash, via.sent_by);
+        hash.finish()
+    }
+
+    /// RFC 3261 16.6.8: what a loop has in common with the message that began it, and a spiral has not.
+    fn loop_part(&self, request: &Message<'_>) -> u32 {
+        let mut hash = self.hasher(b'l');
+        part(&mut hash, request.request().map_or(b"", |line| line.uri));
+        for route in request.values(Name::Route) {
+            part(&mut hash, route);
+        }
+        part(&mut hash, request.call_id().unwrap_or_default());
+        part(&mut hash, request.from().ok().and_then(|from| from.tag()).unwrap_or_default());
+        hash.write_u32(request.cseq().map_or(0, |cseq| cseq.number));
+        hash.finish() as u32
+    }
+
+    /// RFC 3261 16.3.4, RFC 5393: whether this very request went through us before.
+    pub(super) fn is_loop(&self, request: &Message<'_>) -> bool {
+        let mut own = None;
+        request.vias().skip(1).flatten().any(|via| {
+            let ours = self.ours(&via.host, via.port_or_default()).is_some();
+            let branch = via.branch().filter(|_| ours).and_then(Branch::read);
+            branch
+                .is_some_and(|branch| branch.loop_part == *own.get_or_insert_with(|| self.loop_part(request)))
+        })
+    }
+
+    /// RFC 6026 7.3: whether our Via in a response is one that we wrote on a request with this Via below.
+    pub(super) fn wrote(&self, own: &Via<'_>, below: &Via<'_>) -> bool {
+        let (Some(branch), Some(below_branch)) = (own.branch().and_then(Branch::read), below.branch()) else {
+            return false;
+        };
+        below_branch.starts_with(COOKIE)
+            && branch.transaction == self.transaction_of_branch(below_branch, below)
+    }
+
+    fn hasher(&self, label: u8) -> SipHasher13 {
+        let mut hash = SipHasher13::new_with_key(&self.keys.branch);
+        hash.write_u8(label);
+        hash
+    }
+}
+
+/// A part and its length, so that no two lists of parts look the same.
+fn part(hash: &mut SipHasher13, bytes: &[u8]) {
+    hash.write_u32(bytes.len() as u32);
+    hash.write(bytes);
+}
+
+fn hash_address(hash: &mut SipHasher13, address: SocketAddr) {
+    match address.ip() {
+        std::net::IpAddr::V4(ip) => hash.write(&ip.octets()),
+        std::net::IpAddr::V6(ip) => hash.write(&ip.octets()),
+    }
+    hash.write_u16(address.port());
+}
+
+/// How the way back is found where the Via below cannot tell it: by a parameter of our own Via. It names the listener
+/// that the request came to, where that is not the one that sent it on, and the connection that it came on
+/// (RFC 3261 18.2.2: responses use the connection of their request).
+pub(super) struct WayBack {
+    pub(super) listener: usize,
+    pub(super) connection: Option<ConnectionId>,
+}
+
+impl WayBack {
+    const NAME: &str = "i";
+
+    pub(super) fn write(input: &Input<'_>, hop: &Hop, out: &mut Vec<u8>) {
+        if input.transport == Transport::Tcp || input.listener != hop.listener {
+            let _ = write!(out, ";{}={}", Self::NAME, input.listener);
+            if let Some(connection) = input.connection {
+                let _ = write!(out, "-{connection}");
+            }
+        }
+    }
+
+    pub(super) fn read(own: &Via<'_>, arrival: usize) -> WayBack {
+        let text = own.params.value(Self::NAME).and_then(|value| std::str::from_utf8(value).ok());
+        let (listener, connection) = text.map_or((None, None), |text| match text.split_once('-') {
+            Some((listener, connection)) => (listener.parse().ok(), connection.parse().ok()),
+            None => (text.parse().ok(), None),
+        });
+        WayBack { listener: listener.unwrap_or(arrival), connection }
+    }
+}

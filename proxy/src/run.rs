@@ -1,0 +1,137 @@
+//! From settings to a running proxy, and to its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::Config;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::route::Router;
+use crate::socket::UdpSocket;
+use crate::stream::Streams;
+use crate::worker::Worker;
+use crate::{admin, stream, watch};
+
+/// Runs the proxy until SIGTERM or SIGINT and the drain that follows.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let admin_port = bind_tcp(config.admin.bind).await.context("admin.bind")?;
+    let (mut tcp, mut sockets) = (Vec::new(), Vec::new());
+    for listener in &config.listeners {
+        let place = || format!("listener {:?}", listener.name);
+        tcp.push(bind_tcp(listener.bind).await.with_context(place)?);
+        sockets.push(bind_udp(listener.bind, &config).with_context(place)?);
+        tracing::info!(listener = listener.name, bind = %listener.bind, advertise = %listener.advertise, internal = %listener.internal, "listening");
+    }
+    if !config.has_secrets {
+        tracing::warn!(
+            "no secrets are set: this proxy agrees with no other, nor with itself after a restart"
+        );
+    }
+    let live = Arc::new(Live {
+        router: Router::new(&config),
+        table: None.into(),
+        sockets,
+        streams: Streams::new(Handle::current()),
+        metrics: Metrics::new()?,
+        draining: AtomicBool::new(false),
+        stopping: AtomicBool::new(false),
+        config,
+    });
+    tokio::spawn(admin::serve(Arc::clone(&live), admin_port));
+    let accepting: Vec<_> = tcp
+        .into_iter()
+        .enumerate()
+        .map(|(i, tcp)| tokio::spawn(stream::accept(Arc::clone(&live), i, tcp)))
+        .collect();
+    tokio::spawn(watch::watch(Arc::clone(&live)));
+    let workers = start_workers(&live)?;
+
+    signals.next().await;
+    live.draining.store(true, Ordering::Relaxed);
+    accepting.iter().for_each(tokio::task::JoinHandle::abort);
+    tracing::info!(drain = ?live.config.drain, "draining: not ready, forwarding on; the next signal ends it at once");
+    tokio::select! {
+        () = tokio::time::sleep(live.config.drain) => {}
+        () = signals.next() => {}
+    }
+    live.stopping.store(true, Ordering::Relaxed);
+    for worker in workers {
+        let _ = worker.join();
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn bind_tcp(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (TCP)"))
+}
+
+/// One socket for each worker.
+fn bind_udp(address: SocketAddr, config: &Config) -> anyhow::Result<Vec<UdpSocket>> {
+    let bind = |shared| {
+        let socket = UdpSocket::bind(address, shared, config.udp.receive_buffer);
+        socket.with_context(|| format!("cannot listen on {address} (UDP)"))
+    };
+    if config.workers > 1 {
+        // Sockets that share an address would also share it with another process's: this one would not.
+        drop(bind(false)?);
+    }
+    let sockets =
+        (0..config.workers).map(|_| bind(config.workers > 1)).collect::<anyhow::Result<Vec<_>>>()?;
+    if let Some(given) = sockets.first().and_then(|socket| socket.receive_buffer().ok())
+        && given < config.udp.receive_buffer
+    {
+        tracing::info!(
+            given,
+            wanted = config.udp.receive_buffer,
+            "the system gives smaller receive buffers (net.core.rmem_max)"
+        );
+    }
+    Ok(sockets)
+}
+
+fn start_workers(live: &Arc<Live>) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let mut workers = Vec::new();
+    for listener in 0..live.sockets.len() {
+        for number in 0..live.config.workers {
+            let live = Arc::clone(live);
+            let thread = std::thread::Builder::new().name(format!("udp-{listener}-{number}"));
+            workers.push(
+                thread
+                    .spawn(move || Worker::new(live, listener, number).run())
+                    .context("cannot start a worker")?,
+            );
+        }
+    }
+    Ok(workers)
+}
+
+/// The signals that end the proxy.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

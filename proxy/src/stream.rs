@@ -1,0 +1,245 @@
+//! TCP: connections that came and connections that we made, each with a task that reads and one that writes.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sip::Limits;
+use sip::stream::{Frame, Framer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::live::Live;
+use crate::route::{ConnectionId, Hop, Input, Scratch, Transport};
+
+/// The most connections that are open at once.
+const MAX_CONNECTIONS: usize = 10_000;
+/// The most messages that wait for one connection's other side to read.
+const MAX_QUEUED: usize = 1_000;
+/// How long a connection may be silent between messages.
+const IDLE: Duration = Duration::from_secs(600);
+/// How long a message may take from its first byte to its last, and how long the other side may take to read one.
+const ONE_MESSAGE: Duration = Duration::from_secs(10);
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The open connections.
+#[derive(Debug)]
+pub struct Streams {
+    runtime: Handle,
+    next: AtomicU64,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    by_id: HashMap<ConnectionId, (SocketAddr, Sender<Vec<u8>>)>,
+    by_peer: HashMap<SocketAddr, ConnectionId>,
+}
+
+/// A connection's number, and both ends of the queue of what is to be sent on it.
+type Registered = (ConnectionId, Sender<Vec<u8>>, Receiver<Vec<u8>>);
+
+impl Streams {
+    /// None yet. Tasks run on the current runtime.
+    pub fn new(runtime: Handle) -> Self {
+        Streams { runtime, next: AtomicU64::new(1), open: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        // A thread that panicked while it held the lock left whole entries behind.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a message on the connection that it belongs to, else on one to the same address, else on a new one.
+    pub fn send(&self, live: &Arc<Live>, hop: &Hop, bytes: Vec<u8>) {
+        let queue = self.find(hop).or_else(|| {
+            let (id, queue, queued) = self.register(hop.address)?;
+            self.runtime.spawn(connect(Arc::clone(live), hop.listener, hop.address, id, queued));
+            Some(queue)
+        });
+        let failed = match queue.map(|queue| queue.try_send(bytes)) {
+            Some(Ok(())) => return,
+            Some(Err(_)) => "the other side does not read",
+            None => "too many connections",
+        };
+        live.send_failed(hop.address, &io::Error::other(failed));
+    }
+
+    fn find(&self, hop: &Hop) -> Option<Sender<Vec<u8>>> {
+        let open = self.lock();
+        let its_own = hop.connection.and_then(|id| open.by_id.get(&id));
+        let its_own = its_own.filter(|(peer, _)| peer.ip() == hop.address.ip());
+        let same_peer = || open.by_id.get(open.by_peer.get(&hop.address)?);
+        its_own.or_else(same_peer).map(|(_, queue)| queue.clone())
+    }
+
+    fn register(&self, peer: SocketAddr) -> Option<Registered> {
+        let mut open = self.lock();
+        if open.by_id.len() >= MAX_CONNECTIONS {
+            return None;
+        }
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (queue, queued) = mpsc::channel(MAX_QUEUED);
+        open.by_id.insert(id, (peer, queue.clone()));
+        open.by_peer.insert(peer, id);
+        Some((id, queue, queued))
+    }
+
+    fn forget(&self, id: ConnectionId) {
+        let mut open = self.lock();
+        if let Some((peer, _)) = open.by_id.remove(&id)
+            && open.by_peer.get(&peer) == Some(&id)
+        {
+            open.by_peer.remove(&peer);
+        }
+    }
+}
+
+/// Takes connections until the task is aborted.
+pub async fn accept(live: Arc<Live>, number: usize, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                match live.streams.register(peer) {
+                    Some((id, _, queued)) => {
+                        tokio::spawn(run(Arc::clone(&live), number, stream, peer, id, queued));
+                    }
+                    None => tracing::warn!(%peer, "connection refused: {MAX_CONNECTIONS} are open"),
+                }
+            }
+            Err(error) => {
+                // Too many open files, for instance: others may close some.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connect(
+    live: Arc<Live>,
+    number: usize,
+    peer: SocketAddr,
+    id: ConnectionId,
+    queued: Receiver<Vec<u8>>,
+) {
+    let timed_out = |_| Err(io::Error::from(io::ErrorKind::TimedOut));
+    match timeout(CONNECT, TcpStream::connect(peer)).await.unwrap_or_else(timed_out) {
+        Ok(stream) => run(live, number, stream, peer, id, queued).await,
+        Err(error) => {
+            live.streams.forget(id);
+            live.send_failed(peer, &error);
+        }
+    }
+}
+
+/// One connection's life.
+async fn run(
+    live: Arc<Live>,
+    number: usize,
+    stream: TcpStream,
+    peer: SocketAddr,
+    id: ConnectionId,
+    queued: Receiver<Vec<u8>>,
+) {
+    live.metrics.connections.inc();
+    tracing::debug!(%peer, id, "connection opened");
+    let _ = stream.set_nodelay(true);
+    let (read, write) = stream.into_split();
+    let reader = Reader { live: Arc::clone(&live), listener: number, peer, id };
+    let reason = tokio::select! {
+        reason = reader.run(read) => reason,
+        reason = write_all(write, queued) => reason,
+    };
+    live.streams.forget(id);
+    live.metrics.connections.dec();
+    tracing::debug!(%peer, id, reason, "connection closed");
+}
+
+async fn write_all(mut write: OwnedWriteHalf, mut queued: Receiver<Vec<u8>>) -> String {
+    while let Some(bytes) = queued.recv().await {
+        match timeout(ONE_MESSAGE, write.write_all(&bytes)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return "the other side does not read".to_owned(),
+        }
+    }
+    "no longer wanted".to_owned()
+}
+
+struct Reader {
+    live: Arc<Live>,
+    listener: usize,
+    peer: SocketAddr,
+    id: ConnectionId,
+}
+
+impl Reader {
+    /// Reads messages until the connection ends; returns why it did.
+    async fn run(self, mut read: OwnedReadHalf) -> String {
+        let mut framer = Framer::new(Limits::default());
+        let mut buffer = vec![0; 16 * 1024];
+        let (mut scratch, mut out) = (Scratch::new(), Vec::new());
+        let mut deadline = Instant::now() + IDLE;
+        loop {
+            let count = match timeout_at(deadline, read.read(&mut buffer)).await {
+                Ok(Ok(0)) => return "closed by the other side".to_owned(),
+                Ok(Ok(count)) => count,
+                Ok(Err(error)) => return error.to_string(),
+                Err(_) => return "silent for too long, or too slow with a message".to_owned(),
+            };
+            let was_in_message = framer.is_in_message();
+            framer.push(buffer.get(..count).unwrap_or_default());
+            let mut any = false;
+            loop {
+                match framer.next_frame() {
+                    Ok(Some(Frame::Message(bytes))) => self.message(bytes, &mut scratch, &mut out),
+                    // RFC 5626 4.4.1: a ping of two empty lines is answered by one.
+                    Ok(Some(Frame::Ping)) => self.pong(),
+                    Ok(None) => break,
+                    Err(error) => return format!("no SIP: {error}"),
+                }
+                any = true;
+            }
+            // A message that goes on keeps the deadline it began with: slow senders gain nothing by single bytes.
+            if any || was_in_message != framer.is_in_message() {
+                deadline = Instant::now() + if framer.is_in_message() { ONE_MESSAGE } else { IDLE };
+            }
+        }
+    }
+
+    fn message(&self, bytes: &[u8], scratch: &mut Scratch, out: &mut Vec<u8>) {
+        let Some(targets) = self.live.table.load_full() else { return };
+        self.live.metrics.received.with_label_values(&["tcp"]).inc();
+        let input = Input {
+            bytes,
+            source: self.peer,
+            listener: self.listener,
+            transport: Transport::Tcp,
+            connection: Some(self.id),
+        };
+        out.clear();
+        if let Some(hop) = self.live.decide(&targets, &input, scratch, out) {
+            self.live.send(&hop, out);
+        }
+    }
+
+    fn pong(&self) {
+        let hop = Hop {
+            listener: self.listener,
+            transport: Transport::Tcp,
+            address: self.peer,
+            connection: Some(self.id),
+        };
+        self.live.streams.send(&self.live, &hop, b"\r\n".to_vec());
+    }
+}
