@@ -1,0 +1,75 @@
+//! Routing a message that is forwarded allocates nothing, once the buffers that it reuses have grown.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use proxy::route::{Input, Scratch, Transport, Verdict};
+use support::{ADVERTISED, CARRIER, INTERNAL, Site, TARGET, invite, request};
+
+/// Counts what this thread allocates.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: all work is the system allocator's.
+#[allow(unsafe_code, reason = "an allocator that counts cannot be written without")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations(site: &Site, message: &str, source: &str) -> (u64, Verdict) {
+    let (mut scratch, mut out) = (Scratch::new(), Vec::with_capacity(64 * 1024));
+    let input = Input {
+        bytes: message.as_bytes(),
+        source: source.parse().unwrap(),
+        listener: 0,
+        transport: Transport::Udp,
+        connection: None,
+    };
+    let before = ALLOCATIONS.with(Cell::get);
+    let verdict = site.router.route(&input, &site.table, &mut scratch, &mut out);
+    (ALLOCATIONS.with(Cell::get) - before, verdict)
+}
+
+#[test]
+fn a_forwarded_message_costs_no_allocation_from_the_first_one_on() {
+    let site = Site::new();
+    let branch = site.route(invite(""), CARRIER).branches().remove(0);
+    let many = (0..40).map(|i| format!("X-Somleng-{i}: stripped\r\n")).collect::<String>();
+    let routes = format!(
+        "Route: <sip:{INTERNAL};lr;r2=on>\r\nRoute: <sip:{ADVERTISED};lr;r2=on>\r\nRoute: <sip:{CARRIER};lr>\r\n"
+    );
+    let response = format!("Via: SIP/2.0/UDP {INTERNAL};branch={branch}\r\n");
+    let ok = request("INVITE", "sip:x", "target", "")
+        .replace("INVITE sip:x SIP/2.0\r\n", &format!("SIP/2.0 200 OK\r\n{response}"));
+    let messages = [
+        (invite(&many), CARRIER),
+        (invite("Record-Route: <sip:a;lr>\r\nRoute: <sip:b;lr>\r\n"), CARRIER),
+        (request("CANCEL", "sip:1294@52.74.4.205:5060", "", ""), CARRIER),
+        (request("BYE", "sip:1294@52.74.4.205:5060", "target", ""), CARRIER),
+        (request("BYE", "sip:0715100860@10.65.104.1:5060", "caller", &routes), TARGET),
+        (request("INVITE", "sip:85512345@175.100.32.29", "", ""), TARGET),
+        (ok, TARGET),
+    ];
+    for (message, source) in &messages {
+        let (count, verdict) = allocations(&site, message, source);
+        assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}\n{message}");
+        assert_eq!(count, 0, "{message}");
+    }
+}

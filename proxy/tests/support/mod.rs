@@ -1,0 +1,171 @@
+//! A router with the addresses of a real deployment, and messages to put through it.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test file uses its part; tests fail by panicking"
+)]
+
+use std::net::SocketAddr;
+
+use fleet::Snapshot;
+use proxy::config::Config;
+use proxy::route::{Hop, Input, Router, Scratch, Transport, Verdict};
+use proxy::table::Table;
+
+/// The carrier's own proxy, which is allowed to start calls.
+pub const CARRIER: &str = "175.100.32.29:5060";
+/// A source that is not.
+pub const STRANGER: &str = "198.51.100.66:5060";
+/// What carriers see of us, and what targets see.
+pub const ADVERTISED: &str = "52.74.4.205:5060";
+pub const INTERNAL: &str = "10.10.1.162:5060";
+/// The one active target, and one that drains.
+pub const TARGET: &str = "10.10.1.21:5060";
+pub const DRAINING: &str = "10.10.1.22:5060";
+
+const SETTINGS: &str = r#"
+secrets = ["k1:0123456789abcdef0123456789abcdef"]
+[[listener]]
+name = "main"
+bind = "0.0.0.0:5060"
+advertise = "52.74.4.205:5060"
+internal = "10.10.1.162:5060"
+[[listener]]
+name = "alternative"
+bind = "0.0.0.0:5080"
+advertise = "52.74.4.205:5080"
+internal = "10.10.1.162:5080"
+port_name = "alternative"
+[targets]
+url = "file:///unused"
+networks = ["10.10.0.0/16"]
+[access]
+sources = ["175.100.32.0/24"]
+[headers]
+strip = ["X-Somleng-*"]
+add = { "X-Src-Ip" = "{source_ip}", "X-Somleng-Caller-Identity" = "{from_user}", "X-Somleng-Callee-Identity" = "{to_user}" }
+"#;
+
+const TARGETS: &str = r#"{"targets": [
+  {"id": "task-1", "address": "10.10.1.21", "ports": {"sip": 5060, "alternative": 5080, "control": 8081}},
+  {"id": "task-2", "address": "10.10.1.22", "ports": {"sip": 5060}, "state": "draining"}]}"#;
+
+/// A router and its table.
+pub struct Site {
+    pub router: Router,
+    pub table: Table,
+}
+
+/// What came of a message: the verdict and the text that is sent, with our branches as `OURS`.
+pub struct Outcome {
+    pub verdict: Verdict,
+    pub raw: String,
+}
+
+impl Site {
+    pub fn new() -> Self {
+        Site::with(|settings| settings, TARGETS)
+    }
+
+    /// With other settings (made from the usual ones) or other targets.
+    pub fn with(settings: impl FnOnce(String) -> String, targets: &str) -> Self {
+        let config = Config::parse(&settings(SETTINGS.to_owned()), "test", std::iter::empty()).unwrap();
+        let names: Vec<String> = config.listeners.iter().map(|listener| listener.port_name.clone()).collect();
+        let snapshot = Snapshot::from_json(targets.as_bytes()).unwrap();
+        Site { router: Router::new(&config), table: Table::new(snapshot, &names, config.keys.pick, None) }
+    }
+
+    pub fn without_targets() -> Self {
+        Site::with(|settings| settings, r#"{"targets": []}"#)
+    }
+
+    /// A datagram on the main listener.
+    pub fn route(&self, message: impl AsRef<[u8]>, source: &str) -> Outcome {
+        self.route_on(0, message, source)
+    }
+
+    /// A datagram on any listener.
+    pub fn route_on(&self, listener: usize, message: impl AsRef<[u8]>, source: &str) -> Outcome {
+        let source: SocketAddr = source.parse().unwrap();
+        self.route_input(&Input {
+            bytes: message.as_ref(),
+            source,
+            listener,
+            transport: Transport::Udp,
+            connection: None,
+        })
+    }
+
+    pub fn route_input(&self, input: &Input<'_>) -> Outcome {
+        let mut out = Vec::new();
+        let verdict = self.router.route(input, &self.table, &mut Scratch::new(), &mut out);
+        Outcome { verdict, raw: String::from_utf8(out).unwrap() }
+    }
+}
+
+impl Outcome {
+    /// The hop of a message that is sent.
+    pub fn hop(&self) -> Hop {
+        match self.verdict {
+            Verdict::Forward { hop, .. } | Verdict::Reply { hop, .. } => hop,
+            Verdict::Drop(cause, error) => panic!("dropped: {cause:?} {error:?}"),
+        }
+    }
+
+    /// Where a message that is forwarded goes.
+    pub fn forwarded_to(&self) -> String {
+        assert!(matches!(self.verdict, Verdict::Forward { .. }), "{:?}\n{}", self.verdict, self.raw);
+        self.hop().address.to_string()
+    }
+
+    /// The status code of our own answer.
+    pub fn code(&self) -> u16 {
+        match self.verdict {
+            Verdict::Reply { code, .. } => code,
+            other => panic!("no answer: {other:?}\n{}", self.raw),
+        }
+    }
+
+    pub fn is_dropped(&self) -> bool {
+        matches!(self.verdict, Verdict::Drop(..)) && self.raw.is_empty()
+    }
+
+    /// Our branches as they stand in the message, topmost first.
+    pub fn branches(&self) -> Vec<String> {
+        self.raw
+            .match_indices("branch=z9hG4bK1")
+            .map(|(at, _)| self.raw[at + 7..at + 47].to_owned())
+            .collect()
+    }
+
+    /// The text with each of our branches as `OURS`.
+    pub fn text(&self) -> String {
+        self.branches().iter().fold(self.raw.clone(), |text, branch| text.replace(branch, "OURS"))
+    }
+
+    /// The values of a header field, in order.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        let lines = self.raw.split("\r\n\r\n").next().unwrap_or_default().split("\r\n").skip(1);
+        let fields = lines.filter_map(|line| line.split_once(':'));
+        fields
+            .filter(|(n, _)| n.trim().eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.trim().to_owned())
+            .collect()
+    }
+}
+
+/// A small request with these further header field lines (each with its line end).
+pub fn request(method: &str, uri: &str, to_tag: &str, further: &str) -> String {
+    let to = if to_tag.is_empty() { String::new() } else { format!(";tag={to_tag}") };
+    format!(
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKcarrier\r\n{further}\
+         Max-Forwards: 70\r\nFrom: <sip:0715100860@carrier.example>;tag=caller\r\nTo: <sip:1294@52.74.4.205>{to}\r\n\
+         Call-ID: call-1\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+/// A small INVITE that begins a call.
+pub fn invite(further: &str) -> String {
+    request("INVITE", "sip:1294@52.74.4.205:5060", "", further)
+}
