@@ -168,7 +168,11 @@ impl Router {
             networks: config.networks.clone(),
             headers: config.headers.clone(),
             force_rport: config.udp.force_rport,
-            local: config.listeners.iter().any(|listener| routes::is_local(listener.bind.ip())),
+            local: config
+                .listeners
+                .iter()
+                .map(|l| l.bind.ip())
+                .any(|ip| !ip.is_unspecified() && routes::is_local(ip)),
             limits: Limits::default(),
         }
     }

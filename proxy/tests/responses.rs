@@ -1,0 +1,102 @@
+//! Responses: ours is popped, the next Via says where to, and nobody makes a reflector of us.
+
+mod support;
+
+use proxy::route::{Cause, Transport, Verdict};
+use support::{CARRIER, Outcome, STRANGER, Site, TARGET, invite, request};
+
+const OURS: &str = "SIP/2.0/UDP 10.10.1.162:5060;branch=z9hG4bK1000000000000000000000000000000aa";
+
+fn response(vias: &[&str]) -> String {
+    let vias: String = vias.iter().map(|via| format!("Via: {via}\r\n")).collect();
+    format!(
+        "SIP/2.0 200 OK\r\n{vias}Call-ID: x\r\nCSeq: 1 INVITE\r\nX-Src-Ip: 6.6.6.6\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+fn answer(vias: &[&str]) -> Outcome {
+    Site::new().route(response(vias), TARGET)
+}
+
+fn dropped(outcome: &Outcome, cause: Cause) {
+    assert!(matches!(outcome.verdict, Verdict::Drop(found, _) if found == cause), "{:?}", outcome.verdict);
+}
+
+#[test]
+fn the_next_via_says_where_to() {
+    let to = |via: &str| answer(&[OURS, via, "SIP/2.0/UDP far"]).forwarded_to();
+    assert_eq!(to("SIP/2.0/UDP 203.0.113.1"), "203.0.113.1:5060");
+    assert_eq!(to("SIP/2.0/UDP 203.0.113.1:5070"), "203.0.113.1:5070");
+    assert_eq!(to("SIP/2.0/UDP 192.168.0.1:5070;received=203.0.113.1"), "203.0.113.1:5070");
+    assert_eq!(to("SIP/2.0/UDP 192.168.0.1:5070;received=203.0.113.1;rport=40000"), "203.0.113.1:40000");
+    assert_eq!(to("SIP/2.0/UDP host.example;received=203.0.113.1"), "203.0.113.1:5060");
+    assert_eq!(to("SIP/2.0/UDP 203.0.113.1;maddr=203.0.113.9;received=203.0.113.2"), "203.0.113.9:5060");
+    assert_eq!(to("SIP/2.0/UDP [2001:db8::1]:5070;received=2001:db8::2"), "[2001:db8::2]:5070");
+}
+
+#[test]
+fn our_via_is_popped_from_its_own_line_or_a_shared_one() {
+    let out = answer(&[&format!("{OURS} , SIP/2.0/UDP 203.0.113.1;x=1,SIP/2.0/UDP far")]);
+    assert_eq!(out.headers("Via"), ["SIP/2.0/UDP 203.0.113.1;x=1,SIP/2.0/UDP far"]);
+    // From a target, everything else stays.
+    assert_eq!(out.headers("X-Src-Ip"), ["6.6.6.6"]);
+}
+
+#[test]
+fn a_next_via_that_is_ours_again_is_taken_off_here() {
+    let other = "SIP/2.0/UDP 52.74.4.205:5060;branch=z9hG4bKx;rport";
+    assert_eq!(answer(&[OURS, other, "SIP/2.0/UDP 203.0.113.1"]).forwarded_to(), "203.0.113.1:5060");
+}
+
+#[test]
+fn what_is_not_ours_or_ends_with_us_is_dropped() {
+    dropped(
+        &answer(&["SIP/2.0/UDP 10.10.1.163:5060;branch=z9hG4bKx", "SIP/2.0/UDP 203.0.113.1"]),
+        Cause::NotOurs,
+    );
+    dropped(&answer(&[OURS]), Cause::ForUs);
+    dropped(&answer(&[OURS, "SIP/2.0/UDP host.example"]), Cause::NoAddress);
+    dropped(&answer(&[OURS, "SIP/2.0/SCTP 203.0.113.1"]), Cause::NoAddress);
+    dropped(&answer(&[OURS, "nonsense"]), Cause::Malformed);
+    dropped(&answer(&[]), Cause::NotOurs);
+    let short = response(&[OURS, "SIP/2.0/UDP 203.0.113.1"]).replace("Length: 0", "Length: 9");
+    dropped(&Site::new().route(short, TARGET), Cause::Malformed);
+}
+
+#[test]
+fn from_outside_only_the_answer_to_what_we_sent_passes_and_is_stripped() {
+    let site = Site::new();
+    dropped(
+        &site.route(response(&[OURS, "SIP/2.0/UDP 203.0.113.1;branch=z9hG4bKvictim"]), STRANGER),
+        Cause::Unsolicited,
+    );
+    let sent = site.route(request("INVITE", "sip:1@175.100.32.29", "", ""), TARGET);
+    let vias = sent.headers("Via");
+    let vias: Vec<&str> = vias.iter().map(String::as_str).collect();
+    let out = site.route(response(&vias), CARRIER);
+    assert_eq!(out.forwarded_to(), TARGET);
+    assert!(out.headers("X-Src-Ip").is_empty());
+    let elsewhere = vias[1].replace("z9hG4bKcarrier", "z9hG4bKvictim");
+    dropped(&site.route(response(&[vias[0], &elsewhere]), STRANGER), Cause::Unsolicited);
+}
+
+#[test]
+fn the_way_back_over_tcp_is_the_connection_that_the_request_came_on() {
+    let own = format!("{OURS};i=1-42");
+    let hop = answer(&[&own, "SIP/2.0/TCP 192.168.0.1:5070;received=203.0.113.1;rport=40000"]).hop();
+    assert_eq!((hop.transport, hop.connection, hop.listener), (Transport::Tcp, Some(42), 1));
+    dropped(&answer(&[&format!("{OURS};i=9-42"), "SIP/2.0/TCP 203.0.113.1"]), Cause::NoAddress);
+}
+
+#[test]
+fn a_caller_behind_a_nat_gets_its_answers_at_the_port_it_sent_from() {
+    let site = Site::new();
+    let behind = invite("").replace("175.100.32.29:5060;branch", "192.168.1.2:5060;branch");
+    let vias = site.route(behind, "175.100.32.29:40000").headers("Via");
+    let vias: Vec<&str> = vias.iter().map(String::as_str).collect();
+    assert_eq!(site.route(response(&vias), TARGET).forwarded_to(), "175.100.32.29:40000");
+    // One that is not behind a NAT and sends from another port wants them where its Via says.
+    let vias = site.route(invite(""), "175.100.32.29:40000").headers("Via");
+    let vias: Vec<&str> = vias.iter().map(String::as_str).collect();
+    assert_eq!(site.route(response(&vias), TARGET).forwarded_to(), CARRIER);
+}
