@@ -77,9 +77,13 @@ impl Edits {
             let mut goes = |offset: usize, value: &[u8]| which(first + offset, value);
             ordinal += self.remove_values_of_line(msg, &field, &mut goes);
         }
+        // Sorted once: thousands of values in a hostile message, each put in its place, would take time by the square.
+        if !self.list.is_sorted_by_key(|edit| edit.from) {
+            self.list.sort_unstable_by_key(|edit| (edit.from, edit.text_from));
+        }
     }
 
-    /// Returns how many values the line has.
+    /// Leaves the list unsorted. Returns how many values the line has.
     fn remove_values_of_line(
         &mut self,
         msg: &Message<'_>,
@@ -94,7 +98,7 @@ impl Edits {
             } else {
                 // A run that goes ends where the next value that stays begins.
                 if let Some(from) = pending.take() {
-                    self.add(from, start, |_| {});
+                    self.push(from, start, |_| {});
                 }
                 last_kept = Some(end);
             }
@@ -102,21 +106,30 @@ impl Edits {
         }
         let value_end = msg.position(field.value).map_or(0, |(_, end)| end);
         match (pending, last_kept) {
-            (Some(_), None) => self.remove(msg, field),
+            (Some(_), None) => {
+                let (from, to) = msg.position(field.line).unwrap_or_default();
+                self.push(from, to, |_| {});
+            }
             // The last run takes the comma before it along.
-            (Some(_), Some(kept)) => self.add(kept, value_end, |_| {}),
+            (Some(_), Some(kept)) => self.push(kept, value_end, |_| {}),
             _ => {}
         }
         count
     }
 
     fn add(&mut self, from: usize, to: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        let text_from = self.text.len();
-        write(&mut self.text);
-        let edit = Edit { from, to, text_from, text_to: self.text.len() };
         // Edits come nearly in order; the list stays sorted, and equal places in the order they came.
         let at = self.list.iter().rposition(|other| other.from <= from).map_or(0, |at| at + 1);
-        self.list.insert(at, edit);
+        self.push(from, to, write);
+        if let Some(later) = self.list.get_mut(at..) {
+            later.rotate_right(1);
+        }
+    }
+
+    fn push(&mut self, from: usize, to: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let text_from = self.text.len();
+        write(&mut self.text);
+        self.list.push(Edit { from, to, text_from, text_to: self.text.len() });
     }
 
     /// The message as it leaves: slices of what came and of what was written, in order.
@@ -190,6 +203,20 @@ mod tests {
         });
         assert!(out.starts_with("BYE sip:z SIP/2.0\r\nRoute: <a> , <b>,<c>\r\nA: 1\r\nB: 2\r\n"), "{out}");
         assert!(out.ends_with("ignored with its line? noroute : <d>\r\n\r\nbody"), "{out}");
+    }
+
+    #[test]
+    fn values_are_removed_before_and_between_what_was_edited_earlier() {
+        let out = edited(ROUTES, |msg, edits| {
+            let x = msg.named("x").next().unwrap();
+            edits.insert_before(msg, x.line, |t| t.extend_from_slice(b"A: 1\r\n"));
+            edits.replace(msg, x.value, |t| t.push(b'2'));
+            let first = msg.first(Name::Route).unwrap();
+            edits.insert_before(msg, first.line, |t| t.extend_from_slice(b"B: 1\r\n"));
+            edits.remove_values(msg, Name::Route, |i, _| i != 1);
+            edits.insert_before(msg, first.line, |t| t.extend_from_slice(b"C: 1\r\n"));
+        });
+        assert_eq!(out, "BYE sip:a SIP/2.0\r\nB: 1\r\nC: 1\r\nRoute: <b>\r\nA: 1\r\nX: 2\r\n\r\nbody");
     }
 
     #[test]
