@@ -32,7 +32,7 @@ async fn readyz(State(live): State<Arc<Live>>) -> (StatusCode, String) {
 }
 
 async fn metrics(State(live): State<Arc<Live>>) -> Response {
-    let _ = live.readiness();
+    live.refresh_metrics();
     match live.metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

@@ -1,7 +1,7 @@
 //! The proxy: a SIP-aware load balancer between carriers and FreeSWITCH.
 //!
 //! In the order that a datagram travels: [`socket`] (the system calls) -> [`worker`] (the loop) -> [`route`] (what
-//! becomes of it, without I/O) -> [`worker`] -> wire. Beside it [`stream`] (TCP), [`table`] (who is there), [`watch`]
+//! becomes of it, without I/O) -> [`worker`] -> wire. Where there are several workers, [`steer`] keeps each call on one. Beside it [`stream`] (TCP), [`table`] (who is there), [`watch`]
 //! (the target list), [`admin`] (health, metrics, targets), [`metrics`], [`log`] and [`config`]; [`live`] is what all of
 //! them share, and [`mod@run`] sets them going.
 
@@ -15,6 +15,7 @@ pub mod networks;
 pub mod route;
 pub mod run;
 pub mod socket;
+pub mod steer;
 pub mod stream;
 pub mod table;
 pub mod watch;

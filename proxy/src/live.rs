@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::route::{Hop, Input, Router, Scratch, Transport, Verdict};
 use crate::socket::{Outgoing, UdpSocket};
+use crate::steer::Mailbox;
 use crate::stream::Streams;
 use crate::table::Table;
 
@@ -26,6 +27,8 @@ pub struct Live {
     pub table: ArcSwapOption<Targets>,
     /// For each listener, each worker's socket.
     pub sockets: Vec<Vec<UdpSocket>>,
+    /// For each listener, each worker's mailbox.
+    pub mailboxes: Vec<Vec<Mailbox>>,
     /// TCP connections.
     pub streams: Streams,
     /// What is counted.
@@ -97,6 +100,14 @@ impl Live {
             let count = after.targets().iter().filter(|target| target.state == state).count();
             self.metrics.targets.with_label_values(&[label]).set(i64::try_from(count).unwrap_or_default());
         }
+    }
+
+    /// Brings those metrics up to date that are read rather than counted.
+    pub fn refresh_metrics(&self) {
+        let _ = self.readiness();
+        let dropped = self.sockets.iter().flatten().filter_map(|socket| socket.dropped().ok());
+        let counter = self.metrics.lost.with_label_values(&["socket"]);
+        counter.inc_by(dropped.map(u64::from).sum::<u64>().saturating_sub(counter.get()));
     }
 
     /// Decides about one message, and counts what comes of it. What is to be sent is appended to `out`.

@@ -22,6 +22,11 @@ pub struct Metrics {
     pub invites: IntCounterVec,
     /// `switchyard_proxy_send_failures_total`: messages that the network would not take.
     pub send_failures: IntCounter,
+    /// `switchyard_proxy_worker_messages_total{listener,worker}`: datagrams that each worker carried.
+    pub carried: IntCounterVec,
+    /// `switchyard_proxy_datagrams_lost_total{where}`: datagrams that came faster than they were taken, from a `socket`'s
+    /// receive buffer or a worker's `mailbox`.
+    pub lost: IntCounterVec,
     /// `switchyard_proxy_connections`: open TCP connections.
     pub connections: IntGauge,
     /// `switchyard_proxy_targets{state}`
@@ -55,6 +60,18 @@ impl Metrics {
             dropped: counters("messages_dropped_total", "Messages that led to nothing", "cause")?,
             invites: counters("invites_total", "INVITEs of new calls sent to a target", "target")?,
             send_failures: counter("send_failures_total", "Messages that the network would not take")?,
+            carried: register(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(name("worker_messages_total"), "Datagrams that each worker carried"),
+                    &["listener", "worker"],
+                )?,
+            )?,
+            lost: counters(
+                "datagrams_lost_total",
+                "Datagrams that came faster than they were taken",
+                "where",
+            )?,
             connections: gauge("connections", "Open TCP connections")?,
             targets: register(
                 &registry,

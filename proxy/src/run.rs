@@ -15,6 +15,7 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::route::Router;
 use crate::socket::UdpSocket;
+use crate::steer::Mailbox;
 use crate::stream::Streams;
 use crate::worker::Worker;
 use crate::{admin, stream, watch};
@@ -35,10 +36,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             "no secrets are set: this proxy agrees with no other, nor with itself after a restart"
         );
     }
+    let mailbox = |_: &UdpSocket| Mailbox::new().context("cannot make a mailbox");
+    let mailboxes =
+        sockets.iter().map(|sockets| sockets.iter().map(mailbox).collect()).collect::<anyhow::Result<_>>()?;
     let live = Arc::new(Live {
         router: Router::new(&config),
         table: None.into(),
         sockets,
+        mailboxes,
         streams: Streams::new(Handle::current()),
         metrics: Metrics::new()?,
         draining: AtomicBool::new(false),

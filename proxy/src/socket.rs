@@ -6,7 +6,7 @@
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -19,6 +19,12 @@ const DATAGRAM: usize = 65_535;
 
 /// How long a worker waits for a datagram before it looks whether it is to stop.
 const WAIT: Duration = Duration::from_millis(200);
+
+/// Room for any address.
+const ADDRESS: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+
+/// Asks for a socket's memory figures (asm-generic/socket.h).
+const SO_MEMINFO: libc::c_int = 55;
 
 /// A bound UDP socket.
 #[derive(Debug)]
@@ -64,17 +70,20 @@ impl UdpSocket {
 
     /// Waits for datagrams and takes as many as there are, up to [`BATCH`]. None at all after a while of silence.
     pub fn receive(&self, batch: &mut Received) -> io::Result<()> {
+        self.take(batch, libc::MSG_WAITFORONE)
+    }
+
+    /// Takes the datagrams that are there, up to [`BATCH`], and waits for none.
+    pub fn receive_now(&self, batch: &mut Received) -> io::Result<()> {
+        self.take(batch, libc::MSG_DONTWAIT)
+    }
+
+    fn take(&self, batch: &mut Received, flags: libc::c_int) -> io::Result<()> {
         batch.rewind();
         // SAFETY: the headers point into buffers that `batch` owns, never resizes and does not touch meanwhile.
         let count = unsafe {
             let headers = batch.headers.as_mut_ptr();
-            libc::recvmmsg(
-                self.socket.as_raw_fd(),
-                headers,
-                BATCH as _,
-                libc::MSG_WAITFORONE as _,
-                std::ptr::null_mut(),
-            )
+            libc::recvmmsg(self.socket.as_raw_fd(), headers, BATCH as _, flags as _, std::ptr::null_mut())
         };
         match usize::try_from(count) {
             Ok(count) => batch.count = count,
@@ -84,6 +93,27 @@ impl UdpSocket {
             },
         }
         Ok(())
+    }
+
+    /// Waits for a datagram or the bell, or for a while.
+    pub fn wait(&self, bell: &Bell) -> io::Result<()> {
+        let mut entries = [wait_for(&self.socket), wait_for(&bell.event)];
+        poll(&mut entries, WAIT)?;
+        bell.silence();
+        Ok(())
+    }
+
+    /// Datagrams that the system dropped because the receive buffer was full, since the socket was made.
+    pub fn dropped(&self) -> io::Result<u32> {
+        let mut numbers = [0u32; 9];
+        let mut size = size_of_val(&numbers) as libc::socklen_t;
+        // SAFETY: the numbers outlive the call, and `size` is theirs.
+        let got = unsafe {
+            let numbers = (&raw mut numbers).cast();
+            libc::getsockopt(self.socket.as_raw_fd(), libc::SOL_SOCKET, SO_MEMINFO, numbers, &raw mut size)
+        };
+        // The last of them, SK_MEMINFO_DROPS.
+        if got == 0 { Ok(numbers[8]) } else { Err(io::Error::last_os_error()) }
     }
 
     /// Sends datagrams, in order; waits while the send buffer is full. `failed` is told of each that the system would
@@ -113,6 +143,82 @@ impl UdpSocket {
     }
 }
 
+/// Wakes a worker that waits for datagrams.
+#[derive(Debug)]
+pub struct Bell {
+    event: OwnedFd,
+}
+
+impl Bell {
+    /// A silent one.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: a call without pointers.
+        let event = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if event < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made and is nobody else's.
+        Ok(Bell { event: unsafe { OwnedFd::from_raw_fd(event) } })
+    }
+
+    /// Wakes the worker, or lets its next wait end at once.
+    pub fn ring(&self) {
+        let one = 1u64;
+        // SAFETY: eight bytes that outlive the call. It can fail only where the bell already rings.
+        unsafe { libc::write(self.event.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
+    }
+
+    fn silence(&self) {
+        let mut count = 0u64;
+        // SAFETY: eight bytes that outlive the call. It can fail only where the bell does not ring.
+        unsafe { libc::read(self.event.as_raw_fd(), (&raw mut count).cast(), size_of::<u64>()) };
+    }
+}
+
+fn poll(entries: &mut [libc::pollfd], timeout: Duration) -> io::Result<()> {
+    let time = libc::timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    let (entries, count) = (entries.as_mut_ptr(), entries.len() as _);
+    // SAFETY: `entries` are `count` pollfds, and `time` outlives the call.
+    match unsafe { libc::ppoll(entries, count, &raw const time, std::ptr::null()) } {
+        0.. => Ok(()),
+        _ => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+fn wait_for(descriptor: &impl AsRawFd) -> libc::pollfd {
+    libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 }
+}
+
+/// Several sockets that one thread receives from.
+pub struct Poll<'a> {
+    sockets: &'a [UdpSocket],
+    entries: Vec<libc::pollfd>,
+}
+
+impl<'a> Poll<'a> {
+    /// Of these sockets.
+    pub fn new(sockets: &'a [UdpSocket]) -> Self {
+        Poll { sockets, entries: sockets.iter().map(|socket| wait_for(&socket.socket)).collect() }
+    }
+
+    /// Waits until a socket has a datagram, or for so long.
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        poll(&mut self.entries, timeout)
+    }
+
+    /// The sockets that had a datagram, or an error to tell of, when the last wait ended, and their places.
+    pub fn ready(&self) -> impl Iterator<Item = (usize, &'a UdpSocket)> {
+        let all = self.sockets.iter().zip(&self.entries).enumerate();
+        all.filter(|(_, (_, entry))| entry.revents != 0).map(|(place, (socket, _))| (place, socket))
+    }
+}
+
 /// Room for one batch of datagrams that come.
 pub struct Received {
     bytes: Vec<u8>,
@@ -136,19 +242,29 @@ impl Received {
         let mut headers = vec![header; BATCH];
         for ((header, address), slice) in headers.iter_mut().zip(&mut addresses).zip(&mut slices) {
             header.msg_hdr.msg_name = (&raw mut *address).cast();
+            header.msg_hdr.msg_namelen = ADDRESS;
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
         }
-        // The first `rewind` sets the sizes of all addresses.
-        Received { bytes, addresses, _slices: slices, headers, count: BATCH }
+        Received { bytes, addresses, _slices: slices, headers, count: 0 }
     }
 
     /// Makes good what the last call wrote over.
     fn rewind(&mut self) {
         for header in self.headers.iter_mut().take(self.count) {
-            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            header.msg_hdr.msg_namelen = ADDRESS;
         }
         self.count = 0;
+    }
+
+    /// How many datagrams the last batch has.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the last batch has none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// The datagrams of the last batch and who sent each.
@@ -252,6 +368,25 @@ mod tests {
     #[test]
     fn datagrams_arrive_whole_in_order_and_with_their_source() {
         exchange("127.0.0.1:0");
+    }
+
+    #[test]
+    fn one_thread_waits_for_several_sockets_and_is_told_which_has_something() {
+        let bind = || UdpSocket::bind("127.0.0.1:0".parse().unwrap(), false, 1 << 20).unwrap();
+        let sockets = [bind(), bind()];
+        let (mut poll, mut batch) = (Poll::new(&sockets), Received::new());
+        poll.wait(Duration::from_millis(1)).unwrap();
+        assert_eq!(poll.ready().count(), 0);
+        sockets[0].receive_now(&mut batch).unwrap();
+        assert_eq!(batch.iter().count(), 0);
+        let mut out = Outgoing::default();
+        out.push(0, 3, sockets[1].socket.local_addr().unwrap().as_socket().unwrap());
+        sockets[0].send(&mut out, b"one", |to, error| panic!("{to}: {error}"));
+        poll.wait(Duration::from_secs(60)).unwrap();
+        let ready: Vec<_> = poll.ready().collect();
+        assert_eq!(ready.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1]);
+        ready[0].1.receive_now(&mut batch).unwrap();
+        assert_eq!(batch.iter().map(|(bytes, _)| bytes.to_vec()).collect::<Vec<_>>(), [b"one"]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! This module must not decide anything: it only moves bytes.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use prometheus::IntCounter;
 use crate::live::{Live, Targets};
 use crate::route::{Input, Scratch, Transport};
 use crate::socket::{Outgoing, Received, UdpSocket};
+use crate::steer::{Mailbox, Parcel, owner};
 
 /// How long a worker waits after an error that may repeat itself at once.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -21,58 +24,128 @@ pub struct Worker {
     listener: usize,
     number: usize,
     received: IntCounter,
+    carried: IntCounter,
     scratch: Scratch,
-    /// The messages of one batch that leave, one behind the other.
+    /// The messages of one turn that leave, one behind the other.
     bytes: Vec<u8>,
     /// For each listener, those that its socket sends.
     outgoing: Vec<Outgoing>,
+    /// For each worker of this listener, messages of its calls that came to this one.
+    parcels: Vec<Parcel>,
+    /// Messages of this worker's calls that came to others.
+    mail: Parcel,
 }
 
 impl Worker {
     /// For the socket of that number of that listener.
     pub fn new(live: Arc<Live>, listener: usize, number: usize) -> Self {
-        let outgoing = live.sockets.iter().map(|_| Outgoing::default()).collect();
-        let received = live.metrics.received.with_label_values(&["udp"]);
-        Worker { live, listener, number, received, scratch: Scratch::new(), bytes: Vec::new(), outgoing }
+        let name = live.config.listeners.get(listener).map_or("", |listener| &listener.name);
+        Worker {
+            listener,
+            number,
+            received: live.metrics.received.with_label_values(&["udp"]),
+            carried: live.metrics.carried.with_label_values(&[name, &number.to_string()]),
+            scratch: Scratch::new(),
+            bytes: Vec::new(),
+            outgoing: live.sockets.iter().map(|_| Outgoing::default()).collect(),
+            parcels: (0..live.config.workers).map(|_| Parcel::default()).collect(),
+            mail: Parcel::default(),
+            live,
+        }
     }
 
     /// Carries datagrams until the proxy stops.
     pub fn run(mut self) {
         let live = Arc::clone(&self.live);
-        let Some(socket) = live.socket(self.listener, self.number) else { return };
+        let mailbox = live.mailboxes.get(self.listener).and_then(|mailboxes| mailboxes.get(self.number));
+        let (Some(socket), Some(mailbox)) = (live.socket(self.listener, self.number), mailbox) else {
+            return;
+        };
         let mut batch = Received::new();
         while !live.stopping.load(Ordering::Relaxed) {
-            if let Err(error) = socket.receive(&mut batch) {
+            let turn = match live.config.workers {
+                1 => self.turn_alone(socket, &mut batch),
+                _ => self.turn(socket, mailbox, &mut batch),
+            };
+            if let Err(error) = turn {
                 tracing::warn!(%error, "cannot receive");
                 pause();
-                continue;
-            }
-            if let Some(targets) = live.table.load().as_ref() {
-                self.decide(targets, &batch);
-                self.send();
             }
         }
     }
 
-    fn decide(&mut self, targets: &Targets, batch: &Received) {
-        for (bytes, source) in batch.iter() {
-            self.received.inc();
-            let input =
-                Input { bytes, source, listener: self.listener, transport: Transport::Udp, connection: None };
-            let from = self.bytes.len();
-            let hop = self.live.decide(targets, &input, &mut self.scratch, &mut self.bytes);
-            match hop {
-                Some(hop) if hop.transport == Transport::Udp => {
-                    if let Some(outgoing) = self.outgoing.get_mut(hop.listener) {
-                        outgoing.push(from, self.bytes.len(), hop.address);
-                    }
+    /// Takes a batch, where there is nobody to share with.
+    fn turn_alone(&mut self, socket: &UdpSocket, batch: &mut Received) -> io::Result<()> {
+        socket.receive(batch)?;
+        self.received.inc_by(batch.len() as u64);
+        let live = Arc::clone(&self.live);
+        if let Some(targets) = live.table.load().as_ref() {
+            batch.iter().for_each(|(bytes, source)| self.carry(targets, bytes, source));
+            self.send();
+        }
+        Ok(())
+    }
+
+    /// Takes a batch and what others left, where each call has its worker; waits where that is nothing.
+    fn turn(&mut self, socket: &UdpSocket, mailbox: &Mailbox, batch: &mut Received) -> io::Result<()> {
+        socket.receive_now(batch)?;
+        self.received.inc_by(batch.len() as u64);
+        let mut mail = std::mem::take(&mut self.mail);
+        mailbox.take(&mut mail);
+        let live = Arc::clone(&self.live);
+        if let Some(targets) = live.table.load().as_ref() {
+            mail.iter().for_each(|(bytes, source)| self.carry(targets, bytes, source));
+            for (bytes, source) in batch.iter() {
+                match owner(&live.config.keys.pick, bytes, live.config.workers) {
+                    Some(other) if other != self.number => self.put_aside(other, bytes, source),
+                    _ => self.carry(targets, bytes, source),
                 }
-                Some(hop) => {
-                    let message = self.bytes.split_off(from);
-                    self.live.streams.send(&self.live, &hop, message);
-                }
-                None => self.bytes.truncate(from),
             }
+            self.hand_over();
+            self.send();
+        }
+        let idle = batch.is_empty() && mail.is_empty();
+        self.mail = mail;
+        if let Some(bell) = idle.then(|| mailbox.before_sleep()).flatten() {
+            socket.wait(bell)?;
+            mailbox.after_sleep();
+        }
+        Ok(())
+    }
+
+    fn put_aside(&mut self, worker: usize, bytes: &[u8], source: SocketAddr) {
+        if let Some(parcel) = self.parcels.get_mut(worker) {
+            parcel.push(bytes, source);
+        }
+    }
+
+    /// Gives the other workers what is theirs.
+    fn hand_over(&mut self) {
+        let mailboxes = self.live.mailboxes.get(self.listener).into_iter().flatten();
+        for (mailbox, parcel) in mailboxes.zip(&mut self.parcels).filter(|(_, parcel)| !parcel.is_empty()) {
+            let lost = mailbox.put(parcel);
+            self.live.metrics.lost.with_label_values(&["mailbox"]).inc_by(lost as u64);
+            parcel.clear();
+        }
+    }
+
+    fn carry(&mut self, targets: &Targets, bytes: &[u8], source: SocketAddr) {
+        self.carried.inc();
+        let input =
+            Input { bytes, source, listener: self.listener, transport: Transport::Udp, connection: None };
+        let from = self.bytes.len();
+        let hop = self.live.decide(targets, &input, &mut self.scratch, &mut self.bytes);
+        match hop {
+            Some(hop) if hop.transport == Transport::Udp => {
+                if let Some(outgoing) = self.outgoing.get_mut(hop.listener) {
+                    outgoing.push(from, self.bytes.len(), hop.address);
+                }
+            }
+            Some(hop) => {
+                let message = self.bytes.split_off(from);
+                self.live.streams.send(&self.live, &hop, message);
+            }
+            None => self.bytes.truncate(from),
         }
     }
 

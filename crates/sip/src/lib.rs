@@ -16,6 +16,7 @@
 //! | `uri.rs`, `host.rs`, `via.rs`, `name_addr.rs`, `cseq.rs`, `params.rs` | typed values |
 //! | `values.rs`, `scan.rs` | comma-separated values, white space, quoted strings |
 //! | `edits.rs` | [`Edits`]: insert, replace, remove |
+//! | `peek.rs` | [`peek_call_id`]: the Call-ID without the rest |
 //! | `reply.rs` | [`Reply`]: responses made from a request (RFC 3261 8.2.6) |
 //! | `stream.rs` | [`stream::Framer`]: messages out of a byte stream (RFC 3261 18.3) |
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ mod method;
 mod name;
 mod name_addr;
 mod params;
+mod peek;
 mod reply;
 mod scan;
 pub mod stream;
@@ -46,6 +48,7 @@ pub use method::Method;
 pub use name::Name;
 pub use name_addr::NameAddr;
 pub use params::{Param, Params};
+pub use peek::peek_call_id;
 pub use reply::{Reply, Tag};
 pub use uri::{Scheme, Uri};
 pub use values::Values;
