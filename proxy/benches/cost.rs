@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p proxy` prints nanoseconds. `cargo xtask instructions` runs the same under Valgrind, which counts the
 //! instructions of `measured` alone, and compares them with the figures kept in `instructions.toml`.
+#![allow(clippy::expect_used, reason = "a benchmark whose own messages are wrong has to end")]
 
 use std::hint::black_box;
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `request.rs` | requests: what is wrong with one (RFC 3261 16.3), and whether it begins or belongs to a dialog |
 //! | `routes.rs` | Route: which values are ours (16.4), and what the next hop is (16.6.6, 16.6.7) |
+//! | `faces.rs` | what a listener writes about itself |
 //! | `forward.rs` | what changes in a request that is forwarded (16.6) |
 //! | `response.rs` | responses (16.7, 16.11) |
 //! | `via.rs` | our own Via: branch, loops |
@@ -16,6 +17,7 @@
 pub mod headers;
 pub mod ours;
 
+mod faces;
 mod forward;
 mod request;
 mod response;
@@ -30,6 +32,7 @@ use crate::config::{Config, ListenerConfig, Refused};
 use crate::keys::Keys;
 use crate::networks::Networks;
 use crate::table::Table;
+use faces::Faces;
 use headers::HeaderRules;
 
 /// How a message travels.
@@ -146,6 +149,7 @@ impl Scratch {
 #[derive(Debug)]
 pub struct Router {
     listeners: Vec<ListenerConfig>,
+    faces: Vec<Faces>,
     keys: Keys,
     access: Networks,
     refused: Refused,
@@ -162,6 +166,7 @@ impl Router {
     pub fn new(config: &Config) -> Self {
         Router {
             listeners: config.listeners.clone(),
+            faces: config.listeners.iter().map(Faces::of).collect(),
             keys: config.keys.clone(),
             access: config.access.clone(),
             refused: config.refused,

@@ -20,7 +20,7 @@ impl<'a> CSeq<'a> {
         let number = number(cut(value, 0, digits)).filter(|number| *number < 1 << 31);
         let method = trim(tail(value, digits));
         let number = number.ok_or_else(|| Error::expected("a CSeq number below 2147483648", value, 0))?;
-        if method.is_empty() || !method.iter().all(|b| is_token(*b)) {
+        if !is_token(method) {
             return Err(Error::expected("a method", value, digits));
         }
         Ok(CSeq { number, method: Method::of(method) })

@@ -40,6 +40,9 @@ impl<'a> Host<'a> {
     /// Reads `host[:port]`, with white space around the colon as a Via may have it.
     pub fn parse_with_port(bytes: &'a [u8]) -> Result<(Self, Option<u16>), Error> {
         let bytes = trim(bytes);
+        if let Some((address, port)) = ipv4_with_port(bytes) {
+            return Ok((Host::Ip(IpAddr::V4(address)), port));
+        }
         let host_end = match bytes.first() {
             Some(b'[') => bytes.iter().position(|b| *b == b']').map_or(bytes.len(), |at| at + 1),
             // Several colons and no bracket: an IPv6 address that lacks its brackets and so can have no port.
@@ -66,6 +69,30 @@ impl<'a> Host<'a> {
             Host::Name(_) => None,
         }
     }
+}
+
+/// `host[:port]` in its most frequent form; `None` for any other, right or wrong.
+fn ipv4_with_port(bytes: &[u8]) -> Option<(Ipv4Addr, Option<u16>)> {
+    let mut octets = [0u8; 4];
+    let mut rest = bytes;
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place > 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let digits = rest.iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+        let (text, behind) = rest.split_at_checked(digits)?;
+        if digits > 1 && text.first() == Some(&b'0') {
+            return None;
+        }
+        *octet = u8::try_from(number(text)?).ok()?;
+        rest = behind;
+    }
+    let port = match rest {
+        [] => None,
+        [b':', port @ ..] => Some(u16::try_from(number(port)?).ok()?),
+        _ => return None,
+    };
+    Some((Ipv4Addr::from(octets), port))
 }
 
 fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {

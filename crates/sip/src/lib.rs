@@ -18,6 +18,7 @@
 //! | `edits.rs` | [`Edits`]: insert, replace, remove |
 //! | `peek.rs` | [`peek_call_id`]: the Call-ID without the rest |
 //! | `reply.rs` | [`Reply`]: responses made from a request (RFC 3261 8.2.6) |
+//! | `write.rs` | numbers and addresses as text |
 //! | `stream.rs` | [`stream::Framer`]: messages out of a byte stream (RFC 3261 18.3) |
 #![forbid(unsafe_code)]
 
@@ -38,6 +39,7 @@ pub mod stream;
 mod uri;
 mod values;
 mod via;
+mod write;
 
 pub use cseq::CSeq;
 pub use edits::Edits;
@@ -53,3 +55,4 @@ pub use reply::{Reply, Tag};
 pub use uri::{Scheme, Uri};
 pub use values::Values;
 pub use via::{Stamp, Via};
+pub use write::{write_ip, write_number};

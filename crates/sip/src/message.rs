@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::method::Method;
 use crate::name::Name;
-use crate::scan::{cut, is_lws, is_token, position, tail, trim, trim_end};
+use crate::scan::{TOKEN, cut, is_lws, is_token, position, span, tail, trim};
 
 /// How much of a message is taken. What is over a limit is refused with an error that names it. Nothing in the
 /// grammar is read recursively, so that there is no depth to limit.
@@ -29,7 +29,12 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Index {
     entries: Vec<Entry>,
+    /// For each name the places of its first and last entry.
+    places: [(u16, u16); Name::COUNT + 1],
 }
+
+/// The places of a name that does not occur.
+const NOWHERE: (u16, u16) = (u16::MAX, 0);
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -44,7 +49,27 @@ struct Entry {
 impl Index {
     /// Room for 64 header fields.
     pub fn new() -> Self {
-        Index { entries: Vec::with_capacity(64) }
+        Index { entries: Vec::with_capacity(64), places: [NOWHERE; Name::COUNT + 1] }
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.places = [NOWHERE; Name::COUNT + 1];
+    }
+
+    fn push(&mut self, entry: Entry) {
+        let place = u16::try_from(self.entries.len()).unwrap_or(u16::MAX);
+        if let Some((first, last)) = self.places.get_mut(entry.name as usize) {
+            *first = place.min(*first);
+            *last = place;
+        }
+        self.entries.push(entry);
+    }
+
+    /// The entries from the first of that name to the last.
+    fn around(&self, name: Name) -> &[Entry] {
+        let (first, last) = self.places.get(name as usize).copied().unwrap_or(NOWHERE);
+        self.entries.get(usize::from(first)..=usize::from(last)).unwrap_or_default()
     }
 }
 
@@ -91,7 +116,7 @@ pub struct Field<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     bytes: &'a [u8],
-    entries: &'a [Entry],
+    index: &'a Index,
     start: StartLine<'a>,
     head_end: usize,
     body: Result<&'a [u8], Error>,
@@ -113,27 +138,28 @@ impl<'a> Message<'a> {
         let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let bytes = tail(bytes, blank);
         check("bytes in a message", bytes.len(), limits.message_bytes)?;
-        let mut lines = Lines { bytes, at: 0, defect: None };
+        let mut lines = Lines { bytes, at: 0, pairs: 0 };
         let (_, first_end, next) = lines.next(false).ok_or_else(|| no_end(bytes))?;
         check("bytes in a line", first_end, limits.line_bytes)?;
         let start = StartLine::parse(cut(bytes, 0, first_end))?;
-        index.entries.clear();
+        index.clear();
         lines.at = next;
+        let mut defect = None;
         let head_end = loop {
             let (start, end, next) = lines.next(true).ok_or_else(|| no_end(bytes))?;
             if start == end {
                 break next;
             }
             check("bytes in a line", end - start, limits.line_bytes)?;
-            check("header fields", index.entries.len() + 1, limits.fields)?;
+            check("header fields", index.entries.len() + 1, limits.fields.min(MAX_FIELDS))?;
             match Entry::parse(bytes, start, end, next) {
-                Ok(entry) => index.entries.push(entry),
-                Err(error) => lines.defect = lines.defect.or(Some(error)),
+                Ok(entry) => index.push(entry),
+                Err(error) => defect = defect.or(Some(error)),
             }
         };
-        let all = tail(bytes, head_end);
-        let whole =
-            Message { bytes, entries: &index.entries, start, head_end, body: Ok(all), defect: lines.defect };
+        let body = Ok(tail(bytes, head_end));
+        let defect = lines.lone_byte(head_end).or(defect);
+        let whole = Message { bytes, index, start, head_end, body, defect };
         Ok(whole.cut_to_content_length())
     }
 
@@ -193,15 +219,19 @@ impl<'a> Message<'a> {
     }
 
     /// Every header field, in order.
-    pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
+    pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'a>> + use<'a> {
         let bytes = self.bytes;
-        self.entries.iter().map(move |entry| entry.field(bytes))
+        self.index.entries.iter().map(move |entry| entry.field(bytes))
     }
 
     /// The header fields of a known name, in order.
     pub fn all(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let bytes = self.bytes;
-        self.entries.iter().filter(move |entry| entry.name == name).map(move |entry| entry.field(bytes))
+        self.index
+            .around(name)
+            .iter()
+            .filter(move |entry| entry.name == name)
+            .map(move |entry| entry.field(bytes))
     }
 
     /// The first header field of a known name.
@@ -224,6 +254,9 @@ fn check(what: &'static str, found: usize, limit: usize) -> Result<(), Error> {
     if found > limit { Err(Error::TooMany { what, found, limit }) } else { Ok(()) }
 }
 
+/// Places of entries are numbered with 16 bits.
+const MAX_FIELDS: usize = u16::MAX as usize;
+
 fn no_end(bytes: &[u8]) -> Error {
     Error::expected("an empty line after the header fields", bytes, bytes.len())
 }
@@ -237,7 +270,7 @@ impl<'a> StartLine<'a> {
         if first.len() >= 4 && cut(first, 0, 4).eq_ignore_ascii_case(b"SIP/") {
             return StartLine::status(line, first, rest);
         }
-        if first.is_empty() || !first.iter().all(|b| is_token(*b)) {
+        if !is_token(first) {
             return Err(Error::expected("a method", line, 0));
         }
         let last = rest.iter().rposition(|b| *b == b' ').unwrap_or(rest.len());
@@ -264,15 +297,19 @@ impl Entry {
     /// Reads the header field in `bytes[start..end]`, whose line end reaches to `next`.
     fn parse(bytes: &[u8], start: usize, end: usize, next: usize) -> Result<Self, Error> {
         let line = cut(bytes, start, end);
-        let colon = memchr::memchr(b':', line).ok_or_else(|| Error::expected("a colon", bytes, end))?;
+        let name_length = span(line, TOKEN);
+        let (name, rest) = line.split_at_checked(name_length).unwrap_or_default();
         // RFC 3261 25.1, HCOLON: white space may stand before the colon.
-        let name = trim_end(cut(line, 0, colon));
-        if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
+        let blank = rest.iter().take_while(|byte| is_lws(**byte)).count();
+        if name.is_empty() {
             return Err(Error::expected("the name of a header field", bytes, start));
         }
-        let value = trim(tail(line, colon + 1));
+        if rest.get(blank) != Some(&b':') {
+            return Err(Error::expected("a colon", bytes, start + name_length + blank));
+        }
+        let value = trim(tail(rest, blank + 1));
         let (value, value_end) = position(bytes, value).unwrap_or((end, end));
-        let [start, name_end, value, value_end, end] = [start, start + name.len(), value, value_end, next]
+        let [start, name_end, value, value_end, end] = [start, start + name_length, value, value_end, next]
             .map(|at| u32::try_from(at).unwrap_or(u32::MAX));
         Ok(Entry { name: Name::of(name), start, name_end, value, value_end, end })
     }
@@ -293,7 +330,8 @@ impl Entry {
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
-    defect: Option<Error>,
+    /// How many CR LF there were so far.
+    pairs: usize,
 }
 
 impl Lines<'_> {
@@ -302,30 +340,29 @@ impl Lines<'_> {
         let start = self.at;
         let mut from = start;
         loop {
-            let found = from + memchr::memchr3(b'\r', b'\n', 0, tail(self.bytes, from))?;
-            let (byte, after) = (self.bytes.get(found)?, self.bytes.get(found + 1));
-            let next = match (byte, after) {
-                (b'\n', _) => found + 1,
-                (b'\r', Some(b'\n')) => found + 2,
-                (b'\r', None) => return None,
-                _ => {
-                    let error = Error::expected("a line without a lone CR or a NUL", self.bytes, found);
-                    self.defect = self.defect.or(Some(error));
-                    from = found + 1;
-                    continue;
-                }
-            };
+            let feed = from + memchr::memchr(b'\n', tail(self.bytes, from))?;
+            let pair = feed > start && self.bytes.get(feed - 1) == Some(&b'\r');
+            self.pairs += usize::from(pair);
+            let (end, next) = (feed - usize::from(pair), feed + 1);
             // RFC 3261 7.3.1: a line that begins with white space continues the one before.
-            if fold
-                && found > start
-                && self.bytes.get(next).is_some_and(|b| is_lws(*b) && !matches!(b, b'\r' | b'\n'))
-            {
+            if fold && end > start && matches!(self.bytes.get(next), Some(b' ' | b'\t')) {
                 from = next;
                 continue;
             }
             self.at = next;
-            return Some((start, found, next));
+            return Some((start, end, next));
         }
+    }
+
+    /// A CR that belongs to no CR LF, or a NUL, in the lines so far. All are counted rather than each looked at.
+    fn lone_byte(&self, head_end: usize) -> Option<Error> {
+        let head = cut(self.bytes, 0, head_end);
+        if memchr::memchr_iter(b'\r', head).count() == self.pairs && memchr::memchr(0, head).is_none() {
+            return None;
+        }
+        let lone = |at: &usize| head.get(*at) == Some(&0) || head.get(at + 1) != Some(&b'\n');
+        let at = memchr::memchr2_iter(b'\r', 0, head).find(lone)?;
+        Some(Error::expected("a line without a lone CR or a NUL", head, at))
     }
 }
 

@@ -20,6 +20,9 @@ macro_rules! names {
                 }
             }
 
+            /// How many names there are, [`Name::Other`] apart.
+            pub(crate) const COUNT: usize = [$(Name::$name),*].len();
+
             fn compact(letter: u8) -> Self {
                 match letter.to_ascii_lowercase() {
                     $($($compact => Name::$name,)?)*
@@ -62,26 +65,36 @@ names! {
 impl Name {
     /// The name that these bytes spell.
     pub fn of(bytes: &[u8]) -> Self {
-        // By length first: one comparison decides almost every header field.
-        let candidates: &[Name] = match bytes {
-            [letter] => return Name::compact(*letter),
-            [_, _] => &[Name::To],
-            [_, _, _] => &[Name::Via],
-            _ => match bytes.len() {
-                4 => &[Name::From, Name::CSeq],
-                5 => &[Name::Route, Name::Event],
-                7 => &[Name::CallId, Name::Contact, Name::Require, Name::Subject],
-                8 => &[Name::ReferTo, Name::Identity],
-                9 => &[Name::Supported, Name::Timestamp],
-                11 => &[Name::ReferredBy],
-                12 => &[Name::MaxForwards, Name::RecordRoute, Name::ContentType, Name::AllowEvents],
-                13 => &[Name::ProxyRequire],
-                14 => &[Name::ContentLength, Name::AcceptContact, Name::RejectContact],
-                15 => &[Name::SessionExpires],
-                16 => &[Name::ContentEncoding],
-                19 => &[Name::RequestDisposition],
-                _ => &[],
-            },
+        // By length and first letter: one comparison at most decides about almost every header field.
+        let first = bytes.first().map_or(0, |byte| byte | 0x20);
+        let candidates: &[Name] = match (bytes.len(), first) {
+            (1, letter) => return Name::compact(letter),
+            (2, b't') => &[Name::To],
+            (3, b'v') => &[Name::Via],
+            (4, b'f') => &[Name::From],
+            (4, b'c') => &[Name::CSeq],
+            (5, b'r') => &[Name::Route],
+            (5, b'e') => &[Name::Event],
+            (7, b'c') => &[Name::CallId, Name::Contact],
+            (7, b'r') => &[Name::Require],
+            (7, b's') => &[Name::Subject],
+            (8, b'r') => &[Name::ReferTo],
+            (8, b'i') => &[Name::Identity],
+            (9, b's') => &[Name::Supported],
+            (9, b't') => &[Name::Timestamp],
+            (11, b'r') => &[Name::ReferredBy],
+            (12, b'm') => &[Name::MaxForwards],
+            (12, b'r') => &[Name::RecordRoute],
+            (12, b'c') => &[Name::ContentType],
+            (12, b'a') => &[Name::AllowEvents],
+            (13, b'p') => &[Name::ProxyRequire],
+            (14, b'c') => &[Name::ContentLength],
+            (14, b'a') => &[Name::AcceptContact],
+            (14, b'r') => &[Name::RejectContact],
+            (15, b's') => &[Name::SessionExpires],
+            (16, b'c') => &[Name::ContentEncoding],
+            (19, b'r') => &[Name::RequestDisposition],
+            _ => &[],
         };
         let same = |name: &&Name| name.as_str().as_bytes().eq_ignore_ascii_case(bytes);
         candidates.iter().find(same).copied().unwrap_or(Name::Other)

@@ -19,7 +19,7 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Reads one value.
     pub fn parse(value: &'a [u8]) -> Result<Self, Error> {
-        let open = find_unquoted(value, 0, |b| matches!(b, b'<' | b';'));
+        let open = find_unquoted(value, 0, b'<', b';');
         if value.get(open) != Some(&b'<') {
             // RFC 3261 20.10: without brackets, every parameter is the header field's.
             let raw_uri = trim(cut(value, 0, open));
@@ -28,7 +28,7 @@ impl<'a> NameAddr<'a> {
             }
             return NameAddr { display: b"", raw_uri, params: Params::new(tail(value, open)) }.closed(value);
         }
-        let close = tail(value, open).iter().position(|b| *b == b'>').map(|at| open + at);
+        let close = memchr::memchr(b'>', tail(value, open)).map(|at| open + at);
         let close = close.ok_or_else(|| Error::expected("'>'", value, value.len()))?;
         let rest = trim(tail(value, close + 1));
         if !rest.is_empty() && !rest.starts_with(b";") {

@@ -37,7 +37,7 @@ impl<'a> Params<'a> {
             if start >= bytes.len() {
                 return None;
             }
-            at = find_unquoted(bytes, start + 1, |byte| byte == b';');
+            at = find_unquoted(bytes, start + 1, b';', b';');
             Some(Param::new(cut(bytes, start, at)))
         })
     }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::host::Host;
 use crate::params::Params;
-use crate::scan::{cut, is_lws, tail};
+use crate::scan::{URI, cut, span, tail};
 
 /// The scheme of a URI, which decides how the rest is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,9 +41,12 @@ impl<'a> Uri<'a> {
     /// Reads a URI that is the whole of `bytes`, without brackets around it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         // RFC 3261 25.1 has no quoted strings in URIs: a reader that knows none would see `;lr` in `;x=";lr"`.
-        let odd = |b: &u8| is_lws(*b) || *b < b' ' || *b == 0x7f || matches!(b, b'<' | b'>' | b'"');
-        if let Some(at) = bytes.iter().position(odd) {
-            return Err(Error::expected("a URI without spaces, quotes or angle brackets", bytes, at));
+        let good = span(bytes, URI);
+        if good < bytes.len() {
+            return Err(Error::expected("a URI without spaces, quotes or angle brackets", bytes, good));
+        }
+        if let Some((b"sip:" | b"SIP:", rest @ [_, ..])) = bytes.split_at_checked(4) {
+            return Uri::sip(Scheme::Sip, rest);
         }
         let colon = bytes.iter().position(|b| *b == b':').unwrap_or(bytes.len());
         let (name, rest) = (cut(bytes, 0, colon), tail(bytes, colon + 1));
@@ -81,13 +84,13 @@ impl<'a> Uri<'a> {
 
     fn sip(scheme: Scheme<'a>, rest: &'a [u8]) -> Result<Self, Error> {
         // The user part may hold ';' and '?' (RFC 3261 25.1, user-unreserved), so '@' is looked for first.
-        let at = rest.iter().position(|b| *b == b'@');
+        let at = memchr::memchr(b'@', rest);
         let (user, password) = at.map_or((None, None), |at| split_user(cut(rest, 0, at)));
         let rest = at.map_or(rest, |at| tail(rest, at + 1));
-        let host_end = rest.iter().position(|b| matches!(b, b';' | b'?')).unwrap_or(rest.len());
+        let host_end = memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len());
         let (host, port) = Host::parse_with_port(cut(rest, 0, host_end))?;
         let rest = tail(rest, host_end);
-        let question = rest.iter().position(|b| *b == b'?').unwrap_or(rest.len());
+        let question = memchr::memchr(b'?', rest).unwrap_or(rest.len());
         let params = Params::new(cut(rest, 0, question));
         Ok(Uri { scheme, user, password, host: Some(host), port, params, headers: tail(rest, question + 1) })
     }

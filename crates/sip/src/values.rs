@@ -1,6 +1,6 @@
 //! Several values in one header field line, separated by commas (RFC 3261 7.3.1).
 
-use crate::scan::{cut, trim};
+use crate::scan::{cut, quote_end, tail, trim};
 
 /// The values of one line, each trimmed. Commas in quoted strings and between angle brackets separate nothing; empty
 /// values are passed over. Brackets do not nest, so that no input makes this recurse.
@@ -34,18 +34,14 @@ impl<'a> Iterator for Values<'a> {
 }
 
 fn comma(bytes: &[u8], from: usize) -> usize {
-    let (mut quoted, mut bracketed) = (false, false);
     let mut at = from;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'\\' if quoted => at += 1,
-            b'"' if !bracketed => quoted = !quoted,
-            b'<' if !quoted => bracketed = true,
-            b'>' if !quoted => bracketed = false,
-            b',' if !quoted && !bracketed => return at,
-            _ => {}
-        }
-        at += 1;
+    while let Some(found) = memchr::memchr3(b',', b'"', b'<', tail(bytes, at)) {
+        at += found;
+        at = match bytes.get(at) {
+            Some(b'"') => quote_end(bytes, at),
+            Some(b'<') => memchr::memchr(b'>', tail(bytes, at)).map_or(bytes.len(), |close| at + close + 1),
+            _ => return at,
+        };
     }
     bytes.len()
 }

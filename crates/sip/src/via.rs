@@ -1,12 +1,12 @@
 //! Via (RFC 3261 20.42), and what a server adds to it (18.2.1, RFC 3581).
 
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::error::Error;
 use crate::host::Host;
 use crate::params::Params;
 use crate::scan::{cut, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
+use crate::write::{write_ip, write_number};
 
 /// One Via.
 #[derive(Debug, Clone, Copy)]
@@ -30,21 +30,19 @@ impl<'a> Via<'a> {
     pub fn parse(raw: &'a [u8]) -> Result<Self, Error> {
         // No Via holds these (RFC 3261 25.1), and `received` written behind them might be read by nobody: then our answer
         // would go to a sent-by that its sender made up.
-        let odd = find_unquoted(raw, 0, |b| matches!(b, b'<' | b'>'));
+        let odd = find_unquoted(raw, 0, b'<', b'>');
         if odd < raw.len() || !quotes_close(raw) {
             return Err(Error::expected("a Via without an open quoted string or angle brackets", raw, odd));
         }
-        let end = find_unquoted(raw, 0, |b| b == b';');
+        let end = find_unquoted(raw, 0, b';', b';');
         let head = cut(raw, 0, end);
-        let (name, rest) = until_slash(raw, head)?;
-        let (version, rest) = until_slash(raw, rest)?;
-        if !name.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
-            return Err(Error::expected("SIP/2.0", raw, 0));
-        }
-        let rest = trim(rest);
+        let rest = match head.strip_prefix(b"SIP/2.0/") {
+            Some(rest) => trim(rest),
+            None => behind_version(raw, head)?,
+        };
         let space = rest.iter().position(|b| is_lws(*b)).unwrap_or(rest.len());
         let transport = cut(rest, 0, space);
-        if transport.is_empty() || !transport.iter().all(|b| is_token(*b)) {
+        if !is_token(transport) {
             return Err(Error::expected("a transport", raw, end - rest.len()));
         }
         let sent_by = trim(tail(rest, space));
@@ -76,11 +74,16 @@ impl<'a> Via<'a> {
     /// rport is added also where only the port differs.
     pub fn stamp(&self, source: SocketAddr, force_rport: bool) -> Stamp<'a> {
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
-        let asked = self.params.has("rport");
+        let (mut asked, mut made_up) = (false, false);
+        for param in self.params.iter() {
+            asked |= param.name.eq_ignore_ascii_case(b"rport");
+            made_up |= param.name.eq_ignore_ascii_case(b"received");
+        }
         let elsewhere = self.host.ip().is_some_and(|ip| ip != source.ip());
         let other_port = self.port_or_default() != source.port();
         Stamp {
             via: *self,
+            made_up,
             // RFC 3261 18.2.1: when sent-by is a name or another address; RFC 3581 4: and whenever rport is asked for.
             received: (asked || elsewhere || self.host.ip().is_none()).then_some(source.ip()),
             // RFC 3581 4. Unasked only for a caller behind a NAT: its address gives it away.
@@ -93,6 +96,8 @@ impl<'a> Via<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp<'a> {
     via: Via<'a>,
+    /// Whether the sender wrote a `received` of its own.
+    made_up: bool,
     received: Option<IpAddr>,
     rport: Option<u16>,
 }
@@ -100,7 +105,7 @@ pub struct Stamp<'a> {
 impl Stamp<'_> {
     /// Whether the Via may stay as it came.
     pub fn is_empty(&self) -> bool {
-        self.received.is_none() && self.rport.is_none() && !self.via.params.has("received")
+        self.received.is_none() && self.rport.is_none() && !self.made_up
     }
 
     /// The port that responses go to (RFC 3581 4, RFC 3261 18.2.2).
@@ -120,24 +125,35 @@ impl Stamp<'_> {
             if self.rport.is_some() && param.name.eq_ignore_ascii_case(b"rport") {
                 // A second one goes: some readers take the first of a name, some the last.
                 if let Some(port) = rport.take() {
-                    write_to(out, format_args!(";rport={port}"));
+                    write_rport(out, port);
                 }
                 continue;
             }
             out.extend_from_slice(param.raw);
         }
         if let Some(ip) = self.received {
-            write_to(out, format_args!(";received={ip}"));
+            out.extend_from_slice(b";received=");
+            write_ip(out, ip);
         }
         if let Some(port) = rport {
-            write_to(out, format_args!(";rport={port}"));
+            write_rport(out, port);
         }
     }
 }
 
-/// Writing to a vector cannot fail.
-fn write_to(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    let _ = out.write_fmt(text);
+fn write_rport(out: &mut Vec<u8>, port: u16) {
+    out.extend_from_slice(b";rport=");
+    write_number(out, u32::from(port));
+}
+
+/// White space may stand around the slashes.
+fn behind_version<'b>(raw: &[u8], head: &'b [u8]) -> Result<&'b [u8], Error> {
+    let (name, rest) = until_slash(raw, head)?;
+    let (version, rest) = until_slash(raw, rest)?;
+    if !name.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
+        return Err(Error::expected("SIP/2.0", raw, 0));
+    }
+    Ok(trim(rest))
 }
 
 fn until_slash<'b>(raw: &[u8], bytes: &'b [u8]) -> Result<(&'b [u8], &'b [u8]), Error> {

@@ -1,12 +1,10 @@
 //! What changes in a request that is forwarded (RFC 3261 16.6). All else leaves as it came.
 
-use std::io::Write;
-
 use sip::{Edits, Field, Message, Name};
 
 use super::request::Request;
 use super::via::WayBack;
-use super::{Hop, Router, Routing, Transport, Verdict};
+use super::{Hop, Router, Routing, Verdict};
 
 /// What Max-Forwards begins with (RFC 3261 8.1.1.6).
 const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
@@ -34,7 +32,7 @@ pub(super) enum RecordRoute {
 impl Routing<'_> {
     /// Writes the request as it goes to `hop`.
     pub(super) fn forward(&mut self, request: &Request<'_>, hop: Hop, extras: Extras) -> Verdict {
-        let (Some(top), Some(last)) = (self.msg.first(Name::Via), self.msg.fields().last()) else {
+        let (Some(top), Some(last)) = (self.msg.first(Name::Via), self.msg.fields().next_back()) else {
             return self.reply(400, "Bad Request", b"");
         };
         let to_inside = self.table.is_target(hop.address) || self.router.networks.contains(hop.address.ip());
@@ -45,8 +43,9 @@ impl Routing<'_> {
             self.router.strip(&self.msg, self.edits);
         }
         if extras.added_headers {
-            let (router, msg, source) = (self.router, self.msg, self.input.source);
-            self.edits.insert_after(&msg, last.line, |out| router.headers.write_added(&msg, source, out));
+            let (router, source) = (self.router, self.input.source);
+            self.edits
+                .insert_after(&self.msg, last.line, |out| router.headers.write_added(request, source, out));
         }
         self.edits.write_to(&self.msg, self.out);
         Verdict::Forward { hop, new_call: extras.new_call }
@@ -54,33 +53,33 @@ impl Routing<'_> {
 
     /// RFC 3261 16.6.4, RFC 5658: above all others, the side that the next hop sees first.
     fn record_route(&mut self, top: &Field<'_>, hop: &Hop, to_inside: bool, which: Option<RecordRoute>) {
-        let (Some(which), Some(from), Some(to)) =
-            (which, self.router.listeners.get(self.input.listener), self.router.listeners.get(hop.listener))
+        let faces = |listener: usize| self.router.faces.get(listener);
+        let (Some(which), Some(from), Some(to)) = (which, faces(self.input.listener), faces(hop.listener))
         else {
             return;
         };
-        let near = (if self.inside { &from.internal } else { &from.advertise }, self.input.transport);
-        let far = (if to_inside { &to.internal } else { &to.advertise }, hop.transport);
+        let near = if self.inside { &from.inside } else { &from.outside };
+        let far = if to_inside { &to.inside } else { &to.outside };
+        let same = near.is(far) && self.input.transport == hop.transport;
+        let paired = which == RecordRoute::Through && !same;
         let place = self.msg.first(Name::RecordRoute).unwrap_or(*top);
-        let one = which == RecordRoute::Inside || near == far;
+        let arrival = self.input.transport;
         self.edits.insert_before(&self.msg, place.line, |out| {
-            let sides = if one { [Some(far), None] } else { [Some(far), Some(near)] };
-            for (authority, transport) in sides.into_iter().flatten() {
-                let tcp = if transport == Transport::Tcp { ";transport=tcp" } else { "" };
-                let r2 = if one { "" } else { ";r2=on" };
-                let _ = write!(out, "Record-Route: <sip:{authority}{tcp};lr{r2}>\r\n");
+            out.extend_from_slice(far.record_route(hop.transport, paired));
+            if paired {
+                out.extend_from_slice(near.record_route(arrival, paired));
             }
         });
     }
 
     /// RFC 3261 16.6.8, and 18.2.1 for the Via of the element before us.
     fn add_via(&mut self, request: &Request<'_>, top: &Field<'_>, hop: &Hop, to_inside: bool) {
-        let Some(listener) = self.router.listeners.get(hop.listener) else { return };
-        let branch = self.router.branch(&self.msg, &request.via, hop);
+        let Some(faces) = self.router.faces.get(hop.listener) else { return };
+        let branch = self.router.branch(&self.msg, request, hop);
         let input = self.input;
         self.edits.insert_before(&self.msg, top.line, |out| {
-            let sent_by = if to_inside { &listener.internal } else { &listener.advertise };
-            let _ = write!(out, "Via: SIP/2.0/{} {sent_by};branch=", hop.transport.as_str());
+            let face = if to_inside { &faces.inside } else { &faces.outside };
+            out.extend_from_slice(face.via(hop.transport));
             branch.write(out);
             if !to_inside {
                 // Our packets may leave through a NAT gateway (RFC 3581 3).
@@ -99,9 +98,8 @@ impl Routing<'_> {
     fn count_down(&mut self, hops: Option<u8>, top: &Field<'_>) {
         match (hops, self.msg.first(Name::MaxForwards)) {
             (Some(hops), Some(field)) => {
-                self.edits.replace(&self.msg, field.value, |out| {
-                    let _ = write!(out, "{}", hops.saturating_sub(1));
-                });
+                let hops = u32::from(hops.saturating_sub(1));
+                self.edits.replace(&self.msg, field.value, |out| sip::write_number(out, hops));
             }
             _ => self.edits.insert_before(&self.msg, top.line, |out| out.extend_from_slice(MAX_FORWARDS)),
         }

@@ -1,10 +1,11 @@
 //! Header fields that are taken out of what comes from outside, and those that are put into new calls.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::net::SocketAddr;
 
-use sip::{Field, Message, Name};
+use sip::{Field, Name};
+
+use super::request::Request;
 
 /// What the proxy itself needs as it came, or writes itself.
 const UNTOUCHABLE: [Name; 10] = [
@@ -24,6 +25,8 @@ const UNTOUCHABLE: [Name; 10] = [
 #[derive(Debug, Clone, Default)]
 pub struct HeaderRules {
     strip: Vec<Pattern>,
+    /// The first letters of all patterns, small: they decide about most header fields.
+    initials: Vec<u8>,
     add: Vec<(String, Vec<Part>)>,
 }
 
@@ -50,28 +53,42 @@ enum Part {
 impl HeaderRules {
     /// Reads the settings. What is added is also stripped: nobody outside can pass it off as ours.
     pub fn new(strip: &[String], add: &BTreeMap<String, String>) -> Result<Self, String> {
-        let patterns = strip.iter().chain(add.keys()).map(|text| pattern(text)).collect::<Result<_, _>>()?;
+        let names = || strip.iter().chain(add.keys());
+        let patterns = names().map(|text| pattern(text)).collect::<Result<_, _>>()?;
+        let mut initials: Vec<u8> =
+            names().filter_map(|name| Some(name.bytes().next()?.to_ascii_lowercase())).collect();
+        initials.sort_unstable();
+        initials.dedup();
         let template = |(name, text): (&String, &String)| {
             if name.ends_with('*') {
                 return Err(format!("add: expected a name, found {name:?}"));
             }
             Ok((name.clone(), parts(text).map_err(|what| format!("add, {name}: {what}"))?))
         };
-        Ok(HeaderRules { strip: patterns, add: add.iter().map(template).collect::<Result<_, _>>()? })
+        Ok(HeaderRules {
+            strip: patterns,
+            initials,
+            add: add.iter().map(template).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Whether a header field from outside goes.
     pub(super) fn strips(&self, field: &Field<'_>) -> bool {
+        let initial = field.raw_name.first().map_or(0, u8::to_ascii_lowercase);
+        (self.initials.contains(&initial) || field.name != Name::Other) && self.matches(field)
+    }
+
+    fn matches(&self, field: &Field<'_>) -> bool {
         self.strip.iter().any(|pattern| pattern.is(field))
     }
 
     /// Writes the header fields that a new call gets.
-    pub(super) fn write_added(&self, msg: &Message<'_>, source: SocketAddr, out: &mut Vec<u8>) {
+    pub(super) fn write_added(&self, request: &Request<'_>, source: SocketAddr, out: &mut Vec<u8>) {
         for (name, parts) in &self.add {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b": ");
             for part in parts {
-                part.write(msg, source, out);
+                part.write(request, source, out);
             }
             out.extend_from_slice(b"\r\n");
         }
@@ -142,20 +159,16 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
 }
 
 impl Part {
-    fn write(&self, msg: &Message<'_>, source: SocketAddr, out: &mut Vec<u8>) {
-        // Writing to a vector cannot fail. No URI that was read has a control character in it.
-        let user = |uri: Option<&[u8]>, out: &mut Vec<u8>| {
-            let uri = uri.and_then(|uri| sip::Uri::parse(uri).ok());
-            out.write_all(uri.and_then(|uri| uri.user).unwrap_or_default())
-        };
-        let _ = match self {
-            Part::Text(text) => out.write_all(text.as_bytes()),
-            Part::SourceIp => write!(out, "{}", source.ip()),
-            Part::SourcePort => write!(out, "{}", source.port()),
-            Part::FromUser => user(msg.from().ok().map(|from| from.raw_uri), out),
-            Part::ToUser => user(msg.to().ok().map(|to| to.raw_uri), out),
-            Part::RequestUser => user(msg.request().map(|line| line.uri), out),
-        };
+    /// No URI that was read has a control character in it.
+    fn write(&self, request: &Request<'_>, source: SocketAddr, out: &mut Vec<u8>) {
+        match self {
+            Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Part::SourceIp => sip::write_ip(out, source.ip()),
+            Part::SourcePort => sip::write_number(out, u32::from(source.port())),
+            Part::FromUser => out.extend_from_slice(request.from_uri.user.unwrap_or_default()),
+            Part::ToUser => out.extend_from_slice(request.to_uri.user.unwrap_or_default()),
+            Part::RequestUser => out.extend_from_slice(request.uri.user.unwrap_or_default()),
+        }
     }
 }
 
@@ -173,7 +186,7 @@ mod tests {
         let rules = rules(&["X-Somleng-*", "Subject"], &[("X-Src-Ip", "{source_ip}")]).unwrap();
         let text = b"OPTIONS sip:a SIP/2.0\r\nx-somleng-Callsid: 1\r\nX-SRC-IP\t : 1\r\n 2\r\ns: x\r\nX-Somlen: y\r\nX-Src-Ip2: z\r\n\r\n";
         let mut index = sip::Index::new();
-        let msg = Message::parse(text, &mut index, &sip::Limits::default()).unwrap();
+        let msg = sip::Message::parse(text, &mut index, &sip::Limits::default()).unwrap();
         let kept: Vec<_> =
             msg.fields().filter(|field| !rules.strips(field)).map(|field| field.raw_name).collect();
         assert_eq!(kept, [&b"X-Somlen"[..], b"X-Src-Ip2"]);

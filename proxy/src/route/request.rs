@@ -17,25 +17,29 @@ pub(super) struct Request<'a> {
     pub(super) line: RequestLine<'a>,
     pub(super) uri: Uri<'a>,
     pub(super) via: Via<'a>,
+    pub(super) from: NameAddr<'a>,
+    pub(super) from_uri: Uri<'a>,
     pub(super) to: NameAddr<'a>,
+    pub(super) to_uri: Uri<'a>,
+    /// The CSeq's number.
+    pub(super) cseq: u32,
     pub(super) call_id: &'a [u8],
     pub(super) hops: Option<u8>,
 }
 
 impl<'a> Request<'a> {
     fn read(msg: &Message<'a>, line: RequestLine<'a>) -> Result<Self, Error> {
-        let CSeq { method, .. } = msg.cseq()?;
+        let CSeq { method, number: cseq } = msg.cseq()?;
         if method != line.method {
             return Err(Error::Contradiction("method in request line and CSeq"));
         }
-        msg.from()?.uri()?;
-        let to = msg.to()?;
-        to.uri()?;
+        let (from, to) = (msg.from()?, msg.to()?);
+        let (from_uri, to_uri) = (from.uri()?, to.uri()?);
         if let Some(error) = msg.defect().or(msg.body().err()) {
             return Err(error);
         }
         let (uri, via, call_id) = (Uri::parse(line.uri)?, msg.top_via()?, msg.call_id()?);
-        Ok(Request { line, uri, via, to, call_id, hops: msg.max_forwards()? })
+        Ok(Request { line, uri, via, from, from_uri, to, to_uri, cseq, call_id, hops: msg.max_forwards()? })
     }
 
     /// Whether it belongs to a dialog (RFC 3261 12.2): then Route and Request-URI alone say where it goes.
@@ -92,7 +96,7 @@ impl<'r> Routing<'r> {
         if method == Method::Ack && self.is_own_ack() {
             return Some(Verdict::Drop(Cause::OwnAck, None));
         }
-        if self.router.is_loop(&self.msg) {
+        if self.router.is_loop(&self.msg, request) {
             return Some(self.reply(482, "Loop Detected", b""));
         }
         None

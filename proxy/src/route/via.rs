@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use sip::{Message, Name, Via};
 use siphasher::sip::SipHasher13;
 
+use super::request::Request;
 use super::{ConnectionId, Hop, Input, Router, Transport};
 
 /// What every branch begins with that follows RFC 3261 (8.1.1.7).
@@ -59,29 +60,30 @@ fn write_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
 
 impl Router {
     /// The branch for a request that goes to `hop`.
-    pub(super) fn branch(&self, request: &Message<'_>, top: &Via<'_>, hop: &Hop) -> Branch {
+    pub(super) fn branch(&self, msg: &Message<'_>, request: &Request<'_>, hop: &Hop) -> Branch {
         let mut hash = self.hasher(b'h');
         part(&mut hash, hop.transport.as_str().as_bytes());
         hash_address(&mut hash, hop.address);
         Branch {
-            transaction: self.transaction(request, top),
+            transaction: self.transaction(request),
             hop: hash.finish() as u32,
-            loop_part: self.loop_part(request),
+            loop_part: self.loop_part(msg, request),
         }
     }
 
     /// What names the transaction for the element before us (RFC 3261 17.2.3).
-    fn transaction(&self, request: &Message<'_>, top: &Via<'_>) -> u64 {
+    fn transaction(&self, request: &Request<'_>) -> u64 {
+        let top = &request.via;
         if let Some(branch) = top.branch().filter(|branch| branch.starts_with(COOKIE)) {
             return self.transaction_of_branch(branch, top);
         }
         // RFC 3261 17.2.3, for callers that follow RFC 2543.
         let mut hash = self.hasher(b'o');
         part(&mut hash, top.raw);
-        part(&mut hash, request.from().ok().and_then(|from| from.tag()).unwrap_or_default());
-        part(&mut hash, request.call_id().unwrap_or_default());
-        hash.write_u32(request.cseq().map_or(0, |cseq| cseq.number));
-        part(&mut hash, request.request().map_or(b"", |line| line.uri));
+        part(&mut hash, request.from.tag().unwrap_or_default());
+        part(&mut hash, request.call_id);
+        hash.write_u32(request.cseq);
+        part(&mut hash, request.line.uri);
         hash.finish()
     }
 
@@ -93,26 +95,29 @@ impl Router {
     }
 
     /// RFC 3261 16.6.8: what a loop has in common with the message that began it, and a spiral has not.
-    fn loop_part(&self, request: &Message<'_>) -> u32 {
+    fn loop_part(&self, msg: &Message<'_>, request: &Request<'_>) -> u32 {
         let mut hash = self.hasher(b'l');
-        part(&mut hash, request.request().map_or(b"", |line| line.uri));
-        for route in request.values(Name::Route) {
+        part(&mut hash, request.line.uri);
+        for route in msg.values(Name::Route) {
             part(&mut hash, route);
         }
-        part(&mut hash, request.call_id().unwrap_or_default());
-        part(&mut hash, request.from().ok().and_then(|from| from.tag()).unwrap_or_default());
-        hash.write_u32(request.cseq().map_or(0, |cseq| cseq.number));
+        part(&mut hash, request.call_id);
+        part(&mut hash, request.from.tag().unwrap_or_default());
+        hash.write_u32(request.cseq);
         hash.finish() as u32
     }
 
     /// RFC 3261 16.3.4, RFC 5393: whether this very request went through us before.
-    pub(super) fn is_loop(&self, request: &Message<'_>) -> bool {
+    pub(super) fn is_loop(&self, msg: &Message<'_>, request: &Request<'_>) -> bool {
         let mut own = None;
-        request.vias().skip(1).flatten().any(|via| {
+        // The topmost has been read, and is the neighbour's.
+        let mut below = msg.values(Name::Via).skip(1).filter_map(|value| Via::parse(value).ok());
+        below.any(|via| {
             let ours = self.ours(&via.host, via.port_or_default()).is_some();
             let branch = via.branch().filter(|_| ours).and_then(Branch::read);
-            branch
-                .is_some_and(|branch| branch.loop_part == *own.get_or_insert_with(|| self.loop_part(request)))
+            branch.is_some_and(|branch| {
+                branch.loop_part == *own.get_or_insert_with(|| self.loop_part(msg, request))
+            })
         })
     }
 

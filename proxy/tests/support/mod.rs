@@ -3,6 +3,8 @@
     dead_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
     reason = "each test file uses its part; tests fail by panicking"
 )]
 
