@@ -137,7 +137,7 @@ impl<'a> Message<'a> {
     pub fn parse(bytes: &'a [u8], index: &'a mut Index, limits: &Limits) -> Result<Self, Error> {
         let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let bytes = tail(bytes, blank);
-        check("bytes in a message", bytes.len(), limits.message_bytes)?;
+        check("bytes in a message", bytes.len(), limits.message_bytes.min(MAX_BYTES))?;
         let mut lines = Lines { bytes, at: 0, pairs: 0 };
         let (_, first_end, next) = lines.next(false).ok_or_else(|| no_end(bytes))?;
         check("bytes in a line", first_end, limits.line_bytes)?;
@@ -254,6 +254,9 @@ fn check(what: &'static str, found: usize, limit: usize) -> Result<(), Error> {
     if found > limit { Err(Error::TooMany { what, found, limit }) } else { Ok(()) }
 }
 
+/// Places of bytes are numbered with 32 bits.
+const MAX_BYTES: usize = u32::MAX as usize;
+
 /// Places of entries are numbered with 16 bits.
 const MAX_FIELDS: usize = u16::MAX as usize;
 
@@ -309,8 +312,9 @@ impl Entry {
         }
         let value = trim(tail(rest, blank + 1));
         let (value, value_end) = position(bytes, value).unwrap_or((end, end));
-        let [start, name_end, value, value_end, end] = [start, start + name_length, value, value_end, next]
-            .map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        // A message is no larger than `MAX_BYTES`.
+        let [start, name_end, value, value_end, end] =
+            [start, start + name_length, value, value_end, next].map(|at| at as u32);
         Ok(Entry { name: Name::of(name), start, name_end, value, value_end, end })
     }
 

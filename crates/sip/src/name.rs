@@ -63,7 +63,7 @@ names! {
 }
 
 impl Name {
-    /// The name that these bytes spell.
+    /// The name that these bytes, a token, spell.
     pub fn of(bytes: &[u8]) -> Self {
         // By length and first letter: one comparison at most decides about almost every header field.
         let first = bytes.first().map_or(0, |byte| byte | 0x20);
@@ -96,7 +96,11 @@ impl Name {
             (19, b'r') => &[Name::RequestDisposition],
             _ => &[],
         };
-        let same = |name: &&Name| name.as_str().as_bytes().eq_ignore_ascii_case(bytes);
+        // Names are letters and hyphens, which differ by no more than this bit in no other way than case.
+        let same = |name: &&Name| {
+            let known = name.as_str().as_bytes();
+            known.len() == bytes.len() && known.iter().zip(bytes).all(|(a, b)| a | 0x20 == b | 0x20)
+        };
         candidates.iter().find(same).copied().unwrap_or(Name::Other)
     }
 }

@@ -20,6 +20,9 @@ const CLASSES: [u8; 256] = {
         if b > b' ' && b != 0x7f && !matches!(b, b'<' | b'>' | b'"') {
             classes[byte] |= URI;
         }
+        if !matches!(b, b';' | b'"') {
+            classes[byte] |= PARAM;
+        }
         byte += 1;
     }
     classes
@@ -28,6 +31,8 @@ const CLASSES: [u8; 256] = {
 pub(crate) const TOKEN: u8 = 1;
 /// A byte that may stand in a URI: none that ends one in a message, and no control character. Generous beyond ASCII.
 pub(crate) const URI: u8 = 2;
+/// A byte that neither ends a parameter nor begins a quoted string.
+pub(crate) const PARAM: u8 = 4;
 
 /// How many bytes at the beginning are of this class.
 pub(crate) fn span(bytes: &[u8], class: u8) -> usize {

@@ -97,9 +97,10 @@ impl<'a> Uri<'a> {
 
     /// The port that the URI means: its own, else 5061 for sips or `transport=tls`, else 5060 (RFC 3263 4.2).
     pub fn port_or_default(&self) -> u16 {
-        let tls =
-            self.scheme == Scheme::Sips || self.transport().is_some_and(|t| t.eq_ignore_ascii_case(b"tls"));
-        self.port.unwrap_or(if tls { 5061 } else { 5060 })
+        self.port.unwrap_or_else(|| {
+            let tls = || self.transport().is_some_and(|transport| transport.eq_ignore_ascii_case(b"tls"));
+            if self.scheme == Scheme::Sips || tls() { 5061 } else { 5060 }
+        })
     }
 
     /// The `transport` parameter.

@@ -67,7 +67,7 @@ impl<'a> Via<'a> {
 
     /// The port of sent-by or its default: 5061 for TLS, else 5060 (RFC 3261 18.2.2).
     pub fn port_or_default(&self) -> u16 {
-        self.port.unwrap_or(if self.transport.eq_ignore_ascii_case(b"TLS") { 5061 } else { 5060 })
+        self.port.unwrap_or_else(|| if self.transport.eq_ignore_ascii_case(b"TLS") { 5061 } else { 5060 })
     }
 
     /// What has to be noted in this Via, the topmost of a request that came from `source`. With `force_rport`, an

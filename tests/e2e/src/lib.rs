@@ -1,0 +1,44 @@
+//! End-to-end tests: real SIPp machines call each other through the real proxy process.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`site`] | one test's network: addresses of its own, a proxy, targets that answer |
+//! | [`sipp`] | a SIPp process: started with a scenario of `scenarios/`, waited for, never left behind |
+//! | [`outcome`] | what a SIPp process says afterwards: its statistics, its messages, or why it failed |
+//! | [`message`] | a SIP message as text, read independently of the parser that the proxy uses |
+//! | [`wire`] | plain sockets, for what SIPp would not send |
+//!
+//! Everything is on loopback: callers are on 127.0.0.0/24, targets on 127.0.1.0/24. The address that the proxy shows to
+//! the outside is none of this machine's, as behind a load balancer: what is sent there never comes back.
+
+pub mod message;
+pub mod outcome;
+pub mod sipp;
+pub mod site;
+pub mod wire;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// Looks at `condition` until it holds.
+///
+/// # Errors
+///
+/// It does not hold within `timeout`; or what it says itself.
+pub fn wait_until(what: &str, timeout: Duration, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + timeout;
+    while !condition()? {
+        if Instant::now() >= deadline {
+            bail!("{what}: not within {timeout:?}");
+        }
+        pause(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// Lets time pass: for slow senders, and for looking at other processes, which tell us nothing by themselves.
+#[expect(clippy::disallowed_methods, reason = "blocking tests have nothing else to wait for")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}

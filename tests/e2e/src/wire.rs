@@ -1,0 +1,277 @@
+//! Plain sockets that speak SIP as text: for what SIPp would not send, and answers that have to be looked at whole.
+
+use std::{
+    io::{Read, Write},
+    net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::message::Message;
+
+/// How long an answer may take on a busy machine.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long nothing has to come until we believe that nothing comes.
+const SILENCE: Duration = Duration::from_millis(400);
+
+/// A UDP socket at an address of our choosing.
+pub struct Wire {
+    socket: UdpSocket,
+    local: SocketAddr,
+}
+
+impl Wire {
+    /// On a free port of `ip`, hearing everybody.
+    ///
+    /// # Errors
+    ///
+    /// `ip` is not this machine's.
+    pub fn bind(ip: IpAddr) -> Result<Self> {
+        let socket = UdpSocket::bind((ip, 0)).with_context(|| ip.to_string())?;
+        socket.set_read_timeout(Some(ANSWER_WITHIN))?;
+        let local = socket.local_addr()?;
+        Ok(Self { socket, local })
+    }
+
+    /// On a free port of `ip`, hearing only what comes from exactly `peer`.
+    ///
+    /// # Errors
+    ///
+    /// `ip` is not this machine's.
+    pub fn connect(ip: IpAddr, peer: SocketAddr) -> Result<Self> {
+        let wire = Self::bind(ip)?;
+        wire.socket.connect(peer)?;
+        Ok(wire)
+    }
+
+    /// Where it is.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn send(&self, bytes: impl AsRef<[u8]>, to: SocketAddr) -> Result<()> {
+        // A connected socket takes no address on every system.
+        let sent = match self.socket.peer_addr() {
+            Ok(_) => self.socket.send(bytes.as_ref()),
+            Err(_) => self.socket.send_to(bytes.as_ref(), to),
+        };
+        sent.map(|_| ()).context("sending a datagram")
+    }
+
+    /// The next message.
+    ///
+    /// # Errors
+    ///
+    /// None comes.
+    pub fn receive(&self) -> Result<Message> {
+        let mut buffer = vec![0; 65_536];
+        let length = self.socket.recv(&mut buffer).context("waiting for a message")?;
+        buffer.truncate(length);
+        Ok(Message::new(String::from_utf8_lossy(&buffer)))
+    }
+
+    /// The next final response, whatever comes before.
+    ///
+    /// # Errors
+    ///
+    /// None comes.
+    pub fn receive_final(&self) -> Result<Message> {
+        loop {
+            let message = self.receive()?;
+            if message.status().is_some_and(|status| status >= 200) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Whether nothing comes for a while.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn is_silent(&self) -> Result<bool> {
+        self.socket.set_read_timeout(Some(SILENCE))?;
+        let nothing = self.socket.recv(&mut [0; 65_536]).is_err();
+        self.socket.set_read_timeout(Some(ANSWER_WITHIN))?;
+        Ok(nothing)
+    }
+
+    /// A request from here, to be changed and sent.
+    pub fn request(&self, method: &str, uri: &str) -> Request {
+        Request::new(method, uri, "UDP", self.local)
+    }
+}
+
+/// A TCP connection.
+pub struct Stream {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Stream {
+    /// Connects to `peer`.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens there.
+    pub fn connect(peer: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&peer, ANSWER_WITHIN).context("connecting")?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::new() })
+    }
+
+    /// Sends bytes, which need not be a message.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        self.stream.write_all(bytes.as_ref()).context("sending over TCP")
+    }
+
+    /// The next message. Bodies are not expected.
+    ///
+    /// # Errors
+    ///
+    /// None comes, or the connection is closed.
+    pub fn receive(&mut self) -> Result<Message> {
+        loop {
+            if let Some(end) = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                let message: Vec<u8> = self.received.drain(..end + 4).collect();
+                return Ok(Message::new(String::from_utf8_lossy(&message)));
+            }
+            self.receive_more()?;
+        }
+    }
+
+    /// So many bytes, whatever they are.
+    ///
+    /// # Errors
+    ///
+    /// They do not come, or the connection is closed.
+    pub fn receive_bytes(&mut self, count: usize) -> Result<Vec<u8>> {
+        while self.received.len() < count {
+            self.receive_more()?;
+        }
+        Ok(self.received.drain(..count).collect())
+    }
+
+    fn receive_more(&mut self) -> Result<()> {
+        let mut buffer = [0; 4096];
+        let length = self.stream.read(&mut buffer).context("waiting for something over TCP")?;
+        ensure!(length > 0, "the connection was closed");
+        self.received.extend(buffer.iter().take(length));
+        Ok(())
+    }
+
+    /// A request from this end, to be changed and sent.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed.
+    pub fn request(&self, method: &str, uri: &str) -> Result<Request> {
+        Ok(Request::new(method, uri, "TCP", self.stream.local_addr()?))
+    }
+}
+
+/// A request with the usual headers.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The Request-URI.
+    pub uri: String,
+    /// Its only Via.
+    pub via: String,
+    /// The To header.
+    pub to: String,
+    /// The Call-ID.
+    pub call_id: String,
+    /// The number of CSeq.
+    pub cseq: u32,
+    /// `None` for no Max-Forwards.
+    pub max_forwards: Option<u32>,
+    /// Further header lines.
+    pub headers: Vec<String>,
+    /// The address in Contact.
+    pub contact: SocketAddr,
+}
+
+impl Request {
+    fn new(method: &str, uri: &str, transport: &str, local: SocketAddr) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let unique = format!("{}-{number}", std::process::id());
+        Self {
+            method: method.to_owned(),
+            uri: uri.to_owned(),
+            via: format!("SIP/2.0/{transport} {local};branch=z9hG4bK-e2e-{unique}"),
+            to: "<sip:1294@203.0.113.10>".to_owned(),
+            call_id: format!("e2e-{unique}@{}", local.ip()),
+            cseq: 1,
+            max_forwards: Some(70),
+            headers: Vec::new(),
+            contact: local,
+        }
+    }
+
+    /// With one more header line.
+    #[must_use]
+    pub fn header(mut self, line: &str) -> Self {
+        self.headers.push(line.to_owned());
+        self
+    }
+
+    /// The next request of the dialog that a 2xx has made: its To tag, its Contact, its route set, a branch of its own.
+    #[must_use]
+    pub fn next(&self, method: &str, success: &Message) -> Self {
+        let cseq = if method == "ACK" { self.cseq } else { self.cseq + 1 };
+        let contact = success.header("Contact").trim_start_matches('<').split('>').next().unwrap_or_default();
+        // RFC 3261 12.1.2: in reverse order.
+        let route = success.values("Record-Route").into_iter().rev().map(|value| format!("Route: {value}"));
+        Self {
+            method: method.to_owned(),
+            uri: contact.to_owned(),
+            via: format!("{}-{method}", self.via),
+            to: success.header("To").to_owned(),
+            cseq,
+            headers: route.collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The ACK of a refusal: the INVITE's branch and Request-URI (RFC 3261 17.1.1.3).
+    #[must_use]
+    pub fn ack_of(&self, refusal: &Message) -> Self {
+        let to = refusal.header("To").to_owned();
+        Self { method: "ACK".to_owned(), to, headers: Vec::new(), ..self.clone() }
+    }
+}
+
+impl std::fmt::Display for Request {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { method, uri, via, to, call_id, cseq, contact, .. } = self;
+        write!(formatter, "{method} {uri} SIP/2.0\r\nVia: {via}\r\n")?;
+        if let Some(hops) = self.max_forwards {
+            write!(formatter, "Max-Forwards: {hops}\r\n")?;
+        }
+        write!(formatter, "From: <sip:855715100860@203.0.113.99>;tag={call_id}\r\nTo: {to}\r\n")?;
+        write!(
+            formatter,
+            "Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:855715100860@{contact}>\r\n"
+        )?;
+        for line in &self.headers {
+            write!(formatter, "{line}\r\n")?;
+        }
+        write!(formatter, "Content-Length: 0\r\n\r\n")
+    }
+}

@@ -1,0 +1,41 @@
+//! A whole telephone system in one process, with nothing external: real SIP and RTP over loopback UDP.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`machine`] | answering machines: they take calls and note what they got |
+//! | [`phone`] | a telephone: places calls and reports what came of them |
+//! | [`trace`], [`ladder`] | the messages of both, and a picture of them |
+//! | [`signalling`] | SIP as both ends need it: reading, writing, dialogs, retransmission |
+//! | [`media`] | PCMU, RTP, digits, and how loud it was |
+//! | [`proxy_process`] | the real proxy as a child process |
+//! | [`system`], [`demo`] | all of it together, and `lab demo` |
+//!
+//! The protocol is in [`machine::Uas`] and [`phone::Uac`], which know no socket and no clock; [`machine::Machine`] and
+//! [`phone::Phone`] move their datagrams.
+
+pub mod demo;
+pub mod ladder;
+pub mod machine;
+pub mod media;
+pub mod phone;
+pub mod proxy_process;
+pub mod signalling;
+pub mod system;
+pub mod trace;
+mod wire;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Locks without the case that cannot matter here: a panic in another thread has been reported already.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until an instant; without one, for ever.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

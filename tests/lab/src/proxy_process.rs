@@ -1,0 +1,314 @@
+//! The real proxy as a child process: started with settings of a test's choosing, asked over its admin port, stopped.
+//!
+//! Blocking on purpose, with std alone: tests that drive SIPp and tests that run on tokio both use it. Everything that
+//! belongs to one process (settings, target list, log) lives in one temporary directory which goes away with it.
+
+mod settings;
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+pub use settings::{Access, Listener, ProxySettings, Target, TargetList};
+
+/// How long a proxy may take until it says that it is ready.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often a child process, which cannot tell us when something changes, is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// How often other ports are tried when somebody took ours between choosing and binding them.
+const PORT_ATTEMPTS: usize = 3;
+
+/// A running proxy. Killed when dropped.
+pub struct ProxyProcess {
+    child: Child,
+    directory: Directory,
+    listeners: Vec<Listener>,
+    admin: SocketAddr,
+}
+
+impl ProxyProcess {
+    /// Starts a proxy and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// No binary, settings that the proxy refuses, an exit, or no readiness within ten seconds: with the proxy's log.
+    pub fn start(settings: ProxySettings) -> Result<Self> {
+        let free_choice = settings.listeners.iter().any(|listener| listener.bind.port() == 0);
+        for _ in 1..PORT_ATTEMPTS {
+            match Self::start_once(settings.clone()) {
+                Err(error) if free_choice && format!("{error:#}").contains("in use") => continue,
+                outcome => return outcome,
+            }
+        }
+        Self::start_once(settings)
+    }
+
+    fn start_once(mut settings: ProxySettings) -> Result<Self> {
+        for listener in &mut settings.listeners {
+            if listener.bind.port() == 0 {
+                listener.bind.set_port(free_port(listener.bind.ip())?);
+            }
+        }
+        if settings.admin.port() == 0 {
+            settings.admin.set_port(free_port(settings.admin.ip())?);
+        }
+        let directory = Directory::create()?;
+        if let TargetList::File(targets) = &settings.targets {
+            write_targets(&directory, targets)?;
+        }
+        let file = directory.path("proxy.toml");
+        fs::write(&file, settings.to_toml(&directory.path("targets.json"))).context("proxy.toml")?;
+        let binary = binary()?;
+        let log = fs::File::create(directory.path("proxy.log")).context("the proxy's log")?;
+        let mut command = Command::new(&binary);
+        // A variable of this kind is a setting of the proxy's, which a test has not chosen.
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHYARD_"))
+        {
+            command.env_remove(name);
+        }
+        let child = command
+            .arg("--config")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{} does not start", binary.display()))?;
+        let mut proxy = Self { child, directory, listeners: settings.listeners, admin: settings.admin };
+        proxy.wait_ready()?;
+        Ok(proxy)
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + READY_WITHIN;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the proxy left with {status} before it was ready; its log:\n{}", self.log());
+            }
+            if matches!(self.get("/readyz"), Ok((200, _))) {
+                return Ok(());
+            }
+            pause(POLL);
+        }
+        bail!("the proxy is not ready after {READY_WITHIN:?}; its log:\n{}", self.log())
+    }
+
+    /// Where the first listener receives SIP, over UDP and TCP.
+    pub fn sip_address(&self) -> SocketAddr {
+        self.listeners.first().map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |listener| listener.bind)
+    }
+
+    /// Where the listener with this name receives SIP.
+    pub fn listener_address(&self, name: &str) -> Option<SocketAddr> {
+        self.listeners.iter().find(|listener| listener.name == name).map(|listener| listener.bind)
+    }
+
+    /// Where `/healthz`, `/readyz`, `/metrics` and `/targets` are served.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Status and body of an admin page, such as `/metrics`.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens, or the answer is not HTTP.
+    pub fn get(&self, path: &str) -> Result<(u16, String)> {
+        http_get(self.admin, path)
+    }
+
+    /// What `/metrics` says about a metric: its sample, or the sum of its samples if it has labels. Give one sample's
+    /// whole name, labels included, for that one alone.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let (_, page) = self.get("/metrics").ok()?;
+        sum_of_samples(&page, name)
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends SIGTERM: the proxy is to drain and then to leave.
+    ///
+    /// # Errors
+    ///
+    /// The signal could not be sent.
+    pub fn terminate(&self) -> Result<()> {
+        // The shell's own `kill`: not every small system has the program.
+        let status = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &self.pid().to_string()])
+            .status()
+            .context("sh")?;
+        if status.success() { Ok(()) } else { bail!("kill -TERM {}: {status}", self.pid()) }
+    }
+
+    /// Waits for the process to leave.
+    ///
+    /// # Errors
+    ///
+    /// It is still there after `timeout`.
+    pub fn wait_exit(&mut self, timeout: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() >= deadline {
+                bail!("the proxy is still there after {timeout:?}; its log:\n{}", self.log());
+            }
+            pause(POLL);
+        }
+    }
+
+    /// Replaces the target list, as an operator would: another file in the place of the old one. The proxy sees it at
+    /// its next look (`ProxySettings::poll`).
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn set_targets(&self, targets: &[Target]) -> Result<()> {
+        write_targets(&self.directory, targets)
+    }
+
+    /// What the proxy has logged so far.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.directory.path("proxy.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for ProxyProcess {
+    fn drop(&mut self) {
+        // Errors mean that it has left already, which is what we want.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that is free on this address for UDP and for TCP.
+///
+/// # Errors
+///
+/// The address is not this machine's, or has no free port.
+pub fn free_port(ip: IpAddr) -> Result<u16> {
+    for _ in 0..100 {
+        let tcp = TcpListener::bind((ip, 0)).with_context(|| format!("no free TCP port on {ip}"))?;
+        let port = tcp.local_addr()?.port();
+        if UdpSocket::bind((ip, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port on {ip} is free for both UDP and TCP")
+}
+
+/// `SWITCHYARD_PROXY`, or `proxy` where cargo puts it: beside this program, or above it if this is a test.
+fn binary() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("SWITCHYARD_PROXY") {
+        return Ok(path.into());
+    }
+    let own = env::current_exe().context("the path of this program")?;
+    own.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|directory| directory.join("proxy"))
+        .find(|path| path.is_file())
+        .ok_or_else(|| anyhow!("no `proxy` beside {}: run `cargo build -p proxy` first", own.display()))
+}
+
+/// Written beside and renamed, so that the proxy never reads half a list.
+fn write_targets(directory: &Directory, targets: &[Target]) -> Result<()> {
+    let draft = directory.path("targets.json.new");
+    fs::write(&draft, settings::targets_to_json(targets)).context("target list")?;
+    fs::rename(&draft, directory.path("targets.json")).context("target list")
+}
+
+/// HTTP/1.0, whose answers end where the connection ends.
+fn http_get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    let timeout = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").context("no end of the HTTP header")?;
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no HTTP status")?;
+    Ok((status, body.to_owned()))
+}
+
+/// The Prometheus text format: `name 1` or `name{label="value"} 1`.
+fn sum_of_samples(page: &str, name: &str) -> Option<f64> {
+    page.lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.rsplit_once(' '))
+        .filter(|(sample, _)| *sample == name || sample.split('{').next() == Some(name))
+        .filter_map(|(_, value)| value.parse::<f64>().ok())
+        .reduce(|sum, value| sum + value)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "std offers no way to wait for a child or a port with a timeout"
+)]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// A directory of our own under the system's temporary one; removed when dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn create() -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("switchyard-{}-{number}", std::process::id()));
+        // Left by an earlier program that was killed and had this process id.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).with_context(|| path.display().to_string())?;
+        Ok(Self(path))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str =
+        "# HELP calls All calls.\n# TYPE calls counter\ncalls{how=\"a\"} 2\ncalls{how=\"b\"} 3\nup 1\n";
+
+    #[test]
+    fn samples_of_one_metric_are_added_up() {
+        assert_eq!(sum_of_samples(PAGE, "calls"), Some(5.0));
+        assert_eq!(sum_of_samples(PAGE, "calls{how=\"b\"}"), Some(3.0));
+        assert_eq!(sum_of_samples(PAGE, "up"), Some(1.0));
+        assert_eq!(sum_of_samples(PAGE, "call"), None);
+    }
+
+    #[test]
+    fn a_free_port_can_be_bound_by_both_transports() {
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        let port = free_port(ip).unwrap();
+        assert!(TcpListener::bind((ip, port)).is_ok() && UdpSocket::bind((ip, port)).is_ok());
+    }
+}

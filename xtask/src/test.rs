@@ -1,0 +1,37 @@
+//! `cargo xtask test`.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::{process, tools};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Leaves out format and lints.
+    #[arg(long)]
+    no_lint: bool,
+}
+
+/// What is run, in this order: the quick ones first. The programs are built before the tests because these start them.
+const LINTS: [&[&str]; 2] =
+    [&["fmt", "--all", "--check"], &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]];
+const TESTS: [&[&str]; 2] = [&["build", "--workspace", "--bins"], &["test", "--workspace"]];
+
+/// Runs all steps; the first that fails is the last.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    tools::require_sipp()?;
+    let lints = if arguments.no_lint { &[][..] } else { &LINTS[..] };
+    let steps: Vec<_> = lints.iter().chain(&TESTS).collect();
+    let began = Instant::now();
+    for (number, step) in steps.iter().enumerate() {
+        let command = process::cargo(step);
+        let name = format!("step {} of {}", number + 1, steps.len());
+        println!("==> {name}: {}", process::shown(&command));
+        let step_began = Instant::now();
+        process::run(command).with_context(|| name.clone())?;
+        println!("==> {name}: done in {:.0?}", step_began.elapsed());
+    }
+    println!("==> all passed in {:.0?}", began.elapsed());
+    Ok(())
+}
