@@ -1,9 +1,9 @@
 //! The target table: one immutable value that the workers read, made anew when the list changes.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use fleet::{Picker, Snapshot, State, Target};
+use rustc_hash::FxHashMap;
 
 /// The most addresses of former targets that are remembered.
 const MAX_FORMER: usize = 65_536;
@@ -14,7 +14,7 @@ pub struct Table {
     targets: Vec<Target>,
     /// SIP addresses of targets, present and former. Those of former targets have no place in `targets`: they get no
     /// new calls, but the calls that they have go on (their requests are still let through).
-    addresses: HashMap<SocketAddr, Option<u16>>,
+    addresses: FxHashMap<SocketAddr, Option<u16>>,
     /// For each name of a port that listeners send calls to.
     pickers: Vec<(String, Picker)>,
 }
@@ -22,7 +22,7 @@ pub struct Table {
 impl Table {
     /// From a list. `port_names` are those that listeners send calls to; `before` is the table that this one follows.
     pub fn new(snapshot: Snapshot, port_names: &[String], key: [u8; 16], before: Option<&Table>) -> Self {
-        let mut addresses: HashMap<SocketAddr, Option<u16>> = HashMap::new();
+        let mut addresses: FxHashMap<SocketAddr, Option<u16>> = FxHashMap::default();
         if let Some(before) = before {
             addresses.extend(before.addresses.keys().take(MAX_FORMER).map(|address| (*address, None)));
         }

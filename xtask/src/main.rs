@@ -1,8 +1,9 @@
-//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`.
+//! The commands of this repository: `cargo xtask --help`.
 //!
 //! A program instead of scripts, so that they run wherever the project builds and need nothing else.
 
 mod demo;
+mod instructions;
 mod process;
 mod test;
 mod tools;
@@ -27,12 +28,16 @@ enum Task {
     Demo(demo::Arguments),
     /// Runs what has to pass before a change is merged: format, lints, all tests. Installs SIPp if it can.
     Test(test::Arguments),
+    /// Counts the instructions that the routing of a message takes, and compares them with the figures kept in
+    /// proxy/benches/instructions.toml. Needs Valgrind.
+    Instructions(instructions::Arguments),
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Instructions(arguments) => instructions::run(&arguments),
     }
 }
 

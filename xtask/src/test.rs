@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{process, tools};
+use crate::{instructions, process, tools};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Leaves out format and lints.
+    /// Leaves out format, lints and the count of instructions.
     #[arg(long)]
     no_lint: bool,
 }
@@ -20,7 +20,7 @@ const TESTS: [&[&str]; 2] = [&["build", "--workspace", "--bins"], &["test", "--w
 
 /// Runs all steps; the first that fails is the last.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    tools::require_sipp()?;
+    tools::SIPP.require()?;
     let lints = if arguments.no_lint { &[][..] } else { &LINTS[..] };
     let steps: Vec<_> = lints.iter().chain(&TESTS).collect();
     let began = Instant::now();
@@ -31,6 +31,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let step_began = Instant::now();
         process::run(command).with_context(|| name.clone())?;
         println!("==> {name}: done in {:.0?}", step_began.elapsed());
+    }
+    if !arguments.no_lint {
+        instructions::run(&instructions::Arguments::default())?;
     }
     println!("==> all passed in {:.0?}", began.elapsed());
     Ok(())

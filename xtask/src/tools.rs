@@ -11,29 +11,56 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// What to say where we cannot install it.
-const HOW_TO_GET_SIPP: &str = "the end-to-end tests need SIPp (3.6 or newer) as `sipp` in the PATH: \
-     on Debian and Ubuntu `sudo apt-get install sip-tester`, elsewhere see https://github.com/SIPp/sipp";
+/// A program that a task needs.
+pub(crate) struct Tool {
+    program: &'static str,
+    /// The Debian package that it is in.
+    package: &'static str,
+    /// What to say where we cannot install it.
+    how_to_get_it: &'static str,
+}
 
-/// Sees to it that there is a SIPp; as root on Debian by installing it.
-///
-/// # Errors
-///
-/// There is none: with what to do.
-pub(crate) fn require_sipp() -> Result<()> {
-    if is_there("sipp") {
-        return Ok(());
+/// For the end-to-end tests.
+pub(crate) const SIPP: Tool = Tool {
+    program: "sipp",
+    package: "sip-tester",
+    how_to_get_it: "the end-to-end tests need SIPp (3.6 or newer) as `sipp` in the PATH: \
+     on Debian and Ubuntu `sudo apt-get install sip-tester`, elsewhere see https://github.com/SIPp/sipp",
+};
+
+/// For counting instructions.
+pub(crate) const VALGRIND: Tool = Tool {
+    program: "valgrind",
+    package: "valgrind",
+    how_to_get_it: "counting instructions needs `valgrind` in the PATH: \
+     on Debian and Ubuntu `sudo apt-get install valgrind`, elsewhere see https://valgrind.org",
+};
+
+impl Tool {
+    /// Sees to it that it is there; as root on Debian by installing it.
+    ///
+    /// # Errors
+    ///
+    /// It is not: with what to do.
+    pub(crate) fn require(&self) -> Result<()> {
+        if is_there(self.program) {
+            return Ok(());
+        }
+        if !(is_root() && Path::new("/etc/debian_version").exists() && is_there("apt-get")) {
+            bail!(self.how_to_get_it);
+        }
+        println!("==> there is no `{}`: installing it", self.program);
+        for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", self.package]] {
+            let mut apt = Command::new("apt-get");
+            apt.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+            process::run(apt).context(self.how_to_get_it)?;
+        }
+        if is_there(self.program) {
+            Ok(())
+        } else {
+            bail!("`{}` is still not there: {}", self.program, self.how_to_get_it)
+        }
     }
-    if !(is_root() && Path::new("/etc/debian_version").exists() && is_there("apt-get")) {
-        bail!(HOW_TO_GET_SIPP);
-    }
-    println!("==> there is no `sipp`: installing it");
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "sip-tester"]] {
-        let mut apt = Command::new("apt-get");
-        apt.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-        process::run(apt).context(HOW_TO_GET_SIPP)?;
-    }
-    if is_there("sipp") { Ok(()) } else { bail!("`sipp` is still not there: {HOW_TO_GET_SIPP}") }
 }
 
 /// Whether a program can be started; what it says does not matter.

@@ -44,20 +44,27 @@ impl<'a> Params<'a> {
 
     /// The first one of that name, in any case.
     pub fn get(&self, name: &str) -> Option<Param<'a>> {
+        let [found] = self.pick([name]);
+        found
+    }
+
+    /// The first one of each of these names, found in one pass.
+    pub fn pick<const N: usize>(&self, names: [&str; N]) -> [Option<Param<'a>>; N] {
+        let mut found = [None; N];
         let mut at = 0;
         while at < self.0.len() {
             let end = next(self.0, at + 1);
             let raw = cut(self.0, at, end);
             // Most are told apart by their first letter; only then is it worth taking one to pieces.
-            if could_be(raw, name) {
+            for (name, place) in names.iter().zip(&mut found).filter(|(name, _)| could_be(raw, name)) {
                 let param = Param::new(raw);
-                if param.name.eq_ignore_ascii_case(name.as_bytes()) {
-                    return Some(param);
+                if place.is_none() && param.name.eq_ignore_ascii_case(name.as_bytes()) {
+                    *place = Some(param);
                 }
             }
             at = end;
         }
-        None
+        found
     }
 
     /// The value of the first one of that name; `None` also where it has none or an empty one.
@@ -108,6 +115,8 @@ mod tests {
         assert_eq!(params.value("q"), Some(&b"\"a;b=c\""[..]));
         assert_eq!(params.value("empty"), None);
         assert_eq!(params.get("empty").and_then(|p| p.value), Some(&b""[..]));
+        let [lr, q, none] = params.pick(["lr", "Q", "x"]);
+        assert_eq!((lr, q, none), (params.get("lr"), params.get("q"), None));
         assert_eq!(params.iter().count(), 4);
         assert_eq!(params.iter().map(|p| p.raw.len()).sum::<usize>(), params.as_bytes().len());
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::error::Error;
 use crate::host::Host;
-use crate::params::Params;
+use crate::params::{Param, Params};
 use crate::scan::{cut, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
 use crate::write::{write_ip, write_number};
 
@@ -60,6 +60,21 @@ impl<'a> Via<'a> {
         Host::parse(self.params.value("received")?).ok()?.ip()
     }
 
+    /// Where responses to it go (RFC 3261 18.2.2, RFC 3581 4): to maddr over UDP, else to received and rport, else to
+    /// sent-by. Over a stream, which has rport for its own end of the connection alone, to sent-by's port. `None` if that
+    /// is no address.
+    pub fn response_address(&self) -> Option<SocketAddr> {
+        let [maddr, received, rport] = self.params.pick(["maddr", "received", "rport"]);
+        let ip = |param: Option<Param<'_>>| Host::parse(param?.value?).ok()?.ip();
+        let udp = self.transport.eq_ignore_ascii_case(b"UDP");
+        if udp && maddr.is_some() {
+            return Some(SocketAddr::new(ip(maddr)?, self.port_or_default()));
+        }
+        let port = rport.filter(|_| udp).and_then(|rport| u16::try_from(number(rport.value?)?).ok());
+        let ip = ip(received).or_else(|| self.host.ip())?;
+        Some(SocketAddr::new(ip, port.unwrap_or_else(|| self.port_or_default())))
+    }
+
     /// The port in `rport`, once it is filled.
     pub fn rport(&self) -> Option<u16> {
         u16::try_from(number(self.params.value("rport")?)?).ok()
@@ -74,11 +89,8 @@ impl<'a> Via<'a> {
     /// rport is added also where only the port differs.
     pub fn stamp(&self, source: SocketAddr, force_rport: bool) -> Stamp<'a> {
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
-        let (mut asked, mut made_up) = (false, false);
-        for param in self.params.iter() {
-            asked |= param.name.eq_ignore_ascii_case(b"rport");
-            made_up |= param.name.eq_ignore_ascii_case(b"received");
-        }
+        let [rport, received] = self.params.pick(["rport", "received"]);
+        let (asked, made_up) = (rport.is_some(), received.is_some());
         let elsewhere = self.host.ip().is_some_and(|ip| ip != source.ip());
         let other_port = self.port_or_default() != source.port();
         Stamp {

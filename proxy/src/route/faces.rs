@@ -32,6 +32,12 @@ impl Faces {
     pub(super) fn of(listener: &ListenerConfig) -> Self {
         Faces { outside: Face::new(&listener.advertise), inside: Face::new(&listener.internal) }
     }
+
+    /// What stands behind `branch=` in a Via that this listener wrote; `None` if it did not.
+    pub(super) fn branch_of_own_via<'v>(&self, via: &'v [u8]) -> Option<&'v [u8]> {
+        let texts = [&self.outside.udp, &self.inside.udp, &self.outside.tcp, &self.inside.tcp];
+        texts.iter().find_map(|texts| via.strip_prefix(texts.via.strip_prefix(b"Via: ")?))
+    }
 }
 
 impl Face {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sip::{Host, Name, Via};
+use sip::{Name, Via};
 
 use super::via::WayBack;
 use super::{Cause, Hop, Routing, Transport, Verdict};
@@ -56,17 +56,12 @@ impl Routing<'_> {
     }
 }
 
-/// RFC 3261 18.2.2 and RFC 3581 4: maddr, else received and rport, else sent-by.
+/// RFC 3261 18.2.2.
 fn address(via: &Via<'_>) -> Option<(Transport, SocketAddr)> {
     let transport = match via.transport {
         name if name.eq_ignore_ascii_case(b"UDP") => Transport::Udp,
         name if name.eq_ignore_ascii_case(b"TCP") => Transport::Tcp,
         _ => return None,
     };
-    if let Some(maddr) = via.params.value("maddr").filter(|_| transport == Transport::Udp) {
-        return Some((transport, SocketAddr::new(Host::parse(maddr).ok()?.ip()?, via.port_or_default())));
-    }
-    let ip = via.received().or_else(|| via.host.ip())?;
-    let port = via.rport().unwrap_or(via.port_or_default());
-    Some((transport, SocketAddr::new(ip.to_canonical(), port)))
+    Some((transport, via.response_address()?))
 }

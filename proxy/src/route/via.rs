@@ -26,6 +26,9 @@ pub(super) struct Branch {
 }
 
 impl Branch {
+    /// Bytes of its text.
+    const LENGTH: usize = COOKIE.len() + 1 + 32;
+
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(COOKIE);
         out.push(VERSION);
@@ -110,11 +113,10 @@ impl Router {
     /// RFC 3261 16.3.4, RFC 5393: whether this very request went through us before.
     pub(super) fn is_loop(&self, msg: &Message<'_>, request: &Request<'_>) -> bool {
         let mut own = None;
-        // The topmost has been read, and is the neighbour's.
-        let mut below = msg.values(Name::Via).skip(1).filter_map(|value| Via::parse(value).ok());
-        below.any(|via| {
-            let ours = self.ours(&via.host, via.port_or_default()).is_some();
-            let branch = via.branch().filter(|_| ours).and_then(Branch::read);
+        // The topmost is the neighbour's. One of ours begins as we wrote it: nobody changes it.
+        msg.values(Name::Via).skip(1).any(|value| {
+            let branch = self.faces.iter().find_map(|faces| faces.branch_of_own_via(value));
+            let branch = branch.and_then(|rest| Branch::read(rest.get(..Branch::LENGTH)?));
             branch.is_some_and(|branch| {
                 branch.loop_part == *own.get_or_insert_with(|| self.loop_part(msg, request))
             })
