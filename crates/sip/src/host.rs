@@ -71,28 +71,33 @@ impl<'a> Host<'a> {
     }
 }
 
-/// `host[:port]` in its most frequent form; `None` for any other, right or wrong.
+/// `host[:port]` in its most frequent form, in one pass; `None` for any other, right or wrong.
 fn ipv4_with_port(bytes: &[u8]) -> Option<(Ipv4Addr, Option<u16>)> {
-    let mut octets = [0u8; 4];
-    let mut rest = bytes;
-    for (place, octet) in octets.iter_mut().enumerate() {
-        if place > 0 {
-            rest = rest.strip_prefix(b".")?;
+    let (mut address, mut octet, mut digits, mut dots) = (0u32, 0u32, 0, 0);
+    let mut port = None;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            // A second digit behind a zero: octal to some.
+            b'0'..=b'9' if digits == 0 || octet > 0 => {
+                octet = octet * 10 + u32::from(byte - b'0');
+                digits += 1;
+                if octet > 255 {
+                    return None;
+                }
+            }
+            b'.' if digits > 0 => {
+                address = address << 8 | octet;
+                (octet, digits) = (0, 0);
+                dots += 1;
+            }
+            b':' => {
+                port = Some(u16::try_from(number(tail(bytes, at + 1))?).ok()?);
+                break;
+            }
+            _ => return None,
         }
-        let digits = rest.iter().take(4).take_while(|b| b.is_ascii_digit()).count();
-        let (text, behind) = rest.split_at_checked(digits)?;
-        if digits > 1 && text.first() == Some(&b'0') {
-            return None;
-        }
-        *octet = u8::try_from(number(text)?).ok()?;
-        rest = behind;
     }
-    let port = match rest {
-        [] => None,
-        [b':', port @ ..] => Some(u16::try_from(number(port)?).ok()?),
-        _ => return None,
-    };
-    Some((Ipv4Addr::from(octets), port))
+    (dots == 3 && digits > 0).then(|| (Ipv4Addr::from(address << 8 | octet), port))
 }
 
 fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
@@ -147,6 +152,29 @@ mod tests {
         assert!(same("[2001:DB8::10]", "[2001:db8:0:0::10]"));
         assert!(same("Proxy.Example.com", "proxy.example.COM"));
         assert!(!same("10.0.0.1", "10.0.0.2"));
+    }
+
+    #[test]
+    fn ipv4_addresses_are_read_as_the_standard_library_reads_them() {
+        for text in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "10.10.1.162",
+            "1.2.3",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "1..2.3",
+            "1.2.3.",
+            "01.2.3.4",
+            "1.2.3.00",
+            ".1.2.3",
+        ] {
+            let expected = text.parse::<Ipv4Addr>().ok().map(|address| (address, None));
+            assert_eq!(ipv4_with_port(text.as_bytes()), expected, "{text}");
+        }
+        let with_port = (Ipv4Addr::new(10, 0, 0, 1), Some(65_535));
+        assert_eq!(ipv4_with_port(b"10.0.0.1:65535"), Some(with_port));
+        assert!(ipv4_with_port(b"10.0.0.1:65536").is_none() && ipv4_with_port(b"10.0.0.1:").is_none());
     }
 
     #[test]

@@ -168,9 +168,8 @@ impl<'r> Routing<'r> {
     }
 
     /// Whether nothing but us is left as the next hop.
-    fn leads_to_us(&self, request: &Request<'_>, routes: OurRoutes) -> bool {
-        self.msg.values(Name::Route).nth(routes.taken).is_none()
-            && self.router.our_uri(&request.uri).is_some()
+    fn leads_to_us(&self, request: &Request<'_>, routes: OurRoutes<'_>) -> bool {
+        routes.next.is_none() && self.router.our_uri(&request.uri).is_some()
     }
 
     /// To the target of the call's Call-ID: new calls, and what follows them without knowing a way of its own.
@@ -193,9 +192,8 @@ impl<'r> Routing<'r> {
     }
 
     /// To where Route and Request-URI say.
-    fn follow(&mut self, request: &Request<'_>, routes: OurRoutes, extras: Extras) -> Verdict {
-        let listener = routes.listener.unwrap_or(self.input.listener);
-        match self.next_hop(&request.uri, routes.taken, listener) {
+    fn follow(&mut self, request: &Request<'_>, routes: OurRoutes<'_>, extras: Extras) -> Verdict {
+        match self.next_hop(&request.uri, routes) {
             Ok(hop) => self.forward(request, hop, extras),
             Err(NoHop::Malformed(error)) => self.reply(400, &format!("Bad Request ({error})"), b""),
             Err(NoHop::Forbidden) => self.reply(403, "Forbidden", b""),

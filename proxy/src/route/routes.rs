@@ -9,13 +9,15 @@ use super::{Hop, Input, Routing, Scratch, Transport, Verdict};
 
 /// What the Route header fields of a request hold of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct OurRoutes {
+pub(super) struct OurRoutes<'a> {
     /// So many values go, from the top.
     pub(super) taken: usize,
     /// Whether any of them names us.
     pub(super) found: bool,
     /// The listener that the last of them names: the one that sends.
     pub(super) listener: Option<usize>,
+    /// The value below those that go.
+    pub(super) next: Option<&'a [u8]>,
 }
 
 /// Why a request has no next hop.
@@ -31,11 +33,11 @@ pub(super) enum NoHop {
     Forbidden,
 }
 
-impl Routing<'_> {
+impl<'r> Routing<'r> {
     /// RFC 3261 16.4: the values that name us are taken off the top, each with its partner (`r2`), whichever proxy of
     /// ours that names. From outside, what lies above our topmost one goes too: some carriers leave their own element
     /// there.
-    pub(super) fn our_routes(&self) -> OurRoutes {
+    pub(super) fn our_routes(&self) -> OurRoutes<'r> {
         let mut ours = OurRoutes::default();
         let mut partner = false;
         for (place, value) in self.msg.values(Name::Route).enumerate() {
@@ -43,7 +45,7 @@ impl Routing<'_> {
             let r2 = uri.is_some_and(|uri| uri.params.has("r2"));
             let listener = uri.and_then(|uri| self.router.our_uri(&uri));
             if listener.is_some() {
-                ours = OurRoutes { taken: place + 1, found: true, listener };
+                ours = OurRoutes { taken: place + 1, found: true, listener, next: None };
                 partner = r2 && !partner;
             } else if partner && r2 {
                 let port = uri.map(|uri| uri.port_or_default());
@@ -51,6 +53,7 @@ impl Routing<'_> {
                 ours = OurRoutes { taken: place + 1, listener: same_port.or(ours.listener), ..ours };
                 partner = false;
             } else if ours.found || self.inside {
+                ours.next = Some(value);
                 break;
             }
         }
@@ -64,24 +67,20 @@ impl Routing<'_> {
         }
     }
 
-    /// RFC 3261 16.6.6 and 16.6.7: the next hop, once `taken` Route values are off. `listener` sends.
-    pub(super) fn next_hop(
-        &mut self,
-        request_uri: &Uri<'_>,
-        taken: usize,
-        listener: usize,
-    ) -> Result<Hop, NoHop> {
-        let Some(route) = self.msg.values(Name::Route).nth(taken) else {
-            self.take_off(taken);
+    /// RFC 3261 16.6.6 and 16.6.7: the next hop, once our Route values are off.
+    pub(super) fn next_hop(&mut self, request_uri: &Uri<'_>, routes: OurRoutes<'_>) -> Result<Hop, NoHop> {
+        let listener = routes.listener.unwrap_or(self.input.listener);
+        let Some(route) = routes.next else {
+            self.take_off(routes.taken);
             return self.hop_of(request_uri, listener);
         };
         let route = NameAddr::parse(route).map_err(NoHop::Malformed)?;
         let uri = route.uri().map_err(NoHop::Malformed)?;
         let hop = self.hop_of(&uri, listener)?;
         if uri.params.has("lr") {
-            self.take_off(taken);
+            self.take_off(routes.taken);
         } else {
-            self.take_off(taken + 1);
+            self.take_off(routes.taken + 1);
             self.route_strictly(route.raw_uri);
         }
         Ok(hop)
