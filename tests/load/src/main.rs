@@ -1,0 +1,189 @@
+//! `load`: calls by the thousand, to measure a SIP proxy with.
+
+use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use load::{
+    bench::{self, Contender},
+    forward::{self, Ways},
+    html,
+    outcome::Outcome,
+    plan::{Plan, Target},
+    run, system, terminal,
+};
+
+/// Calls by the thousand, to measure a SIP proxy with.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Call through a proxy, answer the calls behind it, and say what became of them.
+    ///
+    /// Exits with 0 only if every call was completed and every request came to the target of its INVITE.
+    Run(RunArgs),
+    /// Forward between a caller and targets without reading messages: the floor to compare a proxy with.
+    Forward(ForwardArgs),
+    /// Measure forwarder, proxy and Kamailio in one run, against the targets.
+    ///
+    /// Exits with 0 only if the proxy meets its targets.
+    Bench(BenchArgs),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// Calls per second
+    #[arg(long, default_value_t = 1000.0)]
+    rate: f64,
+    /// How long to start calls
+    #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    secs: Duration,
+    /// How long to start calls before that, which count in no figure of time
+    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
+    warm: Duration,
+    /// Where to call
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    against: SocketAddr,
+    /// Where to answer: ADDRESS:PORT, or ADDRESS:PORT=CONTACT:PORT to be known by another address
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003,127.0.0.1:7004"
+    )]
+    targets: Vec<Target>,
+    /// Where to call from
+    #[arg(long, default_value = "127.0.0.1:6000", value_name = "ADDRESS:PORT")]
+    caller: SocketAddr,
+    /// Sockets to call from: the caller's port and those that follow
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    sources: u16,
+    /// Processes to measure, with their children
+    #[arg(long, value_delimiter = ',')]
+    pid: Vec<u32>,
+    /// Padding in each INVITE
+    #[arg(long, default_value_t = 0, value_name = "BYTES")]
+    call_pad: usize,
+    /// What the run is called in its reports
+    #[arg(long, default_value = "load", value_name = "TEXT")]
+    label: String,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write all figures
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ForwardArgs {
+    /// Where to receive
+    #[arg(long, default_value = "127.0.0.1:5060", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// What comes from here goes to a target; all else goes here
+    #[arg(long, default_value = "127.0.0.1:6000", value_name = "ADDRESS:PORT")]
+    caller: SocketAddr,
+    /// Where calls are answered
+    #[arg(long, value_delimiter = ',', required = true, value_name = "ADDRESS:PORT")]
+    targets: Vec<SocketAddr>,
+}
+
+#[derive(Args)]
+struct BenchArgs {
+    /// Calls per second
+    #[arg(long, value_delimiter = ',', default_value = "1000,2000,5000,10000")]
+    rates: Vec<u32>,
+    /// How long each measurement takes, after a second of warming up
+    #[arg(long, default_value = "4", value_name = "SECONDS", value_parser = seconds)]
+    secs: Duration,
+    /// How often each is measured
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    runs: u8,
+    /// What to measure
+    #[arg(long, value_delimiter = ',', default_value = "floor,proxy,proxy-1000,kamailio")]
+    against: Vec<Contender>,
+    /// Write the result into this Markdown file, between two marker comments; a new file if there is none
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Verb::Run(args) => call(args),
+        Verb::Forward(ForwardArgs { listen, caller, targets }) => {
+            let ready = || println!("forwarding at {listen}");
+            forward::forward(&Ways { listen, caller, targets }, ready).map(|()| true)
+        }
+        Verb::Bench(BenchArgs { rates, secs, runs, against, out }) => {
+            bench::bench(&bench::Options { rates, time: secs, runs, against, out })
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn call(args: RunArgs) -> Result<bool> {
+    let plan = Plan {
+        rate: args.rate,
+        time: args.secs,
+        warm: args.warm,
+        against: args.against,
+        targets: args.targets,
+        caller: args.caller,
+        sources: args.sources,
+        pids: args.pid,
+        pad: args.call_pad,
+        label: args.label,
+    };
+    let outcome = run::run(&plan, |second| eprintln!("{}", terminal::progress(second)))?;
+    print!("{}", terminal::summary(&outcome));
+    if let Some(file) = args.report {
+        let page = html::page(&outcome, &system::machine(), &system::today());
+        fs::write(&file, page).with_context(|| file.display().to_string())?;
+    }
+    if let Some(file) = args.json {
+        write_json(&outcome, &file)?;
+    }
+    Ok(outcome.all_completed())
+}
+
+fn write_json(outcome: &Outcome, file: &PathBuf) -> Result<()> {
+    let json = serde_json::to_string_pretty(outcome)?;
+    fs::write(file, json + "\n").with_context(|| file.display().to_string())
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    let expected = || format!("expected seconds, found {text:?}");
+    Duration::try_from_secs_f64(text.parse().with_context(expected)?).with_context(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_is_planned_as_it_is_asked_for() {
+        let line = "load run --rate 5000 --secs 0.5 --against 127.0.0.1:5060 --pid 1,2 --sources 3";
+        let Verb::Run(args) = Cli::parse_from(line.split(' ')).command else { panic!("not a run") };
+        assert_eq!((args.rate, args.secs), (5000.0, Duration::from_millis(500)));
+        assert_eq!((args.pid, args.sources, args.targets.len()), (vec![1, 2], 3, 4));
+    }
+}
