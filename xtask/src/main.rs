@@ -2,9 +2,9 @@
 //!
 //! A program instead of scripts, so that they run wherever the project builds and need nothing else.
 
-mod demo;
 mod instructions;
 mod process;
+mod programs;
 mod test;
 mod tools;
 
@@ -25,7 +25,13 @@ enum Task {
     ///
     /// Whatever follows is handed to the demonstration: `--keep` lets it run until Ctrl-C, `--help` shows the others.
     #[command(disable_help_flag = true)]
-    Demo(demo::Arguments),
+    Demo(programs::Arguments),
+    /// Calls by the thousand through a proxy: `cargo xtask load --rate 5000 --secs 10 --against 127.0.0.1:5060`.
+    #[command(disable_help_flag = true)]
+    Load(programs::Arguments),
+    /// Measures the proxy against a bare forwarder and, where it is installed, Kamailio: `--out docs/performance.md`.
+    #[command(disable_help_flag = true)]
+    Bench(programs::Arguments),
     /// Runs what has to pass before a change is merged: format, lints, all tests. Installs SIPp if it can.
     Test(test::Arguments),
     /// Counts the instructions that the routing of a message takes, and compares them with the figures kept in
@@ -35,7 +41,9 @@ enum Task {
 
 fn main() -> Result<()> {
     match Arguments::parse().task {
-        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Demo(arguments) => programs::demo(&arguments),
+        Task::Load(arguments) => programs::load("run", &arguments),
+        Task::Bench(arguments) => programs::load("bench", &arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Instructions(arguments) => instructions::run(&arguments),
     }

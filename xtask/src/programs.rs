@@ -1,0 +1,33 @@
+//! `cargo xtask demo`, `load` and `bench`: programs of this repository, built and then become.
+
+use std::{os::unix::process::CommandExt as _, process::Command};
+
+use anyhow::{Context, Result};
+
+use crate::process;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Handed to the program as they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Shows everything at work.
+pub(crate) fn demo(arguments: &Arguments) -> Result<()> {
+    process::run(process::cargo(&["build", "--workspace", "--bins"]))?;
+    become_it(Command::new(process::built("lab")?).arg("demo").args(&arguments.arguments))
+}
+
+/// Runs a command of the load generator. What is measured is built as it is shipped.
+pub(crate) fn load(verb: &str, arguments: &Arguments) -> Result<()> {
+    process::run(process::cargo(&["build", "--release", "--package", "load", "--package", "proxy"]))?;
+    let load = process::built("../release/load")?;
+    become_it(Command::new(load).current_dir(process::root()).arg(verb).args(&arguments.arguments))
+}
+
+/// Takes this program's place, so that Ctrl-C goes to it alone.
+fn become_it(command: &mut Command) -> Result<()> {
+    let error = command.exec();
+    Err(error).with_context(|| format!("{} does not start", process::shown(command)))
+}
