@@ -12,8 +12,8 @@ const MIN_SECRET: usize = 16;
 pub struct Keys {
     /// Which target a call belongs to.
     pub pick: [u8; 16],
-    /// Branches of our own Via.
-    pub branch: [u8; 16],
+    /// Branches of our own Via: the first signs, all are recognised.
+    pub branches: Vec<[u8; 16]>,
     /// To tags of our own refusals: the first signs, all are recognised.
     pub tags: Vec<[u8; 16]>,
 }
@@ -31,8 +31,8 @@ impl Keys {
         let parts: Vec<&[u8]> =
             secrets.iter().enumerate().map(|(i, text)| secret(i, text)).collect::<Result<_, _>>()?;
         let first = *parts.first().ok_or("expected at least one secret")?;
-        let tags = parts.iter().map(|secret| derive("to-tag", secret)).collect();
-        Ok(Keys { pick: derive("pick", first), branch: derive("branch", first), tags })
+        let for_each = |label: &str| parts.iter().map(|secret| derive(label, secret)).collect();
+        Ok(Keys { pick: derive("pick", first), branches: for_each("branch"), tags: for_each("to-tag") })
     }
 
     /// For a proxy that has no secrets and is alone: different each time it starts.
@@ -76,7 +76,7 @@ mod tests {
         let (a, b) = (keys("k1:0123456789abcdef"), keys("k2:0123456789abcdeX"));
         assert_eq!(a.pick, keys("other:0123456789abcdef").pick);
         assert_ne!(a.pick, b.pick);
-        assert_ne!(a.pick, a.branch);
+        assert_ne!(Some(&a.pick), a.branches.first());
         assert_ne!(Keys::for_this_process().unwrap().pick, Keys::for_this_process().unwrap().pick);
     }
 

@@ -1,12 +1,13 @@
 //! What all parts of a running proxy share.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
-use fleet::{Snapshot, State};
+use fleet::{Snapshot, State, Target};
 use prometheus::IntCounter;
 
 use crate::config::Config;
@@ -33,6 +34,8 @@ pub struct Live {
     pub streams: Streams,
     /// What is counted.
     pub metrics: Metrics,
+    /// Datagrams that sockets had dropped when they were last asked.
+    pub dropped: AtomicU64,
     /// SIGTERM came: no longer ready, still forwarding.
     pub draining: AtomicBool,
     /// Workers stop.
@@ -80,19 +83,22 @@ impl Live {
     }
 
     fn report_changes(&self, before: Option<&Table>, after: &Table) {
-        let old = before.map(Table::targets).unwrap_or_default();
+        let by_id = |table: Option<&Table>| -> HashMap<String, Target> {
+            let targets = table.map(Table::targets).unwrap_or_default();
+            targets.iter().map(|target| (target.id.clone(), target.clone())).collect()
+        };
+        let mut old = by_id(before);
         for target in after.targets() {
-            match old.iter().find(|other| other.id == target.id) {
-                None => {
-                    tracing::info!(target = %target.id, address = %target.address, state = ?target.state, "target came")
-                }
-                Some(other) if other != target => {
-                    tracing::info!(target = %target.id, address = %target.address, state = ?target.state, "target changed");
+            let (id, address, state) = (&target.id, target.address, target.state);
+            match old.remove(id) {
+                None => tracing::info!(target = %id, %address, ?state, "target came"),
+                Some(other) if other != *target => {
+                    tracing::info!(target = %id, %address, ?state, "target changed")
                 }
                 Some(_) => {}
             }
         }
-        for target in old.iter().filter(|target| after.targets().iter().all(|other| other.id != target.id)) {
+        for target in old.values() {
             tracing::info!(target = %target.id, address = %target.address, "target left");
             let _ = self.metrics.invites.remove_label_values(&[&target.id]);
         }
@@ -106,8 +112,10 @@ impl Live {
     pub fn refresh_metrics(&self) {
         let _ = self.readiness();
         let dropped = self.sockets.iter().flatten().filter_map(|socket| socket.dropped().ok());
-        let counter = self.metrics.lost.with_label_values(&["socket"]);
-        counter.inc_by(dropped.map(u64::from).sum::<u64>().saturating_sub(counter.get()));
+        let dropped: u64 = dropped.map(u64::from).sum();
+        // The system counts from the start; what it had counted when it was last asked is known already.
+        let known = self.dropped.fetch_max(dropped, Ordering::Relaxed);
+        self.metrics.lost.with_label_values(&["socket"]).inc_by(dropped.saturating_sub(known));
     }
 
     /// Decides about one message, and counts what comes of it. What is to be sent is appended to `out`.

@@ -1,6 +1,6 @@
 //! The log: each call at DEBUG, each message at TRACE, and never a line by default for what a stranger sent.
 
-use sip::{Index, Limits, Message};
+use sip::{Index, Limits, Message, Method};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
@@ -31,7 +31,7 @@ pub fn message(input: &Input<'_>, verdict: &Verdict) {
     let call_id = msg.and_then(|msg| msg.call_id().ok()).unwrap_or_default().escape_ascii();
     let source = input.source;
     match verdict {
-        Verdict::Forward { hop, new_call: Some(_) } => {
+        Verdict::Forward { hop, .. } if msg.is_some_and(|msg| begins_call(&msg)) => {
             tracing::debug!(%call_id, %source, to = %hop.address, "new call");
         }
         Verdict::Forward { hop, .. } => {
@@ -47,6 +47,12 @@ pub fn message(input: &Input<'_>, verdict: &Verdict) {
         }
         Verdict::Drop(cause, None) => tracing::trace!(%call_id, %source, cause = label(*cause), "dropped"),
     }
+}
+
+/// An INVITE that belongs to no dialog yet, or a retransmission of one.
+fn begins_call(msg: &Message<'_>) -> bool {
+    msg.request().is_some_and(|line| line.method == Method::Invite)
+        && msg.to().is_ok_and(|to| to.tag().is_none())
 }
 
 fn first_line(msg: Message<'_>) -> String {

@@ -28,7 +28,14 @@ struct Arguments {
 const BAD_SETTINGS: u8 = 64;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Also what --help and --version print.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(BAD_SETTINGS) } else { ExitCode::SUCCESS };
+        }
+    };
     // The variable that names the file is not a setting itself.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -29,6 +29,8 @@ pub struct Metrics {
     pub lost: IntCounterVec,
     /// `switchyard_proxy_connections`: open TCP connections.
     pub connections: IntGauge,
+    /// `switchyard_proxy_connections_refused_total`: TCP connections that were one too many.
+    pub connections_refused: IntCounter,
     /// `switchyard_proxy_targets{state}`
     pub targets: IntGaugeVec,
     /// `switchyard_proxy_target_list_changed_timestamp_seconds`: when the list in force was taken, Unix time.
@@ -71,6 +73,10 @@ impl Metrics {
                 "datagrams_lost_total",
                 "Datagrams that came faster than they were taken",
                 "where",
+            )?,
+            connections_refused: counter(
+                "connections_refused_total",
+                "TCP connections that were one too many",
             )?,
             connections: gauge("connections", "Open TCP connections")?,
             targets: register(

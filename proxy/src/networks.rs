@@ -27,11 +27,6 @@ impl Networks {
         let after = self.ranges.partition_point(|(first, _)| *first <= ip);
         after.checked_sub(1).and_then(|at| self.ranges.get(at)).is_some_and(|(_, last)| ip <= *last)
     }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,11 +24,11 @@ use crate::{admin, stream, watch};
 /// Runs the proxy until SIGTERM or SIGINT and the drain that follows.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let admin_port = bind_tcp(config.admin.bind).await.context("admin.bind")?;
+    let admin_port = bind_tcp(config.admin.bind).context("admin.bind")?;
     let (mut tcp, mut sockets) = (Vec::new(), Vec::new());
     for listener in &config.listeners {
         let place = || format!("listener {:?}", listener.name);
-        tcp.push(bind_tcp(listener.bind).await.with_context(place)?);
+        tcp.push(bind_tcp(listener.bind).with_context(place)?);
         sockets.push(bind_udp(listener.bind, &config).with_context(place)?);
         tracing::info!(listener = listener.name, bind = %listener.bind, advertise = %listener.advertise, internal = %listener.internal, "listening");
     }
@@ -46,6 +47,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         mailboxes,
         streams: Streams::new(Handle::current()),
         metrics: Metrics::new()?,
+        dropped: AtomicU64::new(0),
         draining: AtomicBool::new(false),
         stopping: AtomicBool::new(false),
         config,
@@ -75,8 +77,20 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn bind_tcp(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (TCP)"))
+fn bind_tcp(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            // As with UDP: an IPv4 listener on the same port is another one.
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(1024)?;
+        TcpListener::from_std(socket.into())
+    };
+    bind().with_context(|| format!("cannot listen on {address} (TCP)"))
 }
 
 /// One socket for each worker.

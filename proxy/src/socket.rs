@@ -35,7 +35,7 @@ pub struct UdpSocket {
 impl UdpSocket {
     /// Binds. `shared` lets further sockets of this process bind the same address (SO_REUSEPORT); the kernel spreads
     /// sources over them.
-    pub fn bind(address: SocketAddr, shared: bool, receive_buffer: usize) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, shared: bool, buffer: usize) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -46,20 +46,25 @@ impl UdpSocket {
         socket.bind(&address.into())?;
         socket.set_read_timeout(Some(WAIT))?;
         let this = UdpSocket { socket };
-        this.enlarge_receive_buffer(receive_buffer)?;
+        if !this.force(libc::SO_RCVBUFFORCE, buffer) {
+            this.socket.set_recv_buffer_size(buffer)?;
+        }
+        if !this.force(libc::SO_SNDBUFFORCE, buffer) {
+            this.socket.set_send_buffer_size(buffer)?;
+        }
         Ok(this)
     }
 
-    /// Beyond net.core.rmem_max, which takes a privilege; else as far as that goes.
-    fn enlarge_receive_buffer(&self, bytes: usize) -> io::Result<()> {
+    /// Sets a buffer's size beyond the system's limit (net.core.rmem_max, wmem_max), which takes a privilege.
+    fn force(&self, option: libc::c_int, bytes: usize) -> bool {
         let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
         let size = size_of::<libc::c_int>() as libc::socklen_t;
         // SAFETY: the option's value is a c_int that outlives the call, and `size` is its size.
         let forced = unsafe {
             let value = (&raw const value).cast();
-            libc::setsockopt(self.socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, value, size)
+            libc::setsockopt(self.socket.as_raw_fd(), libc::SOL_SOCKET, option, value, size)
         };
-        if forced == 0 { Ok(()) } else { self.socket.set_recv_buffer_size(bytes) }
+        forced == 0
     }
 
     /// The receive buffer that the system gave, in bytes. It counts its own bookkeeping in, and so reports twice what
@@ -116,15 +121,16 @@ impl UdpSocket {
         if got == 0 { Ok(numbers[8]) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Sends datagrams, in order; waits while the send buffer is full. `failed` is told of each that the system would
-    /// not take.
+    /// Sends datagrams, in order, and waits for nothing. `failed` is told of each that the system would not take.
     pub fn send(&self, outgoing: &mut Outgoing, bytes: &[u8], mut failed: impl FnMut(SocketAddr, io::Error)) {
+        // Packets to a host that is gone stay in the buffer for seconds: they must not hold up all others.
+        let flags = libc::MSG_DONTWAIT as _;
         let mut done = 0;
         outgoing.link(bytes);
         while let Some(rest @ [_, ..]) = outgoing.headers.get_mut(done..) {
             let length = rest.len().min(BATCH) as _;
             // SAFETY: the headers point into `bytes` and into vectors of `outgoing` that nothing touches meanwhile.
-            let count = unsafe { libc::sendmmsg(self.socket.as_raw_fd(), rest.as_mut_ptr(), length, 0) };
+            let count = unsafe { libc::sendmmsg(self.socket.as_raw_fd(), rest.as_mut_ptr(), length, flags) };
             match usize::try_from(count) {
                 Ok(count) => done += count.max(1),
                 Err(_) => {

@@ -1,9 +1,11 @@
 //! TCP: connections that came and connections that we made, each with a task that reads and one that writes.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,10 +21,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::live::Live;
 use crate::route::{ConnectionId, Hop, Input, Scratch, Transport};
 
-/// The most connections that are open at once.
+/// The most connections that are open at once, and how many of them are kept for those that we make ourselves.
 const MAX_CONNECTIONS: usize = 10_000;
-/// The most messages that wait for one connection's other side to read.
+const RESERVED: usize = 1_000;
+/// The most connections from one address.
+const MAX_PER_ADDRESS: usize = 500;
+/// The most messages, and the most bytes, that wait for one connection's other side to read.
 const MAX_QUEUED: usize = 1_000;
+const MAX_QUEUED_BYTES: usize = 256 * 1024;
 /// How long a connection may be silent between messages.
 const IDLE: Duration = Duration::from_secs(600);
 /// How long a message may take from its first byte to its last, and how long the other side may take to read one.
@@ -40,17 +46,49 @@ pub struct Streams {
 
 #[derive(Debug, Default)]
 struct Open {
-    by_id: HashMap<ConnectionId, (SocketAddr, Sender<Vec<u8>>)>,
+    by_id: HashMap<ConnectionId, Queue>,
     by_peer: HashMap<SocketAddr, ConnectionId>,
+    /// How many there are to each address.
+    by_address: HashMap<IpAddr, usize>,
 }
 
-/// A connection's number, and both ends of the queue of what is to be sent on it.
-type Registered = (ConnectionId, Sender<Vec<u8>>, Receiver<Vec<u8>>);
+/// What is to be sent on a connection.
+#[derive(Debug, Clone)]
+struct Queue {
+    peer: SocketAddr,
+    messages: Sender<Vec<u8>>,
+    /// How many bytes wait.
+    bytes: Arc<AtomicUsize>,
+}
+
+/// The other end of a queue.
+struct Queued {
+    id: ConnectionId,
+    messages: Receiver<Vec<u8>>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    /// Whether there was room.
+    fn push(&self, message: Vec<u8>) -> bool {
+        let length = message.len();
+        if self.bytes.fetch_add(length, Ordering::Relaxed) + length <= MAX_QUEUED_BYTES
+            && self.messages.try_send(message).is_ok()
+        {
+            return true;
+        }
+        self.bytes.fetch_sub(length, Ordering::Relaxed);
+        false
+    }
+}
 
 impl Streams {
     /// None yet. Tasks run on the current runtime.
     pub fn new(runtime: Handle) -> Self {
-        Streams { runtime, next: AtomicU64::new(1), open: Mutex::default() }
+        // Numbers of connections are in messages that outlive this process. Where they begin is the system's choice, so
+        // that those of another process mean none of ours.
+        let first = RandomState::new().build_hasher().finish() >> 16;
+        Streams { runtime, next: AtomicU64::new(first), open: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -61,44 +99,55 @@ impl Streams {
     /// Sends a message on the connection that it belongs to, else on one to the same address, else on a new one.
     pub fn send(&self, live: &Arc<Live>, hop: &Hop, bytes: Vec<u8>) {
         let queue = self.find(hop).or_else(|| {
-            let (id, queue, queued) = self.register(hop.address)?;
-            self.runtime.spawn(connect(Arc::clone(live), hop.listener, hop.address, id, queued));
+            let (queue, queued) = self.register(hop.address, MAX_CONNECTIONS)?;
+            self.runtime.spawn(connect(Arc::clone(live), hop.listener, hop.address, queued));
             Some(queue)
         });
-        let failed = match queue.map(|queue| queue.try_send(bytes)) {
-            Some(Ok(())) => return,
-            Some(Err(_)) => "the other side does not read",
+        let failed = match queue.map(|queue| queue.push(bytes)) {
+            Some(true) => return,
+            Some(false) => "the other side does not read",
             None => "too many connections",
         };
         live.send_failed(hop.address, &io::Error::other(failed));
     }
 
-    fn find(&self, hop: &Hop) -> Option<Sender<Vec<u8>>> {
+    fn find(&self, hop: &Hop) -> Option<Queue> {
         let open = self.lock();
         let its_own = hop.connection.and_then(|id| open.by_id.get(&id));
-        let its_own = its_own.filter(|(peer, _)| peer.ip() == hop.address.ip());
+        let its_own = its_own.filter(|queue| queue.peer.ip() == hop.address.ip());
         let same_peer = || open.by_id.get(open.by_peer.get(&hop.address)?);
-        its_own.or_else(same_peer).map(|(_, queue)| queue.clone())
+        its_own.or_else(same_peer).cloned()
     }
 
-    fn register(&self, peer: SocketAddr) -> Option<Registered> {
+    /// Makes room for a connection, unless there are so many or too many to that address.
+    fn register(&self, peer: SocketAddr, most: usize) -> Option<(Queue, Queued)> {
         let mut open = self.lock();
-        if open.by_id.len() >= MAX_CONNECTIONS {
+        if open.by_id.len() >= most
+            || open.by_address.get(&peer.ip()).is_some_and(|count| *count >= MAX_PER_ADDRESS)
+        {
             return None;
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (queue, queued) = mpsc::channel(MAX_QUEUED);
-        open.by_id.insert(id, (peer, queue.clone()));
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED);
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let queue = Queue { peer, messages: sender, bytes: Arc::clone(&bytes) };
+        open.by_id.insert(id, queue.clone());
         open.by_peer.insert(peer, id);
-        Some((id, queue, queued))
+        *open.by_address.entry(peer.ip()).or_default() += 1;
+        Some((queue, Queued { id, messages: receiver, bytes }))
     }
 
     fn forget(&self, id: ConnectionId) {
         let mut open = self.lock();
-        if let Some((peer, _)) = open.by_id.remove(&id)
-            && open.by_peer.get(&peer) == Some(&id)
-        {
-            open.by_peer.remove(&peer);
+        let Some(queue) = open.by_id.remove(&id) else { return };
+        if open.by_peer.get(&queue.peer) == Some(&id) {
+            open.by_peer.remove(&queue.peer);
+        }
+        if let Some(count) = open.by_address.get_mut(&queue.peer.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                open.by_address.remove(&queue.peer.ip());
+            }
         }
     }
 }
@@ -109,11 +158,14 @@ pub async fn accept(live: Arc<Live>, number: usize, listener: TcpListener) {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                match live.streams.register(peer) {
-                    Some((id, _, queued)) => {
-                        tokio::spawn(run(Arc::clone(&live), number, stream, peer, id, queued));
+                match live.streams.register(peer, MAX_CONNECTIONS - RESERVED) {
+                    Some((_, queued)) => {
+                        tokio::spawn(run(Arc::clone(&live), number, stream, peer, queued));
                     }
-                    None => tracing::warn!(%peer, "connection refused: {MAX_CONNECTIONS} are open"),
+                    None => {
+                        live.metrics.connections_refused.inc();
+                        tracing::debug!(%peer, "connection refused: too many are open");
+                    }
                 }
             }
             Err(error) => {
@@ -125,53 +177,47 @@ pub async fn accept(live: Arc<Live>, number: usize, listener: TcpListener) {
     }
 }
 
-async fn connect(
-    live: Arc<Live>,
-    number: usize,
-    peer: SocketAddr,
-    id: ConnectionId,
-    queued: Receiver<Vec<u8>>,
-) {
+async fn connect(live: Arc<Live>, number: usize, peer: SocketAddr, queued: Queued) {
     let timed_out = |_| Err(io::Error::from(io::ErrorKind::TimedOut));
     match timeout(CONNECT, TcpStream::connect(peer)).await.unwrap_or_else(timed_out) {
-        Ok(stream) => run(live, number, stream, peer, id, queued).await,
+        Ok(stream) => run(live, number, stream, peer, queued).await,
         Err(error) => {
-            live.streams.forget(id);
+            live.streams.forget(queued.id);
             live.send_failed(peer, &error);
         }
     }
 }
 
 /// One connection's life.
-async fn run(
-    live: Arc<Live>,
-    number: usize,
-    stream: TcpStream,
-    peer: SocketAddr,
-    id: ConnectionId,
-    queued: Receiver<Vec<u8>>,
-) {
+async fn run(live: Arc<Live>, number: usize, stream: TcpStream, peer: SocketAddr, queued: Queued) {
+    let id = queued.id;
     live.metrics.connections.inc();
     tracing::debug!(%peer, id, "connection opened");
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
     let reader = Reader { live: Arc::clone(&live), listener: number, peer, id };
+    let mut writing = pin!(write_all(write, queued));
     let reason = tokio::select! {
-        reason = reader.run(read) => reason,
-        reason = write_all(write, queued) => reason,
+        reason = reader.run(read) => {
+            // The other side may have ended its half alone, and still wait for what is queued.
+            live.streams.forget(id);
+            let _ = timeout(ONE_MESSAGE, writing).await;
+            reason
+        }
+        reason = &mut writing => reason,
     };
     live.streams.forget(id);
     live.metrics.connections.dec();
     tracing::debug!(%peer, id, reason, "connection closed");
 }
 
-async fn write_all(mut write: OwnedWriteHalf, mut queued: Receiver<Vec<u8>>) -> String {
-    while let Some(bytes) = queued.recv().await {
+async fn write_all(mut write: OwnedWriteHalf, mut queued: Queued) -> String {
+    while let Some(bytes) = queued.messages.recv().await {
         match timeout(ONE_MESSAGE, write.write_all(&bytes)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => queued.bytes.fetch_sub(bytes.len(), Ordering::Relaxed),
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return "the other side does not read".to_owned(),
-        }
+        };
     }
     "no longer wanted".to_owned()
 }
@@ -189,7 +235,8 @@ impl Reader {
         let mut framer = Framer::new(Limits::default());
         let mut buffer = vec![0; 16 * 1024];
         let (mut scratch, mut out) = (Scratch::new(), Vec::new());
-        let mut deadline = Instant::now() + IDLE;
+        // Whoever connects has something to say.
+        let mut deadline = Instant::now() + ONE_MESSAGE;
         loop {
             let count = match timeout_at(deadline, read.read(&mut buffer)).await {
                 Ok(Ok(0)) => return "closed by the other side".to_owned(),
@@ -234,6 +281,7 @@ impl Reader {
     }
 
     fn pong(&self) {
+        self.live.metrics.received.with_label_values(&["tcp"]).inc();
         let hop = Hop {
             listener: self.listener,
             transport: Transport::Tcp,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use fleet::{Picker, Snapshot, State, Target};
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
 /// The most addresses of former targets that are remembered.
 const MAX_FORMER: usize = 65_536;
@@ -12,9 +12,8 @@ const MAX_FORMER: usize = 65_536;
 #[derive(Debug, Default)]
 pub struct Table {
     targets: Vec<Target>,
-    /// SIP addresses of targets, present and former. Those of former targets have no place in `targets`: they get no
-    /// new calls, but the calls that they have go on (their requests are still let through).
-    addresses: FxHashMap<SocketAddr, Option<u16>>,
+    /// SIP addresses of targets, present and former. Former ones get no new calls, but those that they have go on.
+    addresses: FxHashSet<SocketAddr>,
     /// For each name of a port that listeners send calls to.
     pickers: Vec<(String, Picker)>,
 }
@@ -22,16 +21,14 @@ pub struct Table {
 impl Table {
     /// From a list. `port_names` are those that listeners send calls to; `before` is the table that this one follows.
     pub fn new(snapshot: Snapshot, port_names: &[String], key: [u8; 16], before: Option<&Table>) -> Self {
-        let mut addresses: FxHashMap<SocketAddr, Option<u16>> = FxHashMap::default();
+        let mut addresses: FxHashSet<SocketAddr> = FxHashSet::default();
         if let Some(before) = before {
-            addresses.extend(before.addresses.keys().take(MAX_FORMER).map(|address| (*address, None)));
+            addresses.extend(before.addresses.iter().take(MAX_FORMER));
         }
         let places = || (0..=u16::MAX).zip(&snapshot.targets);
-        for (place, target) in places() {
+        for target in &snapshot.targets {
             let ports = port_names.iter().filter_map(|name| target.ports.get(name));
-            addresses.extend(
-                ports.map(|port| (SocketAddr::new(target.address.to_canonical(), *port), Some(place))),
-            );
+            addresses.extend(ports.map(|port| SocketAddr::new(target.address.to_canonical(), *port)));
         }
         let mut pickers: Vec<(String, Picker)> = Vec::new();
         for name in port_names {
@@ -55,7 +52,7 @@ impl Table {
 
     /// Whether a target has, or once had, SIP at this address.
     pub fn is_target(&self, address: SocketAddr) -> bool {
-        self.addresses.contains_key(&address)
+        self.addresses.contains(&address)
     }
 
     /// The targets, in the order of the list.

@@ -1,6 +1,6 @@
 //! The loop that carries datagrams: receive a batch, decide about each, send a batch.
 //!
-//! This module must not decide anything: it only moves bytes.
+//! This module must not decide what becomes of a message: it only moves bytes.
 
 use std::io;
 use std::net::SocketAddr;

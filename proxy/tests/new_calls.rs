@@ -201,6 +201,27 @@ fn cancel_and_the_ack_of_a_refusal_go_where_the_invite_went_with_its_branch() {
 }
 
 #[test]
+fn the_ack_of_a_refusal_follows_its_invite_whatever_that_was_called() {
+    let site = Site::new();
+    let routes = format!("Route: <sip:{ADVERTISED};lr>, <sip:10.99.1.1;lr>\r\n");
+    for (uri, routes) in [("tel:+8551294", ""), ("sip:1294@sip.carrier.example", ""), (OURS, routes.as_str())]
+    {
+        let sent = site.route(request("INVITE", uri, "", routes), CARRIER);
+        let ack = site.route(request("ACK", uri, "target", routes), CARRIER);
+        assert_eq!((ack.forwarded_to(), ack.branches()), (sent.forwarded_to(), sent.branches()), "{uri}");
+        assert!(ack.headers("Route").is_empty());
+    }
+    // From those who may not call there was no INVITE.
+    assert!(site.route(request("ACK", "tel:+8551294", "target", ""), STRANGER).is_dropped());
+}
+
+#[test]
+fn max_forwards_said_twice_leaves_once() {
+    let twice = invite("Max-Forwards: 70\r\n");
+    assert_eq!(Site::new().route(twice, CARRIER).headers("Max-Forwards"), ["69"]);
+}
+
+#[test]
 fn a_retransmission_has_the_same_branch_on_any_proxy_and_another_transaction_another() {
     let branch = |message: String| Site::new().route(message, CARRIER).branches();
     assert_eq!(branch(invite("")), branch(invite("")));

@@ -3,7 +3,7 @@
 mod support;
 
 use proxy::route::{Cause, Transport, Verdict};
-use support::{CARRIER, Outcome, STRANGER, Site, TARGET, invite, request};
+use support::{CARRIER, INTERNAL, Outcome, STRANGER, Site, TARGET, invite, request};
 
 const OURS: &str = "SIP/2.0/UDP 10.10.1.162:5060;branch=z9hG4bK1000000000000000000000000000000aa";
 
@@ -44,8 +44,50 @@ fn our_via_is_popped_from_its_own_line_or_a_shared_one() {
 
 #[test]
 fn a_next_via_that_is_ours_again_is_taken_off_here() {
-    let other = "SIP/2.0/UDP 52.74.4.205:5060;branch=z9hG4bKx;rport";
-    assert_eq!(answer(&[OURS, other, "SIP/2.0/UDP 203.0.113.1"]).forwarded_to(), "203.0.113.1:5060");
+    // The call went through another proxy of ours, which dispatched it again under another Request-URI.
+    let site = Site::new();
+    let once = site.route(invite(""), CARRIER).raw.replace("INVITE sip:1294@", "INVITE sip:1295@");
+    let vias = site.route(once, INTERNAL).headers("Via");
+    let vias: Vec<&str> = vias.iter().map(String::as_str).collect();
+    assert_eq!(vias.len(), 3);
+    assert_eq!(site.route(response(&vias), TARGET).forwarded_to(), CARRIER);
+}
+
+#[test]
+fn a_via_that_only_looks_like_ours_is_not_taken_off() {
+    let site = Site::new();
+    let forged = "Via: SIP/2.0/UDP 52.74.4.205:5060;branch=z9hG4bKa;i=0-42\r\nVia: SIP/2.0/TCP 169.254.169.254:80;branch=z9hG4bKb\r\n";
+    let bye = request("BYE", "sip:x@52.74.4.205", "any", "");
+    let bye = bye.replace("Via: SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKcarrier\r\n", forged);
+    let vias = site.route(bye, STRANGER).headers("Via");
+    let vias: Vec<&str> = vias.iter().map(String::as_str).collect();
+    assert_eq!(site.route(response(&vias), TARGET).forwarded_to(), STRANGER);
+}
+
+#[test]
+fn a_caller_cannot_have_its_answer_sent_to_somebody_else() {
+    let site = Site::new();
+    let aimed = |via: &str| {
+        let bye = request("BYE", "sip:x@52.74.4.205", "any", "");
+        let bye = bye.replace("SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKcarrier", via);
+        let vias = site.route(bye, STRANGER).headers("Via");
+        let vias: Vec<&str> = vias.iter().map(String::as_str).collect();
+        site.route(response(&vias), TARGET)
+    };
+    assert_eq!(aimed("SIP/2.0/UDP 198.51.100.66;branch=z9hG4bKx;maddr=127.0.0.1").forwarded_to(), STRANGER);
+    // It came as a datagram: nobody has shown that a connection to there is wanted.
+    dropped(&aimed("SIP/2.0/TCP 198.51.100.66:22;branch=z9hG4bKx"), Cause::NoAddress);
+}
+
+#[test]
+fn a_response_from_outside_reaches_nobody_but_where_targets_live() {
+    let site = Site::new();
+    let sent = site.route(request("INVITE", "sip:1@175.100.32.29", "", ""), TARGET).headers("Via");
+    let below = |further: &str| format!("SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKcarrier{further}");
+    let answer = |further: &str| site.route(response(&[&sent[0], &below(further)]), CARRIER);
+    assert_eq!(answer(";received=10.10.1.21").forwarded_to(), TARGET);
+    dropped(&answer(";received=203.0.113.99;rport=53"), Cause::NoAddress);
+    dropped(&answer(";received=10.10.1.21;maddr=127.0.0.1"), Cause::NoAddress);
 }
 
 #[test]

@@ -89,13 +89,15 @@ impl<'a> Via<'a> {
     /// rport is added also where only the port differs.
     pub fn stamp(&self, source: SocketAddr, force_rport: bool) -> Stamp<'a> {
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
-        let [rport, received] = self.params.pick(["rport", "received"]);
+        let [rport, received, maddr] = self.params.pick(["rport", "received", "maddr"]);
         let (asked, made_up) = (rport.is_some(), received.is_some());
         let elsewhere = self.host.ip().is_some_and(|ip| ip != source.ip());
         let other_port = self.port_or_default() != source.port();
         Stamp {
             via: *self,
             made_up,
+            has_maddr: maddr.is_some(),
+            drops_maddr: false,
             // RFC 3261 18.2.1: when sent-by is a name or another address; RFC 3581 4: and whenever rport is asked for.
             received: (asked || elsewhere || self.host.ip().is_none()).then_some(source.ip()),
             // RFC 3581 4. Unasked only for a caller behind a NAT: its address gives it away.
@@ -110,14 +112,21 @@ pub struct Stamp<'a> {
     via: Via<'a>,
     /// Whether the sender wrote a `received` of its own.
     made_up: bool,
+    has_maddr: bool,
+    drops_maddr: bool,
     received: Option<IpAddr>,
     rport: Option<u16>,
 }
 
 impl Stamp<'_> {
+    /// Also takes out `maddr`, by which a sender could have the answer sent to somebody else.
+    pub fn without_maddr(self) -> Self {
+        Stamp { drops_maddr: self.has_maddr, ..self }
+    }
+
     /// Whether the Via may stay as it came.
     pub fn is_empty(&self) -> bool {
-        self.received.is_none() && self.rport.is_none() && !self.made_up
+        self.received.is_none() && self.rport.is_none() && !self.made_up && !self.drops_maddr
     }
 
     /// The port that responses go to (RFC 3581 4, RFC 3261 18.2.2).
@@ -131,7 +140,8 @@ impl Stamp<'_> {
         out.extend_from_slice(cut(self.via.raw, 0, head));
         let mut rport = self.rport;
         for param in self.via.params.iter() {
-            if param.name.eq_ignore_ascii_case(b"received") {
+            let is = |name: &[u8]| param.name.eq_ignore_ascii_case(name);
+            if is(b"received") || (self.drops_maddr && is(b"maddr")) {
                 continue;
             }
             if self.rport.is_some() && param.name.eq_ignore_ascii_case(b"rport") {
@@ -253,6 +263,16 @@ mod tests {
             assert!(Via::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }
         assert!(Via::parse(b"SIP/2.0/UDP a;x=\"<, \\\"\"").is_ok());
+    }
+
+    #[test]
+    fn a_maddr_goes_where_it_is_not_trusted() {
+        let via = Via::parse(b"SIP/2.0/UDP 10.0.0.1;MADDR=127.0.0.1;branch=b;maddr=x").unwrap();
+        let stamp = via.stamp("10.0.0.1:5060".parse().unwrap(), false);
+        assert!(stamp.is_empty() && !stamp.without_maddr().is_empty());
+        let mut out = Vec::new();
+        stamp.without_maddr().write(&mut out);
+        assert_eq!(out, b"SIP/2.0/UDP 10.0.0.1;branch=b");
     }
 
     #[test]

@@ -14,10 +14,11 @@ pub(super) fn apply(
     mut file: Table,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Settings, ConfigError> {
-    let mut ours: Vec<_> = environment.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    let ours = environment
+        .filter_map(|(name, text)| Some((name.strip_prefix(PREFIX)?.to_ascii_lowercase(), name, text)));
+    let mut ours: Vec<_> = ours.collect();
     ours.sort();
-    for (name, text) in ours {
-        let path = name.trim_start_matches(PREFIX).to_ascii_lowercase();
+    for (path, name, text) in ours {
         let keys: Vec<&str> = path.split("__").collect();
         // A value that reads as TOML may also be meant as a string ("1s" is one, 5 is none): the first that fits.
         let readings = [toml_value(&text), Some(Value::String(text.clone()))];

@@ -88,7 +88,10 @@ impl Routing<'_> {
             WayBack::write(&input, hop, out);
             out.extend_from_slice(b"\r\n");
         });
-        let stamp = request.via.stamp(input.source, self.router.force_rport);
+        let mut stamp = request.via.stamp(input.source, self.router.force_rport);
+        if !self.inside {
+            stamp = stamp.without_maddr();
+        }
         if !stamp.is_empty() {
             self.edits.replace(&self.msg, request.via.raw, |out| stamp.write(out));
         }
@@ -100,6 +103,10 @@ impl Routing<'_> {
             (Some(hops), Some(field)) => {
                 let hops = u32::from(hops.saturating_sub(1));
                 self.edits.replace(&self.msg, field.value, |out| sip::write_number(out, hops));
+                // Said twice and left once, it would contradict itself at the next element.
+                for again in self.msg.all(Name::MaxForwards).skip(1) {
+                    self.edits.remove(&self.msg, &again);
+                }
             }
             _ => self.edits.insert_before(&self.msg, top.line, |out| out.extend_from_slice(MAX_FORWARDS)),
         }

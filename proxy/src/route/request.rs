@@ -152,7 +152,7 @@ impl<'r> Routing<'r> {
     fn go_on(&mut self, request: &Request<'_>) -> Verdict {
         let routes = self.our_routes();
         if !self.inside && !routes.found {
-            if self.router.our_uri(&request.uri).is_none() {
+            if self.router.our_uri(&request.uri).is_none() && !self.may_be_of_a_refusal(request) {
                 return self.reply(404, "Not Found", b"");
             }
             // The caller ignores Record-Route. Route values that it has are those which its INVITE lost here.
@@ -165,6 +165,13 @@ impl<'r> Routing<'r> {
             return self.dispatch(request, listener, RecordRoute::Through);
         }
         self.follow(request, routes, Extras::default())
+    }
+
+    /// Whether this may be the ACK of a target's refusal. It has the Request-URI and the Route of its INVITE
+    /// (17.1.1.3), which may name anybody and went to a target all the same; so does this, and to nobody else.
+    fn may_be_of_a_refusal(&self, request: &Request<'_>) -> bool {
+        let may_call = self.router.access.contains(self.input.source.ip());
+        request.line.method == Method::Ack && !self.inside && may_call
     }
 
     /// Whether nothing but us is left as the next hop.
@@ -195,6 +202,11 @@ impl<'r> Routing<'r> {
     fn follow(&mut self, request: &Request<'_>, routes: OurRoutes<'_>, extras: Extras) -> Verdict {
         match self.next_hop(&request.uri, routes) {
             Ok(hop) => self.forward(request, hop, extras),
+            Err(NoHop::Forbidden) if self.may_be_of_a_refusal(request) => {
+                self.edits.clear();
+                self.edits.remove_values(&self.msg, Name::Route, |_, _| true);
+                self.dispatch(request, self.input.listener, RecordRoute::Through)
+            }
             Err(NoHop::Malformed(error)) => self.reply(400, &format!("Bad Request ({error})"), b""),
             Err(NoHop::Forbidden) => self.reply(403, "Forbidden", b""),
             Err(NoHop::Name) => self.reply(500, "Next Hop Is A Name", b""),

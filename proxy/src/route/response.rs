@@ -13,39 +13,42 @@ impl Routing<'_> {
         if let Some(error) = self.msg.defect().or(self.msg.body().err()) {
             return Verdict::Drop(Cause::Malformed, Some(error));
         }
-        // Where the next Via is ours again it is taken off here, and never sent out to come back.
-        let mut own: Option<Via<'_>> = None;
-        let mut below = None;
-        let mut count = 0;
-        for via in self.msg.vias() {
-            let via = match via {
-                Ok(via) => via,
-                Err(error) => return Verdict::Drop(Cause::Malformed, Some(error)),
-            };
-            if self.router.ours(&via.host, via.port_or_default()).is_none() {
-                below = Some(via);
-                break;
+        let mut vias = self.msg.vias();
+        let (mut own, mut below) = match (vias.next(), vias.next()) {
+            (Some(Err(error)), _) | (_, Some(Err(error))) => {
+                return Verdict::Drop(Cause::Malformed, Some(error));
             }
-            own = Some(via);
+            (Some(Ok(own)), _) if !self.is_ours(&own) => return Verdict::Drop(Cause::NotOurs, None),
+            (None, _) => return Verdict::Drop(Cause::NotOurs, None),
+            (Some(Ok(_)), None) => return Verdict::Drop(Cause::ForUs, None),
+            (Some(Ok(own)), Some(Ok(below))) => (own, below),
+        };
+        // A forged response would make a reflector of us.
+        if !self.inside && !self.router.wrote(&own, &below) {
+            return Verdict::Drop(Cause::Unsolicited, None);
+        }
+        // Where the next Via is ours again it is taken off here, and never sent out to come back. It has to prove that we
+        // wrote it: a caller may have put it there, to have its answer sent where the one below says.
+        let mut count = 1;
+        while self.is_ours(&below)
+            && let Some(Ok(next)) = vias.next()
+            && self.router.wrote(&below, &next)
+        {
+            (own, below) = (below, next);
             count += 1;
         }
-        match (own, below) {
-            (None, _) => Verdict::Drop(Cause::NotOurs, None),
-            (Some(_), None) => Verdict::Drop(Cause::ForUs, None),
-            // A forged response would make a reflector of us.
-            (Some(own), Some(below)) if !self.inside && !self.router.wrote(&own, &below) => {
-                Verdict::Drop(Cause::Unsolicited, None)
-            }
-            (Some(own), Some(below)) => self.pass_back(&own, &below, count),
-        }
+        self.pass_back(&own, &below, count)
+    }
+
+    fn is_ours(&self, via: &Via<'_>) -> bool {
+        self.router.ours(&via.host, via.port_or_default()).is_some()
     }
 
     fn pass_back(&mut self, own: &Via<'_>, below: &Via<'_>, count: usize) -> Verdict {
         let way_back = WayBack::read(own, self.input.listener);
-        let Some(hop) = address(below).filter(|_| way_back.listener < self.router.listeners.len()) else {
+        let Some((transport, address)) = address(below).filter(|hop| self.may_pass_to(hop, &way_back)) else {
             return Verdict::Drop(Cause::NoAddress, None);
         };
-        let (transport, address) = hop;
         self.edits.remove_values(&self.msg, Name::Via, |place, _| place < count);
         if !self.inside {
             self.router.strip(&self.msg, self.edits);
@@ -53,6 +56,15 @@ impl Routing<'_> {
         self.edits.write_to(&self.msg, self.out);
         let hop = Hop { listener: way_back.listener, transport, address, connection: way_back.connection };
         Verdict::Forward { hop, new_call: None }
+    }
+
+    /// Over TCP only to where a request came from over TCP. From outside, where all but branch and sent-by of the next
+    /// Via may have been changed, only to where targets live.
+    fn may_pass_to(&self, (transport, address): &(Transport, SocketAddr), way_back: &WayBack) -> bool {
+        let inward = || self.table.is_target(*address) || self.router.networks.contains(address.ip());
+        way_back.listener < self.router.listeners.len()
+            && (*transport == Transport::Udp || way_back.connection.is_some())
+            && (self.inside || inward())
     }
 }
 

@@ -78,7 +78,7 @@ impl Router {
     fn transaction(&self, request: &Request<'_>) -> u64 {
         let top = &request.via;
         if let Some(branch) = top.branch().filter(|branch| branch.starts_with(COOKIE)) {
-            return self.transaction_of_branch(branch, top);
+            return transaction_of_branch(self.branch_key(), branch, top);
         }
         // RFC 3261 17.2.3, for callers that follow RFC 2543.
         let mut hash = self.hasher(b'o');
@@ -87,13 +87,6 @@ impl Router {
         part(&mut hash, request.call_id);
         hash.write_u32(request.cseq);
         part(&mut hash, request.line.uri);
-        hash.finish()
-    }
-
-    fn transaction_of_branch(&self, branch: &[u8], via: &Via<'_>) -> u64 {
-        let mut hash = self.hasher(b't');
-        part(&mut hash, branch);
-        part(&mut hash, via.sent_by);
         hash.finish()
     }
 
@@ -128,15 +121,31 @@ impl Router {
         let (Some(branch), Some(below_branch)) = (own.branch().and_then(Branch::read), below.branch()) else {
             return false;
         };
-        below_branch.starts_with(COOKIE)
-            && branch.transaction == self.transaction_of_branch(below_branch, below)
+        let signed = |key| branch.transaction == transaction_of_branch(key, below_branch, below);
+        below_branch.starts_with(COOKIE) && self.keys.branches.iter().any(signed)
+    }
+
+    fn branch_key(&self) -> &[u8; 16] {
+        // There always is one: `Keys` are not made without a secret.
+        self.keys.branches.first().unwrap_or(&[0; 16])
     }
 
     fn hasher(&self, label: u8) -> SipHasher13 {
-        let mut hash = SipHasher13::new_with_key(&self.keys.branch);
-        hash.write_u8(label);
-        hash
+        hasher(self.branch_key(), label)
     }
+}
+
+fn hasher(key: &[u8; 16], label: u8) -> SipHasher13 {
+    let mut hash = SipHasher13::new_with_key(key);
+    hash.write_u8(label);
+    hash
+}
+
+fn transaction_of_branch(key: &[u8; 16], branch: &[u8], via: &Via<'_>) -> u64 {
+    let mut hash = hasher(key, b't');
+    part(&mut hash, branch);
+    part(&mut hash, via.sent_by);
+    hash.finish()
 }
 
 /// A part and its length, so that no two lists of parts look the same.
