@@ -74,7 +74,7 @@ pub enum Refused {
     #[default]
     #[serde(rename = "403")]
     Forbidden,
-    /// None at all, so that forged sources get no answers either.
+    /// None: an answer to a call whose source is forged would reach somebody else.
     #[serde(rename = "drop")]
     Drop,
 }
