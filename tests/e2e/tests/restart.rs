@@ -1,0 +1,57 @@
+//! What a call notices of a proxy that dies: nothing, for no proxy remembers it.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use e2e::{
+    message::Message,
+    site::{Addresses, free_address, settings},
+    wire::Wire,
+};
+use lab::proxy_process::{ProxyProcess, Target, TargetList};
+
+#[test]
+fn a_call_goes_on_when_the_proxy_is_killed_and_started_again() -> Result<()> {
+    let addresses = Addresses::take();
+    let (caller, target) = (Wire::bind(addresses.caller(0))?, Wire::bind(addresses.target(0))?);
+    let mut settings = settings(addresses);
+    settings.listeners.truncate(1);
+    // What callers see has to lead back to the proxy here.
+    let address = free_address(addresses.proxy())?;
+    for listener in &mut settings.listeners {
+        (listener.bind, listener.advertise) = (address, None);
+    }
+    settings.targets = TargetList::File(vec![Target::new("only", target.local())]);
+    let proxy = ProxyProcess::start(settings.clone())?;
+
+    let invite = caller.request("INVITE", &format!("sip:1294@{address}"));
+    caller.send(invite.to_string(), address)?;
+    let came = target.receive().with_context(|| proxy.log())?;
+    target.send(success(&came, target.local()), address)?;
+    let ok = caller.receive_final().with_context(|| proxy.log())?;
+    caller.send(invite.next("ACK", &ok).to_string(), address)?;
+    assert!(target.receive()?.is("ACK"));
+
+    // Killed, not asked to end: nothing can be handed over.
+    drop(proxy);
+    let proxy = ProxyProcess::start(settings)?;
+    caller.send(invite.next("BYE", &ok).to_string(), address)?;
+    let bye = target.receive().with_context(|| proxy.log())?;
+    assert!(bye.is("BYE"), "{bye:?}");
+    target.send(success(&bye, target.local()), address)?;
+    assert_eq!(caller.receive_final().with_context(|| proxy.log())?.status(), Some(200));
+    Ok(())
+}
+
+/// A 200 to a request, as RFC 3261 8.2.6 makes one.
+fn success(request: &Message, contact: SocketAddr) -> String {
+    let copied = ["Via", "Record-Route", "From", "Call-ID", "CSeq"].map(|name| {
+        request.values(name).iter().map(|value| format!("{name}: {value}\r\n")).collect::<String>()
+    });
+    let to = request.header("To");
+    let tag = if to.contains(";tag=") { "" } else { ";tag=target" };
+    format!(
+        "SIP/2.0 200 OK\r\n{}To: {to}{tag}\r\nContact: <sip:1294@{contact}>\r\nContent-Length: 0\r\n\r\n",
+        copied.concat()
+    )
+}
