@@ -193,6 +193,11 @@ impl Router {
         self.decide(input, table, scratch, out, true)
     }
 
+    /// Whether an address is a target's or lies where targets live.
+    fn is_inside(&self, table: &Table, address: SocketAddr) -> bool {
+        self.networks.contains(address.ip()) || table.is_target(address)
+    }
+
     fn decide(
         &self,
         input: &Input<'_>,
@@ -211,7 +216,7 @@ impl Router {
             Err(error) => return Verdict::Drop(Cause::Unreadable, Some(error)),
         };
         let source = SocketAddr::new(input.source.ip().to_canonical(), input.source.port());
-        let inside = self.networks.contains(source.ip()) || table.is_target(source);
+        let inside = self.is_inside(table, source);
         let input = Input { source, ..*input };
         let mut routing = Routing { router: self, table, input, inside, may_rewrite, msg, edits, out };
         match msg.request() {

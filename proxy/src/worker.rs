@@ -64,8 +64,8 @@ impl Worker {
         let mut batch = Received::new();
         while !live.stopping.load(Ordering::Relaxed) {
             let turn = match live.config.workers {
-                1 => self.turn_alone(socket, &mut batch),
-                _ => self.turn(socket, mailbox, &mut batch),
+                1 => self.turn_alone(&live, socket, &mut batch),
+                _ => self.turn(&live, socket, mailbox, &mut batch),
             };
             if let Err(error) = turn {
                 tracing::warn!(%error, "cannot receive");
@@ -75,10 +75,9 @@ impl Worker {
     }
 
     /// Takes a batch, where there is nobody to share with.
-    fn turn_alone(&mut self, socket: &UdpSocket, batch: &mut Received) -> io::Result<()> {
+    fn turn_alone(&mut self, live: &Live, socket: &UdpSocket, batch: &mut Received) -> io::Result<()> {
         socket.receive(batch)?;
         self.received.inc_by(batch.len() as u64);
-        let live = Arc::clone(&self.live);
         if let Some(targets) = live.table.load().as_ref() {
             batch.iter().for_each(|(bytes, source)| self.carry(targets, bytes, source));
             self.send();
@@ -87,12 +86,17 @@ impl Worker {
     }
 
     /// Takes a batch and what others left, where each call has its worker; waits where that is nothing.
-    fn turn(&mut self, socket: &UdpSocket, mailbox: &Mailbox, batch: &mut Received) -> io::Result<()> {
+    fn turn(
+        &mut self,
+        live: &Live,
+        socket: &UdpSocket,
+        mailbox: &Mailbox,
+        batch: &mut Received,
+    ) -> io::Result<()> {
         socket.receive_now(batch)?;
         self.received.inc_by(batch.len() as u64);
         let mut mail = std::mem::take(&mut self.mail);
         mailbox.take(&mut mail);
-        let live = Arc::clone(&self.live);
         if let Some(targets) = live.table.load().as_ref() {
             mail.iter().for_each(|(bytes, source)| self.carry(targets, bytes, source));
             for (bytes, source) in batch.iter() {

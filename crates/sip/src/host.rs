@@ -24,7 +24,7 @@ impl<'a> Host<'a> {
             let address: Ipv6Addr = text.parse().map_err(|_| Error::expected("an IPv6 address", bytes, 0))?;
             return Ok(Host::Ip(IpAddr::V6(address).to_canonical()));
         }
-        if let Some(address) = ipv4(bytes) {
+        if let Some((address, _)) = ipv4_with_port(bytes) {
             return Ok(Host::Ip(IpAddr::V4(address)));
         }
         if ends_in_number(bytes) {
@@ -98,13 +98,6 @@ fn ipv4_with_port(bytes: &[u8]) -> Option<(Ipv4Addr, Option<u16>)> {
         }
     }
     (dots == 3 && digits > 0).then(|| (Ipv4Addr::from(address << 8 | octet), port))
-}
-
-fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
-    if !bytes.first()?.is_ascii_digit() || bytes.len() > 15 {
-        return None;
-    }
-    std::str::from_utf8(bytes).ok()?.parse().ok()
 }
 
 /// Whether the last label is a number, so that this is no name (RFC 3261 25.1, toplabel). Resolvers read `010.0.0.1`,

@@ -35,7 +35,7 @@ impl Routing<'_> {
         let (Some(top), Some(last)) = (self.msg.first(Name::Via), self.msg.fields().next_back()) else {
             return self.reply(400, "Bad Request", b"");
         };
-        let to_inside = self.table.is_target(hop.address) || self.router.networks.contains(hop.address.ip());
+        let to_inside = self.router.is_inside(self.table, hop.address);
         self.record_route(&top, &hop, to_inside, extras.record_route);
         self.add_via(request, &top, &hop, to_inside);
         self.count_down(request.hops, &top);

@@ -52,11 +52,11 @@ impl<'r> Routing<'r> {
     /// Decides about a request.
     pub(super) fn request(&mut self, line: RequestLine<'r>) -> Verdict {
         if !line.version.eq_ignore_ascii_case(b"SIP/2.0") {
-            let known = line.version.len() >= 4
-                && line.version.get(..4).is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/"));
-            let reason =
-                if known { (505, "Version Not Supported") } else { (400, "Bad Request (expected SIP/2.0)") };
-            return self.reply(reason.0, reason.1, b"");
+            let is_sip = line.version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"));
+            return match is_sip {
+                true => self.reply(505, "Version Not Supported", b""),
+                false => self.reply(400, "Bad Request (expected SIP/2.0)", b""),
+            };
         }
         let request = match Request::read(&self.msg, line) {
             Ok(request) => request,
@@ -130,9 +130,8 @@ impl<'r> Routing<'r> {
                 Refused::Drop => Verdict::Drop(Cause::Refused, None),
             };
         }
-        // Carriers send private addresses of their own here; a new call goes to a target.
-        self.edits.remove_values(&self.msg, Name::Route, |_, _| true);
-        self.dispatch(request, self.input.listener, RecordRoute::Through)
+        // Carriers send private addresses of their own in Route; a new call goes to a target.
+        self.dispatch_without_routes(request)
     }
 
     /// A request that belongs to no dialog yet, from a target: to another target, or out.
@@ -156,8 +155,7 @@ impl<'r> Routing<'r> {
                 return self.reply(404, "Not Found", b"");
             }
             // The caller ignores Record-Route. Route values that it has are those which its INVITE lost here.
-            self.edits.remove_values(&self.msg, Name::Route, |_, _| true);
-            return self.dispatch(request, self.input.listener, RecordRoute::Through);
+            return self.dispatch_without_routes(request);
         }
         if self.leads_to_us(request, routes) {
             self.take_off(routes.taken);
@@ -177,6 +175,12 @@ impl<'r> Routing<'r> {
     /// Whether nothing but us is left as the next hop.
     fn leads_to_us(&self, request: &Request<'_>, routes: OurRoutes<'_>) -> bool {
         routes.next.is_none() && self.router.our_uri(&request.uri).is_some()
+    }
+
+    /// From outside, to the target of the call's Call-ID, whatever Route says.
+    fn dispatch_without_routes(&mut self, request: &Request<'_>) -> Verdict {
+        self.edits.remove_values(&self.msg, Name::Route, |_, _| true);
+        self.dispatch(request, self.input.listener, RecordRoute::Through)
     }
 
     /// To the target of the call's Call-ID: new calls, and what follows them without knowing a way of its own.
@@ -204,8 +208,7 @@ impl<'r> Routing<'r> {
             Ok(hop) => self.forward(request, hop, extras),
             Err(NoHop::Forbidden) if self.may_be_of_a_refusal(request) => {
                 self.edits.clear();
-                self.edits.remove_values(&self.msg, Name::Route, |_, _| true);
-                self.dispatch(request, self.input.listener, RecordRoute::Through)
+                self.dispatch_without_routes(request)
             }
             Err(NoHop::Malformed(error)) => self.reply(400, &format!("Bad Request ({error})"), b""),
             Err(NoHop::Forbidden) => self.reply(403, "Forbidden", b""),

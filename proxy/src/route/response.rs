@@ -61,10 +61,9 @@ impl Routing<'_> {
     /// Over TCP only to where a request came from over TCP. From outside, where all but branch and sent-by of the next
     /// Via may have been changed, only to where targets live.
     fn may_pass_to(&self, (transport, address): &(Transport, SocketAddr), way_back: &WayBack) -> bool {
-        let inward = || self.table.is_target(*address) || self.router.networks.contains(address.ip());
         way_back.listener < self.router.listeners.len()
             && (*transport == Transport::Udp || way_back.connection.is_some())
-            && (self.inside || inward())
+            && (self.inside || self.router.is_inside(self.table, *address))
     }
 }
 

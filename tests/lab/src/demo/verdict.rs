@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{Expected, Planned};
 use crate::machine::{CallRecord, MachineReport};
+use crate::media::AudioReport;
 use crate::phone::CallReport;
 use crate::signalling::Side;
 
@@ -65,15 +66,7 @@ impl Outcome {
             if hung_up_by == Side::Caller && report.bye_status != Some(200) {
                 faults.push(format!("expected 200 to the BYE, found {:?}", report.bye_status));
             }
-            if report.audio.rms < HEARD {
-                faults.push(format!("the telephone heard an RMS of only {:.0}", report.audio.rms));
-            }
-            if report.audio.digits != digits {
-                faults.push(format!(
-                    "the telephone heard the digits {:?}, not {digits:?}",
-                    report.audio.digits
-                ));
-            }
+            faults.extend(faults_of_audio("telephone", &report.audio, digits));
         }
         faults
     }
@@ -89,15 +82,7 @@ impl Outcome {
                 } else if record.bye_status != Some(200) {
                     faults.push(format!("expected 200 to the machine's BYE, found {:?}", record.bye_status));
                 }
-                if record.audio.rms < HEARD {
-                    faults.push(format!("the machine heard an RMS of only {:.0}", record.audio.rms));
-                }
-                if record.audio.digits != digits {
-                    faults.push(format!(
-                        "the machine heard the digits {:?}, not {digits:?}",
-                        record.audio.digits
-                    ));
-                }
+                faults.extend(faults_of_audio("machine", &record.audio, digits));
             }
             Expected::Refused(_) => {}
             Expected::Cancelled => needed.push("CANCEL"),
@@ -110,6 +95,18 @@ impl Outcome {
         }
         faults
     }
+}
+
+/// What one end, `who`, should have heard and did not.
+fn faults_of_audio(who: &str, audio: &AudioReport, digits: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if audio.rms < HEARD {
+        faults.push(format!("the {who} heard an RMS of only {:.0}", audio.rms));
+    }
+    if audio.digits != digits {
+        faults.push(format!("the {who} heard the digits {:?}, not {digits:?}", audio.digits));
+    }
+    faults
 }
 
 /// Everything that was not as it must be, in words; `wrong` counts requests that came to the telephone for no call.
