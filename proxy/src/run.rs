@@ -62,8 +62,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let workers = start_workers(&live)?;
 
     signals.next().await;
+    // Closed before /readyz says so: whoever has read that finds no listener any more.
+    for task in accepting {
+        task.abort();
+        let _ = task.await;
+    }
     live.draining.store(true, Ordering::Relaxed);
-    accepting.iter().for_each(tokio::task::JoinHandle::abort);
     tracing::info!(drain = ?live.config.drain, "draining: not ready, forwarding on; the next signal ends it at once");
     tokio::select! {
         () = tokio::time::sleep(live.config.drain) => {}
