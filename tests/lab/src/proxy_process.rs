@@ -9,6 +9,7 @@ use std::{
     env, fs,
     io::{Read, Write},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    ops::Range,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -24,6 +25,9 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often a child process, which cannot tell us when something changes, is looked at.
 const POLL: Duration = Duration::from_millis(20);
+
+/// The ports that tests are given.
+const PORTS: Range<u16> = 12_000..32_000;
 
 /// How often other ports are tried when somebody took ours between choosing and binding them.
 const PORT_ATTEMPTS: usize = 3;
@@ -196,20 +200,28 @@ impl Drop for ProxyProcess {
     }
 }
 
-/// A port that is free on this address for UDP and for TCP.
+/// A port that is free on this address for UDP and for TCP, and that this program has not been given before.
+///
+/// Between this look and the use of the port nobody may take it. So it comes from below those that the system gives to
+/// sockets which do not care about theirs (32768 and above), and two programs begin at different places.
 ///
 /// # Errors
 ///
 /// The address is not this machine's, or has no free port.
 pub fn free_port(ip: IpAddr) -> Result<u16> {
-    for _ in 0..100 {
-        let tcp = TcpListener::bind((ip, 0)).with_context(|| format!("no free TCP port on {ip}"))?;
-        let port = tcp.local_addr()?.port();
-        if UdpSocket::bind((ip, port)).is_ok() {
-            return Ok(port);
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(199);
+    let mut last = None;
+    for _ in 0..PORTS.len() {
+        let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + (step % PORTS.len() as u32) as u16;
+        match TcpListener::bind((ip, port)).and_then(|_tcp| UdpSocket::bind((ip, port))) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = Some(error),
         }
     }
-    bail!("no port on {ip} is free for both UDP and TCP")
+    let why = last.map(|error| format!(": {error}")).unwrap_or_default();
+    bail!("no port of {}..{} on {ip} is free for both UDP and TCP{why}", PORTS.start, PORTS.end)
 }
 
 /// `SWITCHYARD_PROXY`, or `proxy` where cargo puts it: beside this program, or above it if this is a test.
@@ -310,5 +322,14 @@ mod tests {
         let ip = IpAddr::from([127, 0, 0, 1]);
         let port = free_port(ip).unwrap();
         assert!(TcpListener::bind((ip, port)).is_ok() && UdpSocket::bind((ip, port)).is_ok());
+    }
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let mut ports: Vec<u16> = (0..50).map(|_| free_port([127, 0, 0, 1].into()).unwrap()).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 50);
+        assert!(free_port([192, 0, 2, 1].into()).is_err());
     }
 }
