@@ -26,6 +26,7 @@ pub struct Settings {
     pub secrets: Vec<String>,
     pub listener: Vec<ListenerSettings>,
     pub targets: TargetSettings,
+    pub dispatch: DispatchSettings,
     pub access: AccessSettings,
     pub headers: HeaderSettings,
     pub udp: UdpSettings,
@@ -56,6 +57,18 @@ pub struct TargetSettings {
     #[serde(deserialize_with = "duration")]
     pub poll: Duration,
     pub networks: Vec<String>,
+}
+
+/// `[dispatch]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct DispatchSettings {
+    pub attempts: usize,
+    #[serde(deserialize_with = "duration")]
+    pub no_reply: Duration,
+    pub no_answer: u16,
+    pub max_pins: usize,
 }
 
 /// `[access]`
@@ -132,6 +145,7 @@ impl Default for Settings {
             secrets: Vec::new(),
             listener: Vec::new(),
             targets: TargetSettings::default(),
+            dispatch: DispatchSettings::default(),
             access: AccessSettings::default(),
             headers: HeaderSettings::default(),
             udp: UdpSettings::default(),
@@ -144,6 +158,12 @@ impl Default for Settings {
 impl Default for TargetSettings {
     fn default() -> Self {
         TargetSettings { url: None, list: None, poll: Duration::from_secs(2), networks: Vec::new() }
+    }
+}
+
+impl Default for DispatchSettings {
+    fn default() -> Self {
+        DispatchSettings { attempts: 3, no_reply: Duration::from_secs(1), no_answer: 500, max_pins: 400_000 }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use fleet::{Snapshot, State, Target};
@@ -12,6 +12,7 @@ use prometheus::IntCounter;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::pins::Pins;
 use crate::route::{Hop, Input, Router, Scratch, Transport, Verdict};
 use crate::socket::{Outgoing, UdpSocket};
 use crate::steer::Mailbox;
@@ -30,6 +31,10 @@ pub struct Live {
     pub sockets: Vec<Vec<UdpSocket>>,
     /// For each listener, each worker's mailbox.
     pub mailboxes: Vec<Vec<Mailbox>>,
+    /// For each listener, each worker's pins. Whoever carries a message of a call locks those of the call's worker.
+    pub pins: Vec<Vec<Mutex<Pins>>>,
+    /// When the proxy began.
+    pub began: Instant,
     /// TCP connections.
     pub streams: Streams,
     /// What is counted.
@@ -50,6 +55,13 @@ pub struct Targets {
 }
 
 impl Targets {
+    /// Counts an INVITE to the target at this place.
+    pub fn count(&self, new_call: Option<u16>) {
+        if let Some(counter) = new_call.and_then(|place| self.invites.get(usize::from(place))) {
+            counter.inc();
+        }
+    }
+
     /// Each target, and how many INVITEs it got from this proxy.
     pub fn with_invites(&self) -> impl Iterator<Item = (&fleet::Target, u64)> {
         self.table.targets().iter().zip(self.invites.iter().map(IntCounter::get))
@@ -118,26 +130,34 @@ impl Live {
         self.metrics.lost.with_label_values(&["socket"]).inc_by(dropped.saturating_sub(known));
     }
 
+    /// The pins of a listener's worker, at the present time. There always are some for a listener that exists.
+    pub fn pins(&self, listener: usize, worker: usize) -> Option<MutexGuard<'_, Pins>> {
+        let pins = self.pins.get(listener)?.get(worker)?;
+        // A thread that panicked while it held the lock may have lost the pin that it worked on, and no other.
+        let mut pins = pins.lock().unwrap_or_else(PoisonError::into_inner);
+        pins.set_time(self.began.elapsed());
+        Some(pins)
+    }
+
     /// Decides about one message, and counts what comes of it. What is to be sent is appended to `out`.
     pub fn decide(
         &self,
         targets: &Targets,
+        pins: &mut Pins,
         input: &Input<'_>,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Option<Hop> {
-        let verdict = self.router.route(input, &targets.table, scratch, out);
+        let verdict = self.router.route_pinned(input, &targets.table, pins, scratch, out);
         crate::log::message(input, &verdict);
         match verdict {
             Verdict::Forward { hop, new_call } => {
-                if let Some(counter) = new_call.and_then(|place| targets.invites.get(usize::from(place))) {
-                    counter.inc();
-                }
+                targets.count(new_call);
                 self.metrics.forwarded.inc();
                 Some(hop)
             }
             Verdict::Reply { hop, code } => {
-                self.metrics.replies.with_label_values(&[&code.to_string()]).inc();
+                self.metrics.reply(code);
                 Some(hop)
             }
             Verdict::Drop(cause, _) => {
@@ -145,6 +165,22 @@ impl Live {
                 None
             }
         }
+    }
+
+    /// Sends what pins have to say, and takes in what they have learnt.
+    pub fn empty_outbox(&self, targets: &Targets, pins: &mut Pins, mut send: impl FnMut(&Hop, &[u8])) {
+        let outbox = pins.outbox();
+        if !outbox.is_empty() {
+            for posted in outbox.iter() {
+                targets.count(posted.new_call);
+                if let Some(code) = posted.code() {
+                    self.metrics.reply(code);
+                }
+                send(&posted.hop, posted.bytes);
+            }
+            outbox.clear();
+        }
+        pins.signals().for_each(drop);
     }
 
     /// Sends one message; workers send datagrams in batches instead.

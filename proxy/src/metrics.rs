@@ -1,5 +1,7 @@
 //! Metrics: every name in one place.
 
+use std::sync::OnceLock;
+
 use prometheus::{
     Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
@@ -15,7 +17,9 @@ pub struct Metrics {
     /// `switchyard_proxy_messages_forwarded_total`
     pub forwarded: IntCounter,
     /// `switchyard_proxy_replies_total{code}`: answers of the proxy's own.
-    pub replies: IntCounterVec,
+    replies: IntCounterVec,
+    /// The counters of the codes that were used, by code.
+    by_code: Vec<OnceLock<IntCounter>>,
     /// `switchyard_proxy_messages_dropped_total{cause}`
     pub dropped: IntCounterVec,
     /// `switchyard_proxy_invites_total{target}`: INVITEs of new calls, retransmissions among them.
@@ -59,6 +63,7 @@ impl Metrics {
             )?,
             forwarded: counter("messages_forwarded_total", "Messages sent on")?,
             replies: counters("replies_total", "Answers of the proxy's own", "code")?,
+            by_code: (0..700).map(|_| OnceLock::new()).collect(),
             dropped: counters("messages_dropped_total", "Messages that led to nothing", "cause")?,
             invites: counters("invites_total", "INVITEs of new calls sent to a target", "target")?,
             send_failures: counter("send_failures_total", "Messages that the network would not take")?,
@@ -93,6 +98,13 @@ impl Metrics {
         })
     }
 
+    /// Counts an answer of our own.
+    pub fn reply(&self, code: u16) {
+        if let Some(counter) = self.by_code.get(usize::from(code)) {
+            counter.get_or_init(|| self.replies.with_label_values(&[&code.to_string()])).inc();
+        }
+    }
+
     /// Counts a message that led to nothing.
     pub fn drop(&self, cause: Cause) {
         self.dropped.with_label_values(&[label(cause)]).inc();
@@ -124,5 +136,6 @@ pub fn label(cause: Cause) -> &'static str {
         Cause::ForUs => "for_us",
         Cause::Unsolicited => "unsolicited",
         Cause::NoAddress => "no_address",
+        Cause::Absorbed => "absorbed",
     }
 }

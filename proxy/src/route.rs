@@ -12,6 +12,7 @@
 //! | `response.rs` | responses (16.7, 16.11) |
 //! | `via.rs` | our own Via: branch, loops |
 //! | `ours.rs` | which addresses are ours |
+//! | `own.rs` | messages that nobody sent us: of a pinned INVITE |
 //! | `headers.rs` | header fields that are taken out and put in |
 
 pub mod headers;
@@ -19,6 +20,7 @@ pub mod ours;
 
 mod faces;
 mod forward;
+mod own;
 mod request;
 mod response;
 mod routes;
@@ -31,9 +33,13 @@ use sip::{Edits, Error, Index, Limits, Message};
 use crate::config::{Config, ListenerConfig, Refused};
 use crate::keys::Keys;
 use crate::networks::Networks;
+use crate::pins::Pins;
 use crate::table::Table;
 use faces::Faces;
 use headers::HeaderRules;
+pub(crate) use own::essence;
+pub(crate) use request::Request;
+pub(crate) use via::Branch;
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,6 +135,19 @@ pub enum Cause {
     Unsolicited,
     /// A response whose next Via names no address that we can send to.
     NoAddress,
+    /// A message that a pin needs and nobody else: a target's 100, the answer to a CANCEL of ours.
+    Absorbed,
+}
+
+/// Which target a request is dispatched to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice<'a> {
+    /// The one that the Call-ID says.
+    Any,
+    /// The next best one that is none of these.
+    Skip(&'a [SocketAddr]),
+    /// This one, where the call's INVITE went.
+    Only(SocketAddr),
 }
 
 /// The working memory for one message after another; it is reused and so does not allocate.
@@ -190,7 +209,19 @@ impl Router {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Verdict {
-        self.decide(input, table, scratch, out, true)
+        self.decide(input, table, None, scratch, out)
+    }
+
+    /// The same with a memory of INVITEs that are under way. What is to be sent besides stands in [`Pins::outbox`].
+    pub fn route_pinned(
+        &self,
+        input: &Input<'_>,
+        table: &Table,
+        pins: &mut Pins,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Verdict {
+        self.decide(input, table, Some(pins), scratch, out)
     }
 
     /// Whether an address is a target's or lies where targets live.
@@ -202,40 +233,58 @@ impl Router {
         &self,
         input: &Input<'_>,
         table: &Table,
+        pins: Option<&mut Pins>,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
-        may_rewrite: bool,
     ) -> Verdict {
-        let Scratch { index, edits } = scratch;
-        edits.clear();
-        if input.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-            return Verdict::Drop(Cause::Keepalive, None);
-        }
-        let msg = match Message::parse(input.bytes, index, &self.limits) {
-            Ok(msg) => msg,
-            Err(error) => return Verdict::Drop(Cause::Unreadable, Some(error)),
+        let mut routing = match self.open(input, table, scratch, out) {
+            Ok(routing) => routing,
+            Err(verdict) => return verdict,
         };
-        let source = SocketAddr::new(input.source.ip().to_canonical(), input.source.port());
-        let inside = self.is_inside(table, source);
-        let input = Input { source, ..*input };
-        let mut routing = Routing { router: self, table, input, inside, may_rewrite, msg, edits, out };
-        match msg.request() {
+        routing.pins = pins;
+        match routing.msg.request() {
             Some(line) => routing.request(line),
             None => routing.response(),
         }
     }
+
+    /// Reads a message, whatever it is.
+    fn open<'r>(
+        &'r self,
+        input: &Input<'r>,
+        table: &'r Table,
+        scratch: &'r mut Scratch,
+        out: &'r mut Vec<u8>,
+    ) -> Result<Routing<'r>, Verdict> {
+        let Scratch { index, edits } = scratch;
+        edits.clear();
+        if input.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return Err(Verdict::Drop(Cause::Keepalive, None));
+        }
+        let msg = Message::parse(input.bytes, index, &self.limits)
+            .map_err(|error| Verdict::Drop(Cause::Unreadable, Some(error)))?;
+        let source = SocketAddr::new(input.source.ip().to_canonical(), input.source.port());
+        let inside = self.is_inside(table, source);
+        let input = Input { source, ..*input };
+        let (choice, may_rewrite) = (Choice::Any, true);
+        Ok(Routing { router: self, table, pins: None, choice, input, inside, may_rewrite, msg, edits, out })
+    }
 }
 
 /// One message on its way through.
-struct Routing<'r> {
-    router: &'r Router,
+pub(crate) struct Routing<'r> {
+    pub(crate) router: &'r Router,
     table: &'r Table,
+    /// INVITEs that are under way.
+    pins: Option<&'r mut Pins>,
+    /// Which target it is dispatched to.
+    pub(crate) choice: Choice<'r>,
     input: Input<'r>,
     /// Whether it came from a target or from where targets live.
     inside: bool,
     /// Whether the Request-URI may still be taken back from a strict router before us: once, not without end.
     may_rewrite: bool,
-    msg: Message<'r>,
+    pub(crate) msg: Message<'r>,
     edits: &'r mut Edits,
     out: &'r mut Vec<u8>,
 }

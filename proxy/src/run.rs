@@ -1,9 +1,10 @@
 //! From settings to a running proxy, and to its end.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -14,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::Config;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::pins::{Dispatch, Pins};
 use crate::route::Router;
 use crate::socket::UdpSocket;
 use crate::steer::Mailbox;
@@ -40,7 +42,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mailbox = |_: &UdpSocket| Mailbox::new().context("cannot make a mailbox");
     let mailboxes =
         sockets.iter().map(|sockets| sockets.iter().map(mailbox).collect()).collect::<anyhow::Result<_>>()?;
+    // Each listener's pins might be all of them: room costs nothing before it is used.
+    let share = Dispatch { max_pins: config.dispatch.max_pins.div_ceil(config.workers), ..config.dispatch };
+    let pins = || (0..config.workers).map(|_| Mutex::new(Pins::new(share))).collect();
     let live = Arc::new(Live {
+        pins: config.listeners.iter().map(|_| pins()).collect(),
+        began: Instant::now(),
         router: Router::new(&config),
         table: None.into(),
         sockets,

@@ -18,7 +18,7 @@ pub const BATCH: usize = 64;
 const DATAGRAM: usize = 65_535;
 
 /// How long a worker waits for a datagram before it looks whether it is to stop.
-const WAIT: Duration = Duration::from_millis(200);
+pub const WAIT: Duration = Duration::from_millis(200);
 
 /// Room for any address.
 const ADDRESS: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
@@ -100,10 +100,15 @@ impl UdpSocket {
         Ok(())
     }
 
-    /// Waits for a datagram or the bell, or for a while.
-    pub fn wait(&self, bell: &Bell) -> io::Result<()> {
+    /// How long [`UdpSocket::receive`] waits, in place of [`WAIT`].
+    pub fn set_wait(&self, wait: Duration) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(wait))
+    }
+
+    /// Waits for a datagram or the bell, or for so long.
+    pub fn wait(&self, bell: &Bell, wait: Duration) -> io::Result<()> {
         let mut entries = [wait_for(&self.socket), wait_for(&bell.event)];
-        poll(&mut entries, WAIT)?;
+        poll(&mut entries, wait)?;
         bell.silence();
         Ok(())
     }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::live::Live;
 use crate::route::{ConnectionId, Hop, Input, Scratch, Transport};
+use crate::steer::owner;
 
 /// The most connections that are open at once, and how many of them are kept for those that we make ourselves.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -275,9 +276,12 @@ impl Reader {
             connection: Some(self.id),
         };
         out.clear();
-        if let Some(hop) = self.live.decide(&targets, &input, scratch, out) {
+        let worker = owner(&self.live.config.keys.pick, bytes, self.live.config.workers).unwrap_or(0);
+        let Some(mut pins) = self.live.pins(self.listener, worker) else { return };
+        if let Some(hop) = self.live.decide(&targets, &mut pins, &input, scratch, out) {
             self.live.send(&hop, out);
         }
+        self.live.empty_outbox(&targets, &mut pins, |hop, bytes| self.live.send(hop, bytes));
     }
 
     fn pong(&self) {

@@ -1,9 +1,12 @@
 //! The target table: one immutable value that the workers read, made anew when the list changes.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use fleet::{Picker, Snapshot, State, Target};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::health::Mark;
 
 /// The most addresses of former targets that are remembered.
 const MAX_FORMER: usize = 65_536;
@@ -14,40 +17,99 @@ pub struct Table {
     targets: Vec<Target>,
     /// SIP addresses of targets, present and former. Former ones get no new calls, but those that they have go on.
     addresses: FxHashSet<SocketAddr>,
-    /// For each name of a port that listeners send calls to.
-    pickers: Vec<(String, Picker)>,
+    /// One for each name of a port that listeners send calls to.
+    ports: Vec<Port>,
+    all_down: AllDown,
+}
+
+/// What becomes of new calls when every target is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AllDown {
+    /// They go to the targets that they belong to: perhaps it is the probes that fail.
+    #[default]
+    Try,
+    /// They are refused.
+    Refuse,
+}
+
+/// One SIP port of one target.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// What is thought of it.
+    pub mark: Arc<Mark>,
+}
+
+#[derive(Debug)]
+struct Port {
+    name: String,
+    picker: Picker,
+    /// For each target, in the order of the list; `None` for those without a port of this name.
+    endpoints: Vec<Option<Endpoint>>,
 }
 
 impl Table {
-    /// From a list. `port_names` are those that listeners send calls to; `before` is the table that this one follows.
+    /// From a list. `port_names` are those that listeners send calls to; `before` is the table that this one follows:
+    /// what was thought of its targets is still thought of those that stay where they are.
     pub fn new(snapshot: Snapshot, port_names: &[String], key: [u8; 16], before: Option<&Table>) -> Self {
         let mut addresses: FxHashSet<SocketAddr> = FxHashSet::default();
         if let Some(before) = before {
             addresses.extend(before.addresses.iter().take(MAX_FORMER));
         }
-        let places = || (0..=u16::MAX).zip(&snapshot.targets);
-        for target in &snapshot.targets {
-            let ports = port_names.iter().filter_map(|name| target.ports.get(name));
-            addresses.extend(ports.map(|port| SocketAddr::new(target.address.to_canonical(), *port)));
-        }
-        let mut pickers: Vec<(String, Picker)> = Vec::new();
+        let mut marks = before.map(Table::marks).unwrap_or_default();
+        let mut ports: Vec<Port> = Vec::new();
         for name in port_names {
-            if pickers.iter().all(|(other, _)| other != name) {
-                let takes_calls =
-                    places().filter(|(_, t)| t.state == State::Active && t.ports.contains_key(name));
-                let picker = Picker::new(key, takes_calls.map(|(place, t)| (place, t.id.as_str(), t.weight)));
-                pickers.push((name.clone(), picker));
+            if ports.iter().any(|port| port.name == *name) {
+                continue;
             }
+            let mut endpoint = |target: &Target| {
+                let address = SocketAddr::new(target.address.to_canonical(), *target.ports.get(name)?);
+                // Two names may stand for one port, which is then judged once.
+                let mark = Arc::clone(marks.entry((target.id.clone(), address)).or_default());
+                Some(Endpoint { address, mark })
+            };
+            let endpoints: Vec<_> = snapshot.targets.iter().map(&mut endpoint).collect();
+            addresses.extend(endpoints.iter().flatten().map(|endpoint| endpoint.address));
+            let places = (0..=u16::MAX).zip(&snapshot.targets).zip(&endpoints);
+            let takes_calls = places
+                .filter(|((_, target), endpoint)| target.state == State::Active && endpoint.is_some())
+                .map(|((place, target), _)| (place, target.id.as_str(), target.weight));
+            let picker = Picker::new(key, takes_calls);
+            ports.push(Port { name: name.clone(), picker, endpoints });
         }
-        Table { targets: snapshot.targets, addresses, pickers }
+        Table { targets: snapshot.targets, addresses, ports, all_down: AllDown::default() }
     }
 
-    /// The target to which the call of this Call-ID belongs, and where its port of that name is.
-    pub fn pick(&self, port_name: &str, call_id: &[u8]) -> Option<(u16, SocketAddr)> {
-        let (_, picker) = self.pickers.iter().find(|(name, _)| name == port_name)?;
-        let place = picker.pick(call_id)?;
-        let target = self.targets.get(usize::from(place))?;
-        Some((place, SocketAddr::new(target.address.to_canonical(), *target.ports.get(port_name)?)))
+    /// With another rule for the case that every target is down.
+    #[must_use]
+    pub fn when_all_down(mut self, all_down: AllDown) -> Self {
+        self.all_down = all_down;
+        self
+    }
+
+    /// The target to which the call of this Call-ID belongs, and where its port of that name is; its place in
+    /// [`Table::targets`] comes first. Not one at the addresses of `skip`, which are those that the call was sent to
+    /// already, nor one that is down: then the next in rank, so that the calls of a target that is down are spread
+    /// over all others.
+    ///
+    /// When every target is down, [`AllDown`] says whether they are tried all the same. As long as one is up, even one
+    /// of `skip`, those that are down are not tried.
+    pub fn pick(&self, port_name: &str, call_id: &[u8], skip: &[SocketAddr]) -> Option<(u16, SocketAddr)> {
+        let port = self.ports.iter().find(|port| port.name == port_name)?;
+        let first = port.picker.pick(call_id)?;
+        let endpoint = port.endpoint(first)?;
+        if endpoint.mark.takes_calls() && !skip.contains(&endpoint.address) {
+            return Some((first, endpoint.address));
+        }
+        let up = |place: u16| port.endpoint(place).is_some_and(|endpoint| endpoint.mark.takes_calls());
+        let fresh = |place: u16| port.endpoint(place).is_some_and(|e| !skip.contains(&e.address));
+        let place = port.picker.pick_among(call_id, |place| up(place) && fresh(place)).or_else(|| {
+            let try_all = self.all_down == AllDown::Try && !port.picker.places().any(up);
+            port.picker.pick_among(call_id, |place| try_all && fresh(place))
+        })?;
+        Some((place, port.endpoint(place)?.address))
     }
 
     /// Whether a target has, or once had, SIP at this address.
@@ -59,11 +121,36 @@ impl Table {
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
+
+    /// Every SIP port that listeners send calls to: its name, the place of its target in the list, and where it is.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&str, u16, &Endpoint)> {
+        self.ports.iter().flat_map(|port| {
+            let endpoints = (0..=u16::MAX).zip(&port.endpoints);
+            endpoints.filter_map(|(place, endpoint)| Some((port.name.as_str(), place, endpoint.as_ref()?)))
+        })
+    }
+
+    /// What is thought of each target's port, by the target's id and the port's address.
+    fn marks(&self) -> FxHashMap<(String, SocketAddr), Arc<Mark>> {
+        let key = |place: u16, address| Some((self.targets.get(usize::from(place))?.id.clone(), address));
+        self.endpoints()
+            .filter_map(|(_, place, endpoint)| {
+                Some((key(place, endpoint.address)?, Arc::clone(&endpoint.mark)))
+            })
+            .collect()
+    }
+}
+
+impl Port {
+    fn endpoint(&self, place: u16) -> Option<&Endpoint> {
+        self.endpoints.get(usize::from(place))?.as_ref()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::Condition;
 
     fn table(json: &str, before: Option<&Table>) -> Table {
         let snapshot = Snapshot::from_json(json.as_bytes()).unwrap();
@@ -77,9 +164,9 @@ mod tests {
     #[test]
     fn calls_go_to_active_targets_that_have_the_port() {
         let table = table(TWO, None);
-        assert_eq!(table.pick("sip", b"x").unwrap(), (0, "10.0.0.1:5060".parse().unwrap()));
-        assert_eq!(table.pick("alternative", b"x"), None);
-        assert_eq!(table.pick("unknown", b"x"), None);
+        assert_eq!(table.pick("sip", b"x", &[]).unwrap(), (0, "10.0.0.1:5060".parse().unwrap()));
+        assert_eq!(table.pick("alternative", b"x", &[]), None);
+        assert_eq!(table.pick("unknown", b"x", &[]), None);
     }
 
     #[test]
@@ -91,6 +178,81 @@ mod tests {
             assert!(table.is_target("10.0.0.2:5080".parse().unwrap()));
             assert!(!table.is_target("10.0.0.1:8081".parse().unwrap()));
         }
-        assert_eq!(second.pick("sip", b"x"), None);
+        assert_eq!(second.pick("sip", b"x", &[]), None);
+    }
+
+    const FOUR: &str = r#"{"targets": [
+        {"id": "a", "address": "10.0.0.1", "ports": {"sip": 5060}},
+        {"id": "b", "address": "10.0.0.2", "ports": {"sip": 5060}},
+        {"id": "c", "address": "10.0.0.3", "ports": {"sip": 5060}},
+        {"id": "d", "address": "10.0.0.4", "ports": {"sip": 5060}}]}"#;
+
+    fn mark(table: &Table, place: u16, condition: Condition) {
+        table.endpoints().filter(|(_, p, _)| *p == place).for_each(|(_, _, e)| e.mark.set(condition));
+    }
+
+    /// How many of 1,000 calls each of the four gets.
+    fn shares(table: &Table) -> [usize; 4] {
+        let mut shares = [0; 4];
+        for call in 0..1000 {
+            if let Some((place, _)) = table.pick("sip", format!("{call}@x").as_bytes(), &[]) {
+                shares[usize::from(place)] += 1;
+            }
+        }
+        shares
+    }
+
+    #[test]
+    fn the_calls_of_a_target_that_is_down_are_spread_over_all_others_and_no_other_call_moves() {
+        let table = table(FOUR, None);
+        let before = shares(&table);
+        mark(&table, 2, Condition::Suspect);
+        assert_eq!(shares(&table), before);
+        mark(&table, 2, Condition::Down);
+        let after = shares(&table);
+        assert_eq!(after[2], 0);
+        for place in [0, 1, 3] {
+            assert!(after[place] > before[place] + 40, "{before:?} {after:?}");
+        }
+        mark(&table, 2, Condition::Healthy);
+        assert_eq!(shares(&table), before);
+    }
+
+    #[test]
+    fn a_call_goes_to_each_target_once_in_the_order_of_rank() {
+        let table = table(FOUR, None);
+        let mut tried = Vec::new();
+        while let Some((_, address)) = table.pick("sip", b"x", &tried) {
+            assert!(!tried.contains(&address));
+            tried.push(address);
+        }
+        assert_eq!(tried.len(), 4);
+        // Without the first, the second is the first.
+        let place = table.targets().iter().position(|t| t.address == tried[0].ip()).unwrap();
+        mark(&table, place as u16, Condition::Down);
+        assert_eq!(table.pick("sip", b"x", &[]).unwrap().1, tried[1]);
+        // One that is down is no last resort as long as another is up.
+        assert_eq!(table.pick("sip", b"x", &tried[1..]), None);
+    }
+
+    #[test]
+    fn when_all_are_down_the_best_is_tried_or_the_call_refused() {
+        let table = table(FOUR, None);
+        let usual = shares(&table);
+        (0..4).for_each(|place| mark(&table, place, Condition::Down));
+        assert_eq!(shares(&table), usual);
+        let first = table.pick("sip", b"x", &[]).unwrap().1;
+        assert_ne!(table.pick("sip", b"x", &[first]).unwrap().1, first);
+        let table = table.when_all_down(AllDown::Refuse);
+        assert_eq!(table.pick("sip", b"x", &[]), None);
+    }
+
+    #[test]
+    fn what_is_thought_of_a_target_survives_a_new_list_unless_it_moved() {
+        let first = table(FOUR, None);
+        (0..2).for_each(|place| mark(&first, place, Condition::Down));
+        let second = table(&FOUR.replace("10.0.0.1", "10.0.0.9"), Some(&first));
+        let conditions: Vec<_> = second.endpoints().map(|(_, _, e)| e.mark.condition()).collect();
+        assert_eq!(conditions, [Condition::Healthy, Condition::Down, Condition::Healthy, Condition::Healthy]);
     }
 }

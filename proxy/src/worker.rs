@@ -11,12 +11,16 @@ use std::time::Duration;
 use prometheus::IntCounter;
 
 use crate::live::{Live, Targets};
-use crate::route::{Input, Scratch, Transport};
-use crate::socket::{Outgoing, Received, UdpSocket};
+use crate::pins::{Pins, TICK};
+use crate::route::{Hop, Input, Scratch, Transport};
+use crate::socket::{Outgoing, Received, UdpSocket, WAIT};
 use crate::steer::{Mailbox, Parcel, owner};
 
 /// How long a worker waits after an error that may repeat itself at once.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The most pins that are looked at between two batches.
+const MAX_DUE: usize = 256;
 
 /// One thread's share of a listener.
 pub struct Worker {
@@ -34,6 +38,11 @@ pub struct Worker {
     parcels: Vec<Parcel>,
     /// Messages of this worker's calls that came to others.
     mail: Parcel,
+    /// Whether there were pins at the end of the last turn, and whether some of them were left waiting.
+    any_pins: bool,
+    more_due: bool,
+    /// How long the socket waits.
+    waiting: Duration,
 }
 
 impl Worker {
@@ -50,6 +59,9 @@ impl Worker {
             outgoing: live.sockets.iter().map(|_| Outgoing::default()).collect(),
             parcels: (0..live.config.workers).map(|_| Parcel::default()).collect(),
             mail: Parcel::default(),
+            any_pins: false,
+            more_due: false,
+            waiting: WAIT,
             live,
         }
     }
@@ -76,13 +88,44 @@ impl Worker {
 
     /// Takes a batch, where there is nobody to share with.
     fn turn_alone(&mut self, live: &Live, socket: &UdpSocket, batch: &mut Received) -> io::Result<()> {
-        socket.receive(batch)?;
+        if self.more_due {
+            socket.receive_now(batch)?;
+        } else {
+            self.set_wait(socket)?;
+            socket.receive(batch)?;
+        }
         self.received.inc_by(batch.len() as u64);
         if let Some(targets) = live.table.load().as_ref() {
-            batch.iter().for_each(|(bytes, source)| self.carry(targets, bytes, source));
+            self.with_pins(targets, |worker, pins| {
+                batch.iter().for_each(|(bytes, source)| worker.carry(targets, pins, bytes, source));
+            });
             self.send();
         }
         Ok(())
+    }
+
+    /// A call that waits asks for a look at every tick.
+    fn set_wait(&mut self, socket: &UdpSocket) -> io::Result<()> {
+        let wait = self.wait();
+        if self.waiting != wait {
+            socket.set_wait(wait)?;
+            self.waiting = wait;
+        }
+        Ok(())
+    }
+
+    fn wait(&self) -> Duration {
+        if self.any_pins { TICK } else { WAIT }
+    }
+
+    /// Carries messages with the pins of their calls in hand, then does what is due.
+    fn with_pins(&mut self, targets: &Targets, carry: impl FnOnce(&mut Self, &mut Pins)) {
+        let live = Arc::clone(&self.live);
+        let Some(mut pins) = live.pins(self.listener, self.number) else { return };
+        carry(self, &mut pins);
+        self.more_due = pins.expire(&live.router, &targets.table, MAX_DUE);
+        self.any_pins = !pins.is_empty();
+        live.empty_outbox(targets, &mut pins, |hop, bytes| self.post(hop, bytes));
     }
 
     /// Takes a batch and what others left, where each call has its worker; waits where that is nothing.
@@ -98,20 +141,22 @@ impl Worker {
         let mut mail = std::mem::take(&mut self.mail);
         mailbox.take(&mut mail);
         if let Some(targets) = live.table.load().as_ref() {
-            mail.iter().for_each(|(bytes, source)| self.carry(targets, bytes, source));
-            for (bytes, source) in batch.iter() {
-                match owner(&live.config.keys.pick, bytes, live.config.workers) {
-                    Some(other) if other != self.number => self.put_aside(other, bytes, source),
-                    _ => self.carry(targets, bytes, source),
+            self.with_pins(targets, |worker, pins| {
+                mail.iter().for_each(|(bytes, source)| worker.carry(targets, pins, bytes, source));
+                for (bytes, source) in batch.iter() {
+                    match owner(&live.config.keys.pick, bytes, live.config.workers) {
+                        Some(other) if other != worker.number => worker.put_aside(other, bytes, source),
+                        _ => worker.carry(targets, pins, bytes, source),
+                    }
                 }
-            }
+            });
             self.hand_over();
             self.send();
         }
-        let idle = batch.is_empty() && mail.is_empty();
+        let idle = batch.is_empty() && mail.is_empty() && !self.more_due;
         self.mail = mail;
         if let Some(bell) = idle.then(|| mailbox.before_sleep()).flatten() {
-            socket.wait(bell)?;
+            socket.wait(bell, self.wait())?;
             mailbox.after_sleep();
         }
         Ok(())
@@ -133,12 +178,12 @@ impl Worker {
         }
     }
 
-    fn carry(&mut self, targets: &Targets, bytes: &[u8], source: SocketAddr) {
+    fn carry(&mut self, targets: &Targets, pins: &mut Pins, bytes: &[u8], source: SocketAddr) {
         self.carried.inc();
         let input =
             Input { bytes, source, listener: self.listener, transport: Transport::Udp, connection: None };
         let from = self.bytes.len();
-        let hop = self.live.decide(targets, &input, &mut self.scratch, &mut self.bytes);
+        let hop = self.live.decide(targets, pins, &input, &mut self.scratch, &mut self.bytes);
         match hop {
             Some(hop) if hop.transport == Transport::Udp => {
                 if let Some(outgoing) = self.outgoing.get_mut(hop.listener) {
@@ -150,6 +195,19 @@ impl Worker {
                 self.live.streams.send(&self.live, &hop, message);
             }
             None => self.bytes.truncate(from),
+        }
+    }
+
+    /// A message of a pin's.
+    fn post(&mut self, hop: &Hop, bytes: &[u8]) {
+        match (hop.transport, self.outgoing.get_mut(hop.listener)) {
+            (Transport::Udp, Some(outgoing)) => {
+                let from = self.bytes.len();
+                self.bytes.extend_from_slice(bytes);
+                outgoing.push(from, self.bytes.len(), hop.address);
+            }
+            (Transport::Udp, None) => {}
+            (Transport::Tcp, _) => self.live.streams.send(&self.live, hop, bytes.to_vec()),
         }
     }
 

@@ -7,10 +7,12 @@ use std::time::Duration;
 use fleet::Snapshot;
 
 use super::{
-    AdminSettings, ConfigError, ListenerSettings, LogSettings, Refused, Settings, TargetSettings, UdpSettings,
+    AdminSettings, ConfigError, DispatchSettings, ListenerSettings, LogSettings, Refused, Settings,
+    TargetSettings, UdpSettings,
 };
 use crate::keys::Keys;
 use crate::networks::Networks;
+use crate::pins::Dispatch;
 use crate::route::headers::HeaderRules;
 use crate::route::ours::Authority;
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub poll: Duration,
     /// Where targets live.
     pub networks: Networks,
+    /// How many targets an INVITE may go to, and when to the next.
+    pub dispatch: Dispatch,
     /// Who may start calls.
     pub access: Networks,
     /// What the others get.
@@ -102,6 +106,7 @@ impl Config {
             targets: source(&settings.targets)?,
             poll: settings.targets.poll.max(Duration::from_millis(50)),
             networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,
+            dispatch: dispatch(&settings.dispatch)?,
             access: Networks::parse(sources).map_err(value("access.sources"))?,
             refused: settings.access.refused,
             headers: HeaderRules::new(&settings.headers.strip, &settings.headers.add)
@@ -149,6 +154,25 @@ fn listener(settings: &ListenerSettings) -> Result<ListenerConfig, ConfigError> 
         internal: authority("internal", &settings.internal)?,
         port_name: settings.port_name.clone(),
     })
+}
+
+fn dispatch(settings: &DispatchSettings) -> Result<Dispatch, ConfigError> {
+    let DispatchSettings { attempts, no_reply, no_answer, max_pins } = *settings;
+    let least = Duration::from_millis(100);
+    let most = Duration::from_secs(30);
+    if !(1..=8).contains(&attempts) {
+        return wrong("dispatch.attempts", format!("expected 1 (no failover) to 8, found {attempts}"));
+    }
+    if !(least..=most).contains(&no_reply) {
+        return wrong("dispatch.no_reply", format!("expected \"100ms\" to \"30s\", found {no_reply:?}"));
+    }
+    if ![408, 500].contains(&no_answer) {
+        return wrong("dispatch.no_answer", format!("expected 500 or 408, found {no_answer}"));
+    }
+    if !(1..=100_000_000).contains(&max_pins) {
+        return wrong("dispatch.max_pins", format!("expected 1 to 100000000, found {max_pins}"));
+    }
+    Ok(Dispatch { attempts, no_reply, no_answer, max_pins })
 }
 
 fn source(settings: &TargetSettings) -> Result<Source, ConfigError> {

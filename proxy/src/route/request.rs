@@ -6,15 +6,15 @@ use sip::{CSeq, Error, Message, Method, Name, NameAddr, Reply, RequestLine, Sche
 
 use super::forward::{Extras, RecordRoute};
 use super::routes::{NoHop, OurRoutes};
-use super::{Cause, Hop, Input, Refused, Routing, Transport, Verdict};
+use super::{Cause, Choice, Hop, Input, Refused, Routing, Transport, Verdict};
 
 /// What we answer OPTIONS with, and 405.
 const ALLOW: &[u8] =
     b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE\r\n";
 
 /// The parts of a request that every one has (RFC 3261 8.1.1), read.
-pub(super) struct Request<'a> {
-    pub(super) line: RequestLine<'a>,
+pub(crate) struct Request<'a> {
+    pub(crate) line: RequestLine<'a>,
     pub(super) uri: Uri<'a>,
     pub(super) via: Via<'a>,
     pub(super) from: NameAddr<'a>,
@@ -28,7 +28,7 @@ pub(super) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    fn read(msg: &Message<'a>, line: RequestLine<'a>) -> Result<Self, Error> {
+    pub(super) fn read(msg: &Message<'a>, line: RequestLine<'a>) -> Result<Self, Error> {
         let CSeq { method, number: cseq } = msg.cseq()?;
         if method != line.method {
             return Err(Error::Contradiction("method in request line and CSeq"));
@@ -43,7 +43,7 @@ impl<'a> Request<'a> {
     }
 
     /// Whether it belongs to a dialog (RFC 3261 12.2): then Route and Request-URI alone say where it goes.
-    fn in_dialog(&self) -> bool {
+    pub(crate) fn in_dialog(&self) -> bool {
         self.to.tag().is_some()
     }
 }
@@ -65,6 +65,9 @@ impl<'r> Routing<'r> {
         if let Some(last) = self.strict_router_before_us(&request) {
             return self.take_request_uri_back(&request, last);
         }
+        if let Some(verdict) = self.follow_pin(&request) {
+            return verdict;
+        }
         if let Some(verdict) = self.judge(&request) {
             return verdict;
         }
@@ -73,6 +76,14 @@ impl<'r> Routing<'r> {
             (false, false) => self.begin_from_outside(&request),
             (false, true) => self.begin_from_inside(&request),
         }
+    }
+
+    /// What belongs to an INVITE that is under way is not judged again.
+    fn follow_pin(&mut self, request: &Request<'_>) -> Option<Verdict> {
+        let pins = self.pins.take()?;
+        let verdict = pins.request(self, request);
+        self.pins = Some(pins);
+        verdict
     }
 
     /// RFC 3261 16.3: what is answered or absorbed whatever the request wants.
@@ -124,7 +135,7 @@ impl<'r> Routing<'r> {
         if !matches!(method, Method::Invite | Method::Ack | Method::Cancel | Method::Options) {
             return self.reply(405, "Method Not Allowed", ALLOW);
         }
-        if !self.router.access.contains(self.input.source.ip()) {
+        if self.choice == Choice::Any && !self.router.access.contains(self.input.source.ip()) {
             return match self.router.refused {
                 Refused::Forbidden => self.reply(403, "Forbidden", b""),
                 Refused::Drop => Verdict::Drop(Cause::Refused, None),
@@ -178,7 +189,7 @@ impl<'r> Routing<'r> {
     }
 
     /// From outside, to the target of the call's Call-ID, whatever Route says.
-    fn dispatch_without_routes(&mut self, request: &Request<'_>) -> Verdict {
+    pub(crate) fn dispatch_without_routes(&mut self, request: &Request<'_>) -> Verdict {
         self.edits.remove_values(&self.msg, Name::Route, |_, _| true);
         self.dispatch(request, self.input.listener, RecordRoute::Through)
     }
@@ -189,17 +200,41 @@ impl<'r> Routing<'r> {
         if begins_call && request.uri.user.is_none() {
             return self.reply(484, "Address Incomplete", b"");
         }
-        let port_name = self.router.listeners.get(listener).map_or("", |listener| &listener.port_name);
-        let Some((place, address)) = self.table.pick(port_name, request.call_id) else {
+        let Some((place, address)) = self.choose(request, listener) else {
             return self.reply(500, "No Destination available", b"");
         };
         let hop = Hop { listener, transport: Transport::Udp, address, connection: None };
         let extras = Extras {
             record_route: begins_call.then_some(record_route),
             added_headers: begins_call && !self.inside,
-            new_call: begins_call.then_some(place),
+            new_call: place.filter(|_| begins_call),
         };
-        self.forward(request, hop, extras)
+        let verdict = self.forward(request, hop, extras);
+        if begins_call
+            && self.choice == Choice::Any
+            && let (Some(pins), Verdict::Forward { .. }) = (self.pins.as_mut(), verdict)
+        {
+            pins.begin(self.router.names(request, &hop), &self.input, &hop);
+        }
+        verdict
+    }
+
+    /// The target's address, and its place in the table unless it has left that.
+    fn choose(&self, request: &Request<'_>, listener: usize) -> Option<(Option<u16>, SocketAddr)> {
+        let skip = match self.choice {
+            Choice::Only(address) => return Some((None, address)),
+            Choice::Skip(tried) => tried,
+            Choice::Any => &[],
+        };
+        if request.in_dialog()
+            && let Some(pins) = &self.pins
+            && let Some(address) = pins.target_of_call(self.router.call(request))
+        {
+            return Some((None, address));
+        }
+        let port_name = self.router.listeners.get(listener).map_or("", |listener| &listener.port_name);
+        let (place, address) = self.table.pick(port_name, request.call_id, skip)?;
+        Some((Some(place), address))
     }
 
     /// To where Route and Request-URI say.
@@ -218,7 +253,7 @@ impl<'r> Routing<'r> {
     }
 
     /// Answers the request ourselves (RFC 3261 8.2.6); an ACK is never answered.
-    pub(super) fn reply(&mut self, code: u16, reason: &str, headers: &[u8]) -> Verdict {
+    pub(crate) fn reply(&mut self, code: u16, reason: &str, headers: &[u8]) -> Verdict {
         if self.msg.request().is_some_and(|line| line.method == Method::Ack) {
             return Verdict::Drop(Cause::Ack, None);
         }
@@ -227,7 +262,7 @@ impl<'r> Routing<'r> {
             Err(error) => return Verdict::Drop(Cause::Malformed, Some(error)),
         };
         let Input { source, listener, transport, connection, .. } = self.input;
-        let tag = self.router.keys.tags.first().map(|key| Tag::of(key, &self.msg));
+        let tag = self.router.keys.tags.first().filter(|_| code != 100).map(|key| Tag::of(key, &self.msg));
         let force_rport = self.router.force_rport;
         Reply { code, reason, headers, tag, source, force_rport }.write(&self.msg, self.out);
         // Back to where it came from, and not to a maddr: nobody has vouched for this request.

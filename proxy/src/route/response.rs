@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use sip::{Name, Via};
 
-use super::via::WayBack;
+use super::via::{Branch, WayBack};
 use super::{Cause, Hop, Routing, Transport, Verdict};
 
 impl Routing<'_> {
@@ -14,15 +14,18 @@ impl Routing<'_> {
             return Verdict::Drop(Cause::Malformed, Some(error));
         }
         let mut vias = self.msg.vias();
-        let (mut own, mut below) = match (vias.next(), vias.next()) {
+        let (mut own, below) = match (vias.next(), vias.next()) {
             (Some(Err(error)), _) | (_, Some(Err(error))) => {
                 return Verdict::Drop(Cause::Malformed, Some(error));
             }
             (Some(Ok(own)), _) if !self.is_ours(&own) => return Verdict::Drop(Cause::NotOurs, None),
             (None, _) => return Verdict::Drop(Cause::NotOurs, None),
-            (Some(Ok(_)), None) => return Verdict::Drop(Cause::ForUs, None),
-            (Some(Ok(own)), Some(Ok(below))) => (own, below),
+            (Some(Ok(own)), below) => (own, below),
         };
+        if let Some(verdict) = self.pinned(&own) {
+            return verdict;
+        }
+        let Some(Ok(mut below)) = below else { return Verdict::Drop(Cause::ForUs, None) };
         // A forged response would make a reflector of us.
         if !self.inside && !self.router.wrote(&own, &below) {
             return Verdict::Drop(Cause::Unsolicited, None);
@@ -38,6 +41,15 @@ impl Routing<'_> {
             count += 1;
         }
         self.pass_back(&own, &below, count)
+    }
+
+    /// What the pin of its INVITE makes of a response.
+    fn pinned(&mut self, own: &Via<'_>) -> Option<Verdict> {
+        let pins = self.pins.take()?;
+        let branch = own.branch().and_then(Branch::read);
+        let verdict = branch.and_then(|branch| pins.response(self, &branch));
+        self.pins = Some(pins);
+        verdict
     }
 
     fn is_ours(&self, via: &Via<'_>) -> bool {

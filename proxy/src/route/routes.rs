@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use sip::{Error, Host, Name, NameAddr, Scheme, Uri};
 
 use super::request::Request;
-use super::{Hop, Input, Routing, Scratch, Transport, Verdict};
+use super::{Cause, Hop, Input, Routing, Scratch, Transport, Verdict};
 
 /// What the Route header fields of a request hold of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,7 +114,18 @@ impl<'r> Routing<'r> {
         let mut bytes = Vec::new();
         self.edits.write_to(&self.msg, &mut bytes);
         let input = Input { bytes: &bytes, ..self.input };
-        self.router.decide(&input, self.table, &mut Scratch::new(), self.out, false)
+        let mut scratch = Scratch::new();
+        let mut routing = match self.router.open(&input, self.table, &mut scratch, self.out) {
+            Ok(routing) => routing,
+            Err(verdict) => return verdict,
+        };
+        routing.may_rewrite = false;
+        routing.pins = self.pins.as_deref_mut();
+        routing.choice = self.choice;
+        match routing.msg.request() {
+            Some(line) => routing.request(line),
+            None => Verdict::Drop(Cause::Malformed, None),
+        }
     }
 
     /// RFC 3263 4.1 and 4.2, for hosts that are addresses.

@@ -19,10 +19,12 @@ const VERSION: u8 = b'1';
 /// Our branch: the cookie, the version, then in hexadecimal 64 bits for the transaction, 32 for the next hop, 32 for
 /// the loop. Neither method nor To tag nor anything else goes in that differs between an INVITE, its retransmissions,
 /// its CANCEL and the ACK of its refusal.
-pub(super) struct Branch {
-    transaction: u64,
-    hop: u32,
-    loop_part: u32,
+pub(crate) struct Branch {
+    /// What names the transaction of the element before us: by it a pin is found.
+    pub(crate) transaction: u64,
+    /// The next hop.
+    pub(crate) hop: u32,
+    pub(super) loop_part: u32,
 }
 
 impl Branch {
@@ -38,7 +40,7 @@ impl Branch {
     }
 
     /// Reads a branch that a proxy of ours wrote.
-    fn read(branch: &[u8]) -> Option<Branch> {
+    pub(super) fn read(branch: &[u8]) -> Option<Branch> {
         let digits = branch.strip_prefix(COOKIE)?.strip_prefix(&[VERSION])?;
         let number = |from: usize, to: usize| {
             u64::from_str_radix(std::str::from_utf8(digits.get(from..to)?).ok()?, 16).ok()
@@ -64,18 +66,31 @@ fn write_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
 impl Router {
     /// The branch for a request that goes to `hop`.
     pub(super) fn branch(&self, msg: &Message<'_>, request: &Request<'_>, hop: &Hop) -> Branch {
-        let mut hash = self.hasher(b'h');
-        part(&mut hash, hop.transport.as_str().as_bytes());
-        hash_address(&mut hash, hop.address);
         Branch {
             transaction: self.transaction(request),
-            hop: hash.finish() as u32,
+            hop: self.hop_part(hop),
             loop_part: self.loop_part(msg, request),
         }
     }
 
+    /// The next hop's part.
+    pub(super) fn hop_part(&self, hop: &Hop) -> u32 {
+        let mut hash = self.hasher(b'h');
+        part(&mut hash, hop.transport.as_str().as_bytes());
+        hash_address(&mut hash, hop.address);
+        hash.finish() as u32
+    }
+
+    /// What names the call for the caller's side: Call-ID and From tag.
+    pub(super) fn call(&self, request: &Request<'_>) -> u64 {
+        let mut hash = self.hasher(b'c');
+        part(&mut hash, request.call_id);
+        part(&mut hash, request.from.tag().unwrap_or_default());
+        hash.finish()
+    }
+
     /// What names the transaction for the element before us (RFC 3261 17.2.3).
-    fn transaction(&self, request: &Request<'_>) -> u64 {
+    pub(crate) fn transaction(&self, request: &Request<'_>) -> u64 {
         let top = &request.via;
         if let Some(branch) = top.branch().filter(|branch| branch.starts_with(COOKIE)) {
             return transaction_of_branch(self.branch_key(), branch, top);

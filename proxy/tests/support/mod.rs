@@ -9,9 +9,11 @@
 )]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use fleet::Snapshot;
 use proxy::config::Config;
+use proxy::pins::Pins;
 use proxy::route::{Hop, Input, Router, Scratch, Transport, Verdict};
 use proxy::table::Table;
 
@@ -148,13 +150,14 @@ impl Outcome {
 
     /// The values of a header field, in order.
     pub fn headers(&self, name: &str) -> Vec<String> {
-        let lines = self.raw.split("\r\n\r\n").next().unwrap_or_default().split("\r\n").skip(1);
-        let fields = lines.filter_map(|line| line.split_once(':'));
-        fields
-            .filter(|(n, _)| n.trim().eq_ignore_ascii_case(name))
-            .map(|(_, v)| v.trim().to_owned())
-            .collect()
+        headers(&self.raw, name)
     }
+}
+
+fn headers(message: &str, name: &str) -> Vec<String> {
+    let lines = message.split("\r\n\r\n").next().unwrap_or_default().split("\r\n").skip(1);
+    let fields = lines.filter_map(|line| line.split_once(':'));
+    fields.filter(|(n, _)| n.trim().eq_ignore_ascii_case(name)).map(|(_, v)| v.trim().to_owned()).collect()
 }
 
 /// A small request with these further header field lines (each with its line end).
@@ -170,4 +173,117 @@ pub fn request(method: &str, uri: &str, to_tag: &str, further: &str) -> String {
 /// A small INVITE that begins a call.
 pub fn invite(further: &str) -> String {
     request("INVITE", "sip:1294@52.74.4.205:5060", "", further)
+}
+
+/// Three active targets for calls that may be tried at each.
+pub const THREE: &str = r#"{"targets": [
+  {"id": "task-1", "address": "10.10.1.21", "ports": {"sip": 5060}},
+  {"id": "task-2", "address": "10.10.1.22", "ports": {"sip": 5060}},
+  {"id": "task-3", "address": "10.10.1.23", "ports": {"sip": 5060}}]}"#;
+
+/// A site that remembers INVITEs, with a clock of its own.
+pub struct PinnedSite {
+    pub site: Site,
+    pub pins: Pins,
+    now: Duration,
+}
+
+/// A message that left, and where it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    pub to: String,
+    pub text: String,
+}
+
+impl PinnedSite {
+    /// With these settings in `[dispatch]` and these targets.
+    pub fn new(dispatch: &str, targets: &str) -> Self {
+        let settings = |text: String| format!("{text}\n[dispatch]\n{dispatch}\n");
+        let config = Config::parse(&settings(SETTINGS.to_owned()), "test", std::iter::empty()).unwrap();
+        PinnedSite {
+            site: Site::with(settings, targets),
+            pins: Pins::new(config.dispatch),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// Puts a datagram through and tells all that leaves.
+    pub fn send(&mut self, message: impl AsRef<[u8]>, source: &str) -> Vec<Sent> {
+        let source = source.parse().unwrap();
+        let input = Input {
+            bytes: message.as_ref(),
+            source,
+            listener: 0,
+            transport: Transport::Udp,
+            connection: None,
+        };
+        let mut out = Vec::new();
+        let Site { router, table } = &self.site;
+        let verdict = router.route_pinned(&input, table, &mut self.pins, &mut Scratch::new(), &mut out);
+        let mut sent = Vec::new();
+        if let Verdict::Forward { hop, .. } | Verdict::Reply { hop, .. } = verdict {
+            sent.push(Sent { to: hop.address.to_string(), text: String::from_utf8(out).unwrap() });
+        }
+        sent.extend(self.posted());
+        sent
+    }
+
+    /// Lets time pass, in steps of 10 ms, and tells all that leaves meanwhile.
+    pub fn pass(&mut self, milliseconds: u64) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        for _ in 0..milliseconds / 10 {
+            self.now += Duration::from_millis(10);
+            self.pins.set_time(self.now);
+            while self.pins.expire(&self.site.router, &self.site.table, 64) {}
+            sent.extend(self.posted());
+        }
+        sent
+    }
+
+    fn posted(&mut self) -> Vec<Sent> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let outbox = self.pins.outbox();
+        let sent =
+            outbox.iter().map(|p| Sent { to: p.hop.address.to_string(), text: text(p.bytes) }).collect();
+        outbox.clear();
+        sent
+    }
+}
+
+impl Sent {
+    /// The method of a request, or the code of a response.
+    pub fn what(&self) -> &str {
+        let mut words = self.text.split(' ');
+        match words.next() {
+            Some("SIP/2.0") => words.next().unwrap(),
+            word => word.unwrap(),
+        }
+    }
+
+    /// A response to this request, as its target sends it.
+    pub fn answer(&self, status: &str, further: &str) -> String {
+        let kept = ["via:", "from:", "call-id:", "cseq:", "record-route:"];
+        let mut text = format!("SIP/2.0 {status}\r\n");
+        for line in self.text.split("\r\n\r\n").next().unwrap().split("\r\n").skip(1) {
+            let small = line.to_ascii_lowercase();
+            if kept.iter().any(|name| small.starts_with(name)) {
+                text += &format!("{line}\r\n");
+            } else if small.starts_with("to:") {
+                let tag =
+                    if status.starts_with("100") || small.contains(";tag=") { "" } else { ";tag=target" };
+                text += &format!("{line}{tag}\r\n");
+            }
+        }
+        text + further + "Content-Length: 0\r\n\r\n"
+    }
+
+    /// The values of a header field, in order.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        headers(&self.text, name)
+    }
+}
+
+/// What was sent, each as `METHOD>address` or `code>address`.
+pub fn summary(sent: &[Sent]) -> Vec<String> {
+    sent.iter().map(|sent| format!("{}>{}", sent.what(), sent.to)).collect()
 }

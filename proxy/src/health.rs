@@ -1,0 +1,5 @@
+//! Which targets are alive.
+
+mod mark;
+
+pub use mark::{Condition, Mark};

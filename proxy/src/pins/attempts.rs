@@ -1,0 +1,167 @@
+//! Another target, CANCEL, and final answers of our own.
+
+use std::net::SocketAddr;
+
+use sip::Method;
+use smallvec::SmallVec;
+
+use super::pin::{Attempt, Cancel, Closing, Code, Heard, NEVER, Pin, Stage};
+use super::{LINGER, Pins, Site, T1};
+use crate::route::{Choice, Routing, Scratch, Transport};
+
+/// The reason phrase of an answer of our own.
+pub(super) fn reason(code: Code) -> &'static str {
+    match code {
+        100 => "Trying",
+        408 => "Request Timeout",
+        super::requests::TERMINATED => "Request Terminated",
+        _ => "No Destination available",
+    }
+}
+
+impl Pin {
+    /// Whether something has to be sent again until it is answered.
+    pub(super) fn has_to_resend(&self) -> bool {
+        self.closing.is_some() || self.attempts.iter().any(Attempt::waits_for_cancel)
+    }
+}
+
+impl Attempt {
+    /// Whether our CANCEL has no answer yet.
+    pub(super) fn waits_for_cancel(&self) -> bool {
+        self.cancel == Cancel::Sent && self.heard != Heard::Final
+    }
+}
+
+impl Pins {
+    /// Makes messages of our own, with the spare working memory.
+    fn with_spare<T>(&mut self, make: impl FnOnce(&mut Self, &mut Scratch) -> T) -> T {
+        let mut spare = self.spare.take().unwrap_or_default();
+        let made = make(self, &mut spare);
+        self.spare = Some(spare);
+        made
+    }
+
+    /// Sends the INVITE to a target that it has not been at; if there is none, the caller gets `code`. Returns whether
+    /// there was one.
+    pub(super) fn next_target(&mut self, pin: &mut Pin, code: Code, site: Site<'_>) -> bool {
+        if let Some(present) = pin.attempt_mut().filter(|attempt| attempt.heard != Heard::Final) {
+            present.cancel = Cancel::Wanted;
+        }
+        let tried: SmallVec<[SocketAddr; 8]> = pin.attempts.iter().map(|attempt| attempt.address).collect();
+        let found = tried.len() < self.dispatch.attempts && self.invite(pin, Choice::Skip(&tried), site);
+        if found {
+            pin.stage = Stage::Calling;
+            (pin.began, pin.interval, pin.resend) = (self.now, T1, self.now + T1);
+            pin.deadline = self.now + self.no_reply();
+        } else {
+            self.counts.failed += 1;
+            self.end(pin, code, site);
+        }
+        found
+    }
+
+    /// Sends the INVITE: again to the present target, or to another.
+    pub(super) fn invite(&mut self, pin: &mut Pin, choice: Choice<'_>, site: Site<'_>) -> bool {
+        self.with_spare(|pins, spare| {
+            let input = pin.caller.input(&pin.text);
+            let another = matches!(choice, Choice::Skip(_));
+            pins.outbox.post(|out| {
+                let (hop, hash, place) = site.router.invite_again(&input, site.table, choice, spare, out)?;
+                if another {
+                    pin.attempts.push(Attempt::new(&hop, hash));
+                }
+                Some((hop, place.filter(|_| another)))
+            })
+        })
+    }
+
+    /// Ends the INVITE with a final answer of our own.
+    pub(super) fn end(&mut self, pin: &mut Pin, code: Code, site: Site<'_>) {
+        pin.stage = Stage::Ended(code);
+        pin.deadline = self.now + LINGER;
+        // RFC 3261 17.2.1, Timer G: what is sent over a connection arrives.
+        pin.interval = T1;
+        pin.resend = if pin.caller.transport() == Transport::Udp { self.now + T1 } else { NEVER };
+        self.reply(pin, code, site);
+        self.cancel_all(pin, None, site);
+    }
+
+    /// An answer of our own to the caller.
+    pub(super) fn reply(&mut self, pin: &Pin, code: Code, site: Site<'_>) {
+        self.with_spare(|pins, spare| {
+            let input = pin.caller.input(&pin.text);
+            pins.outbox.post(|out| {
+                let hop = site.router.own_reply(&input, site.table, (code, reason(code)), spare, out)?;
+                Some((hop, None))
+            })
+        });
+    }
+
+    /// Cancels all attempts but one.
+    pub(super) fn cancel_all(&mut self, pin: &mut Pin, but: Option<usize>, site: Site<'_>) {
+        for attempt in (0..pin.attempts.len()).filter(|attempt| Some(*attempt) != but) {
+            self.cancel_one(pin, attempt, site);
+        }
+    }
+
+    /// Cancels an attempt, at once if its target has said anything, else when it does (RFC 3261 9.1).
+    pub(super) fn cancel_one(&mut self, pin: &mut Pin, at: usize, site: Site<'_>) {
+        let Some(attempt) = pin.attempts.get_mut(at) else { return };
+        match (attempt.heard, attempt.cancel) {
+            (Heard::Nothing, Cancel::No) => attempt.cancel = Cancel::Wanted,
+            (Heard::Provisional, Cancel::No | Cancel::Wanted) => {
+                attempt.cancel = Cancel::Sent;
+                self.own_request(pin, at, Method::Cancel, None, site);
+            }
+            _ => {}
+        }
+    }
+
+    /// CANCEL or ACK to an attempt's target: hop by hop, and so with one Via (RFC 3261 9.1, 17.1.1.3).
+    pub(super) fn own_request(
+        &mut self,
+        pin: &Pin,
+        attempt: usize,
+        method: Method<'_>,
+        to: Option<&[u8]>,
+        site: Site<'_>,
+    ) {
+        let Some(hop) = pin.attempts.get(attempt).map(Attempt::hop) else { return };
+        self.with_spare(|pins, spare| {
+            let input = pin.caller.input(&pin.text);
+            pins.outbox.post(|out| {
+                site.router.own_request(&input, (method, &hop, to), site.table, spare, out)?;
+                Some((hop, None))
+            })
+        });
+    }
+
+    /// Keeps of the INVITE only what messages of our own are made of: it will not be sent any more.
+    pub(super) fn shorten(&mut self, pin: &mut Pin) {
+        let text = self.with_spare(|_, spare| crate::route::essence(&pin.text, spare));
+        if let Some(text) = text {
+            pin.text = text;
+        }
+    }
+
+    /// Ends a call that was answered after its caller had been refused: ACK, then BYE until it is answered
+    /// (RFC 3261 13.2.2.4).
+    pub(super) fn close(&mut self, pin: &mut Pin, attempt: usize, routing: &Routing<'_>) {
+        let Some(hop) = pin.attempts.get(attempt).map(Attempt::hop) else { return };
+        let mut bye = Vec::new();
+        let written = self.outbox.post(|out| {
+            routing.write_in_dialog(Method::Ack, pin.key, &hop, out)?;
+            routing.write_in_dialog(Method::Bye, pin.key, &hop, &mut bye)?;
+            Some((hop, None))
+        });
+        if written {
+            self.counts.late_answers += u64::from(pin.closing.is_none());
+            self.outbox.post(|out| {
+                out.extend_from_slice(&bye);
+                Some((hop, None))
+            });
+            pin.closing = Some(Box::new(Closing { bytes: bye, hop }));
+        }
+    }
+}

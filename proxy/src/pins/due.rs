@@ -1,0 +1,115 @@
+//! What happens when nothing happens.
+
+use super::pin::{Attempt, NEVER, Pin, Stage};
+use super::{Pins, Signal, Site, T2};
+use crate::route::{Choice, Router};
+use crate::table::Table;
+
+impl Pins {
+    /// Does what is due, for so many pins at most. Returns whether more is due.
+    pub fn expire(&mut self, router: &Router, table: &Table, most: usize) -> bool {
+        let site = Site { router, table };
+        for _ in 0..most {
+            let Some(place) = self.store.due(self.now) else { return false };
+            let Some(mut pin) = self.store.take(place) else { continue };
+            match self.look_at(&mut pin, site) {
+                true => self.put_back(place, pin),
+                false => self.store.forget(place, &pin),
+            }
+        }
+        true
+    }
+
+    /// Returns whether the pin goes on living.
+    fn look_at(&mut self, pin: &mut Pin, site: Site<'_>) -> bool {
+        if pin.deadline <= self.now && !self.too_late(pin, site) {
+            return false;
+        }
+        if pin.stage == Stage::Calling && !pin.told && pin.began + super::TRYING_AFTER <= self.now {
+            pin.told = true;
+            self.reply(pin, 100, site);
+        }
+        if pin.resend <= self.now {
+            self.send_again(pin, site);
+        }
+        true
+    }
+
+    /// A stage has lasted too long. Returns whether the pin goes on living.
+    fn too_late(&mut self, pin: &mut Pin, site: Site<'_>) -> bool {
+        if self.is_one_attempt() || !pin.stage.is_open() {
+            return false;
+        }
+        if pin.stage == Stage::Calling
+            && let Some(attempt) = pin.attempt()
+        {
+            self.signals.push((attempt.address, Signal::Silent));
+        }
+        match (pin.stage, pin.cancelled) {
+            (_, Some(code)) => self.end(pin, code, site),
+            (Stage::Calling, None) => {
+                let code =
+                    if pin.attempts.iter().all(Attempt::is_silent) { self.dispatch.no_answer } else { 500 };
+                self.counts.silent += u64::from(self.next_target(pin, code, site));
+            }
+            // Timer C (RFC 3261 16.8).
+            (_, None) => self.call_off(pin, 408, site),
+        }
+        true
+    }
+
+    /// Timers A (17.1.1.2), E (17.1.2.2) and G (17.2.1).
+    fn send_again(&mut self, pin: &mut Pin, site: Site<'_>) {
+        let mut any = false;
+        if pin.stage == Stage::Calling
+            && let Some(present) = pin.attempt()
+        {
+            let address = present.address;
+            any |= self.invite(pin, Choice::Only(address), site);
+            self.counts.retransmissions += 1;
+        }
+        if let Stage::Ended(code) = pin.stage {
+            self.reply(pin, code, site);
+            any = true;
+        }
+        for at in 0..pin.attempts.len() {
+            if pin.attempts.get(at).is_some_and(Attempt::waits_for_cancel) {
+                self.own_request(pin, at, sip::Method::Cancel, None, site);
+                any = true;
+            }
+        }
+        if let Some(closing) = &pin.closing {
+            self.outbox.post(|out| {
+                out.extend_from_slice(&closing.bytes);
+                Some((closing.hop, None))
+            });
+            any = true;
+        }
+        pin.interval = (2 * pin.interval).min(T2);
+        pin.resend = if any { self.now + pin.interval } else { NEVER };
+    }
+
+    /// A target is down, or cannot be reached: calls that it has said no more than 100 to go to another. Looks at so many
+    /// places from `from` on, and returns where to go on, if anywhere.
+    pub fn target_is_down(
+        &mut self,
+        address: std::net::SocketAddr,
+        (router, table): (&Router, &Table),
+        (from, count): (usize, usize),
+    ) -> Option<usize> {
+        let waits = |pin: &Pin| {
+            matches!(pin.stage, Stage::Calling | Stage::Trying)
+                && pin.cancelled.is_none()
+                && pin.attempt().is_some_and(|attempt| attempt.address == address)
+        };
+        let places: Vec<_> =
+            self.store.some(from, count).filter(|(_, pin)| waits(pin)).map(|(place, _)| place).collect();
+        for place in places {
+            if let Some(mut pin) = self.store.take(place) {
+                self.counts.down += u64::from(self.next_target(&mut pin, 500, Site { router, table }));
+                self.put_back(place, pin);
+            }
+        }
+        (from + count < self.store.places()).then_some(from + count)
+    }
+}

@@ -1,0 +1,146 @@
+//! Messages that nobody sent us: the INVITE of a pin again, and what we say of it ourselves.
+
+use sip::{Message, Method, Name, NameAddr};
+
+use super::request::Request;
+use super::via::{Branch, WayBack};
+use super::{Choice, Hop, Input, Router, Routing, Scratch, Verdict};
+use crate::pins::{Names, Site};
+use crate::table::Table;
+
+/// What a message of our own begins with below its Via (RFC 3261 8.1.1.6).
+const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
+
+/// Where an INVITE went: the hop, its part of our branch, and for a target in the list its place there.
+pub(crate) type Sent = (Hop, u32, Option<u16>);
+
+impl Router {
+    /// Writes an INVITE again, to the target that is chosen. `None` if there is none.
+    pub(crate) fn invite_again(
+        &self,
+        input: &Input<'_>,
+        table: &Table,
+        choice: Choice<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Option<Sent> {
+        let mut routing = self.open(input, table, scratch, out).ok()?;
+        routing.choice = choice;
+        let line = routing.msg.request()?;
+        match routing.request(line) {
+            Verdict::Forward { hop, new_call } => Some((hop, self.hop_part(&hop), new_call)),
+            Verdict::Reply { .. } | Verdict::Drop(..) => None,
+        }
+    }
+
+    /// Writes an answer of our own to a pinned INVITE.
+    pub(crate) fn own_reply(
+        &self,
+        input: &Input<'_>,
+        table: &Table,
+        (code, reason): (u16, &str),
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Option<Hop> {
+        match self.open(input, table, scratch, out).ok()?.reply(code, reason, b"") {
+            Verdict::Reply { hop, .. } => Some(hop),
+            Verdict::Forward { .. } | Verdict::Drop(..) => None,
+        }
+    }
+
+    /// Writes CANCEL or ACK for a pinned INVITE as it went to `hop`: Request-URI, Route, From, Call-ID and CSeq number
+    /// are the INVITE's, To too unless another line is given (RFC 3261 9.1, 17.1.1.3).
+    pub(crate) fn own_request(
+        &self,
+        input: &Input<'_>,
+        (method, hop, to): (Method<'_>, &Hop, Option<&[u8]>),
+        table: &Table,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        let routing = self.open(input, table, scratch, out).ok()?;
+        let request = Request::read(&routing.msg, routing.msg.request()?).ok()?;
+        let branch = self.branch(&routing.msg, &request, hop);
+        let Routing { msg, out, .. } = routing;
+        for piece in [method.as_bytes(), b" ", request.line.uri, b" SIP/2.0\r\n"] {
+            out.extend_from_slice(piece);
+        }
+        out.extend_from_slice(self.faces.get(hop.listener)?.inside.via(hop.transport));
+        branch.write(out);
+        WayBack::write(input, hop, out);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(MAX_FORWARDS);
+        for name in [Name::From, Name::To, Name::CallId] {
+            let own = msg.first(name)?.line;
+            out.extend_from_slice(to.filter(|_| name == Name::To).unwrap_or(own));
+        }
+        end_with_cseq(request.cseq, method, out);
+        Some(())
+    }
+
+    /// By what the pin of an INVITE that goes to `hop` is found.
+    pub(super) fn names(&self, request: &Request<'_>, hop: &Hop) -> Names {
+        Names { transaction: self.transaction(request), hop: self.hop_part(hop), call: self.call(request) }
+    }
+}
+
+impl Routing<'_> {
+    /// What messages of our own are made with.
+    pub(crate) fn site(&self) -> Site<'_> {
+        Site { router: self.router, table: self.table }
+    }
+
+    /// Writes ACK or BYE as the caller's end of the dialog that this 2xx makes. It goes to the target at once, without
+    /// Route: nobody is between us (RFC 3261 13.2.2.4, 12.2.1.1).
+    pub(crate) fn write_in_dialog(
+        &self,
+        method: Method<'_>,
+        key: u64,
+        hop: &Hop,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        let contact = NameAddr::parse(self.msg.values(Name::Contact).next()?).ok()?.raw_uri;
+        let cseq = self.msg.cseq().ok()?.number;
+        for piece in [method.as_bytes(), b" ", contact, b" SIP/2.0\r\n"] {
+            out.extend_from_slice(piece);
+        }
+        out.extend_from_slice(self.router.faces.get(hop.listener)?.inside.via(hop.transport));
+        // An ACK has no answer, and a BYE's finds the pin by its key.
+        Branch { transaction: key, hop: 0, loop_part: u32::from(method == Method::Bye) }.write(out);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(MAX_FORWARDS);
+        for name in [Name::From, Name::To, Name::CallId] {
+            out.extend_from_slice(self.msg.first(name)?.line);
+        }
+        let next = u32::from(method == Method::Bye);
+        end_with_cseq(cseq.saturating_add(next), method, out);
+        Some(())
+    }
+}
+
+fn end_with_cseq(number: u32, method: Method<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"CSeq: ");
+    sip::write_number(out, number);
+    for piece in [b" ", method.as_bytes(), b"\r\nContent-Length: 0\r\n\r\n"] {
+        out.extend_from_slice(piece);
+    }
+}
+
+/// What messages of our own about an INVITE are made of: its first line and the header fields that say who, where and
+/// which. `None` if it cannot be read.
+pub(crate) fn essence(invite: &[u8], scratch: &mut Scratch) -> Option<Box<[u8]>> {
+    let msg = Message::parse(invite, &mut scratch.index, &sip::Limits::default()).ok()?;
+    let line = msg.request()?;
+    let mut kept = Vec::with_capacity(512);
+    for piece in [line.method.as_bytes(), b" ", line.uri, b" ", line.version, b"\r\n"] {
+        kept.extend_from_slice(piece);
+    }
+    for field in msg.fields() {
+        use Name::{CSeq, CallId, From, Route, To, Via};
+        if matches!(field.name, Via | Route | From | To | CallId | CSeq) {
+            kept.extend_from_slice(field.line);
+        }
+    }
+    kept.extend_from_slice(b"\r\n");
+    Some(kept.into_boxed_slice())
+}

@@ -1,0 +1,314 @@
+//! Pins and failover: which target an INVITE went to, and what becomes of it when that one fails.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod support;
+
+use support::{CARRIER, PinnedSite, Sent, THREE, invite, request, summary};
+
+fn site() -> PinnedSite {
+    PinnedSite::new("attempts = 3", THREE)
+}
+
+/// A call that was sent to its first target: the site and the INVITE that left.
+fn called(site: &mut PinnedSite) -> Sent {
+    let sent = site.send(invite("Timestamp: 7\r\nRequire: 100rel\r\n"), CARRIER);
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert_eq!(sent[0].what(), "INVITE");
+    sent[0].clone()
+}
+
+fn of(method: &str) -> String {
+    request(method, "sip:1294@52.74.4.205:5060", if method == "ACK" { "x" } else { "" }, "")
+}
+
+fn what(sent: &[Sent]) -> Vec<&str> {
+    sent.iter().map(Sent::what).collect()
+}
+
+#[test]
+fn a_target_that_says_nothing_is_asked_twice_and_then_the_next_is_asked() {
+    let mut site = site();
+    let first = called(&mut site);
+    let sent = site.pass(990);
+    assert_eq!(what(&sent), ["100", "INVITE"], "our own 100 after 200 ms, Timer A after 500");
+    assert_eq!(sent[1], first, "sent again as it was");
+    let sent = site.pass(60);
+    assert_eq!(what(&sent), ["INVITE"]);
+    assert_ne!(sent[0].to, first.to);
+    assert_ne!(sent[0].headers("Via")[0], first.headers("Via")[0], "another attempt is another branch");
+    assert_eq!(sent[0].headers("Via")[1], first.headers("Via")[1]);
+    let third = site.pass(1040);
+    assert_eq!(what(&third), ["INVITE", "INVITE"]);
+    assert!(third[1].to != first.to && third[1].to != sent[0].to);
+}
+
+#[test]
+fn when_all_attempts_failed_the_caller_gets_500_until_it_acknowledges() {
+    let mut site = site();
+    called(&mut site);
+    let sent = site.pass(3100);
+    assert_eq!(summary(&sent).last().unwrap(), &format!("500>{CARRIER}"));
+    let again = site.pass(1600);
+    assert_eq!(what(&again), ["500", "500"], "Timer G: after 500 ms and after 1 s");
+    assert_eq!(again[0].text, sent.last().unwrap().text);
+    assert_eq!(
+        summary(&site.send(invite(""), CARRIER)),
+        [format!("500>{CARRIER}")],
+        "to a retransmission too"
+    );
+    assert_eq!(what(&site.send(of("ACK"), CARRIER)), [""; 0]);
+    assert_eq!(site.pass(40_000), []);
+    assert_eq!(site.pins.len(), 0);
+}
+
+#[test]
+fn where_no_target_answered_at_all_the_caller_gets_408_if_it_is_set_so() {
+    let mut site = PinnedSite::new("no_answer = 408", THREE);
+    called(&mut site);
+    assert_eq!(what(&site.pass(3100)).last().unwrap(), &"408");
+    let mut site = PinnedSite::new("no_answer = 408\nattempts = 2", THREE);
+    let first = called(&mut site);
+    site.send(first.answer("503 Full", ""), &first.to);
+    assert_eq!(what(&site.pass(1100)).last().unwrap(), &"500", "one of them did answer");
+}
+
+#[test]
+fn the_100_is_ours_without_a_to_tag_and_with_the_timestamp_and_the_targets_goes_no_further() {
+    let mut site = site();
+    let first = called(&mut site);
+    let sent = site.send(first.answer("100 Trying", ""), &first.to);
+    assert_eq!(summary(&sent), [format!("100>{CARRIER}")]);
+    assert_eq!(sent[0].headers("Timestamp"), ["7"]);
+    assert!(!sent[0].headers("To")[0].contains("tag="));
+    assert_eq!(site.send(first.answer("100 Trying", ""), &first.to), []);
+    assert_eq!(site.pass(5000), [], "no more Timer A, no failover");
+    assert_eq!(what(&site.send(first.answer("180 Ringing", ""), &first.to)), ["180"]);
+}
+
+#[test]
+fn a_target_that_refuses_with_500_or_503_is_acknowledged_by_us_and_the_next_is_asked() {
+    for status in ["500 Error", "503 Full", "482 Merged"] {
+        let mut site = site();
+        let first = called(&mut site);
+        let refusal = first.answer(status, "Retry-After: 300\r\n");
+        let sent = site.send(&refusal, &first.to);
+        assert_eq!(what(&sent), ["ACK", "INVITE"], "{status}");
+        assert_eq!(sent[0].to, first.to);
+        assert_ne!(sent[1].to, first.to);
+        let ack = &sent[0];
+        assert_eq!(ack.headers("Via"), [first.headers("Via")[0].as_str()], "one Via: that attempt's");
+        assert_eq!(ack.headers("To"), ["<sip:1294@52.74.4.205>;tag=target"]);
+        assert_eq!(ack.headers("CSeq"), ["1 ACK"]);
+        assert!(
+            ack.text.starts_with("ACK sip:1294@52.74.4.205:5060 SIP/2.0\r\n")
+                && !ack.text.contains("Require")
+        );
+        assert_eq!(
+            summary(&site.send(&refusal, &first.to)),
+            [format!("ACK>{}", first.to)],
+            "its refusal again"
+        );
+    }
+}
+
+#[test]
+fn other_refusals_go_to_the_caller_and_are_retried_nowhere() {
+    for status in ["302 Moved", "404 No", "486 Busy", "501 What", "504 Slow", "600 Busy", "603 Decline"] {
+        let mut site = site();
+        let first = called(&mut site);
+        let refusal = first.answer(status, "");
+        assert_eq!(summary(&site.send(&refusal, &first.to)), [format!("{}>{CARRIER}", &status[..3])]);
+        assert_eq!(what(&site.send(&refusal, &first.to)), [&status[..3]], "until the caller acknowledges");
+        assert_eq!(summary(&site.send(of("ACK"), CARRIER)), [format!("ACK>{}", first.to)]);
+        assert_eq!(site.pass(40_000), []);
+        assert_eq!(site.pins.len(), 0);
+    }
+}
+
+#[test]
+fn once_a_target_rings_nobody_else_is_asked_and_a_503_becomes_a_500() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    let sent = site.send(first.answer("503 Full", ""), &first.to);
+    assert_eq!(what(&sent), ["ACK", "500"]);
+}
+
+#[test]
+fn a_482_is_the_callers_own_where_its_side_has_forked_the_call() {
+    let mut site = site();
+    let first = called(&mut site);
+    let fork = invite("").replace("z9hG4bKcarrier", "z9hG4bKfork");
+    let second = site.send(fork, CARRIER)[0].clone();
+    assert_eq!(second.to, first.to);
+    assert_eq!(what(&site.send(second.answer("482 Merged", ""), &second.to)), ["482"]);
+}
+
+#[test]
+fn a_cancel_is_answered_at_once_and_goes_to_a_target_when_that_has_said_something() {
+    let mut site = site();
+    let first = called(&mut site);
+    assert_eq!(summary(&site.send(of("CANCEL"), CARRIER)), [format!("200>{CARRIER}")]);
+    let sent = site.send(first.answer("180 Ringing", ""), &first.to);
+    assert_eq!(what(&sent), ["180", "CANCEL"]);
+    let cancel = &sent[1];
+    assert_eq!(cancel.to, first.to);
+    assert_eq!(cancel.headers("Via"), [first.headers("Via")[0].as_str()]);
+    assert_eq!(cancel.headers("CSeq"), ["1 CANCEL"]);
+    assert_eq!(cancel.headers("To"), ["<sip:1294@52.74.4.205>"]);
+    assert_eq!(what(&site.pass(600)), ["CANCEL"], "until it is answered");
+    assert_eq!(site.send(cancel.answer("200 OK", ""), &first.to), []);
+    assert_eq!(site.pass(1000), []);
+    assert_eq!(what(&site.send(first.answer("487 Terminated", ""), &first.to)), ["487"]);
+    assert_eq!(summary(&site.send(of("ACK"), CARRIER)), [format!("ACK>{}", first.to)]);
+}
+
+#[test]
+fn a_cancelled_call_goes_to_no_further_target_and_is_ended_by_us_when_nobody_does() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.send(of("CANCEL"), CARRIER);
+    assert_eq!(what(&site.pass(1100)), ["100", "INVITE", "487"], "a target that says nothing");
+    let mut site = self::site();
+    let first = {
+        let _ = first;
+        called(&mut site)
+    };
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200", "CANCEL"]);
+    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200"]);
+    let sent = site.pass(32_100);
+    assert_eq!(what(&sent).last().unwrap(), &"487", "{sent:?}");
+    let mut site = self::site();
+    let first = called(&mut site);
+    site.send(of("CANCEL"), CARRIER);
+    assert_eq!(what(&site.send(first.answer("503 Full", ""), &first.to)), ["ACK", "487"]);
+}
+
+#[test]
+fn what_an_abandoned_target_says_late_is_cancelled_acknowledged_or_passed_on() {
+    let mut site = site();
+    let first = called(&mut site);
+    let second = site.pass(1100).last().unwrap().clone();
+    assert_ne!(second.to, first.to);
+    assert_eq!(
+        summary(&site.send(first.answer("180 Ringing", ""), &first.to)),
+        [format!("CANCEL>{}", first.to)]
+    );
+    let ok = first.answer("200 OK", "Contact: <sip:fs@10.10.1.21:5060>\r\n");
+    assert_eq!(summary(&site.send(&ok, &first.to)), [format!("200>{CARRIER}")], "a 2xx always");
+    assert_eq!(site.send(second.answer("180 Ringing", ""), &second.to)[0].what(), "CANCEL");
+    assert_eq!(
+        summary(&site.send(second.answer("487 Terminated", ""), &second.to)),
+        [format!("ACK>{}", second.to)]
+    );
+}
+
+#[test]
+fn a_2xx_after_the_caller_was_refused_is_acknowledged_and_ended_by_us() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.pass(3100);
+    let ok = first.answer("200 OK", "Contact: <sip:fs@10.10.1.21:5060>\r\n");
+    let sent = site.send(&ok, &first.to);
+    assert_eq!(what(&sent), ["ACK", "BYE"]);
+    assert!(
+        sent.iter()
+            .all(|sent| sent.to == first.to && sent.text.contains(" sip:fs@10.10.1.21:5060 SIP/2.0\r\n"))
+    );
+    assert_eq!(sent[1].headers("CSeq"), ["2 BYE"]);
+    assert_eq!(sent[1].headers("To"), ["<sip:1294@52.74.4.205>;tag=target"]);
+    let again = site.pass(600);
+    assert!(what(&again).contains(&"BYE"), "{again:?}");
+    assert_eq!(site.send(sent[1].answer("200 OK", ""), &first.to), []);
+    assert!(!what(&site.pass(30_000)).contains(&"BYE"));
+    assert_eq!(site.pins.counts().late_answers, 1);
+}
+
+#[test]
+fn retransmissions_follow_their_call_when_the_list_has_changed() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    site.site.table = support::Site::with(|s| s, r#"{"targets": []}"#).table;
+    assert_eq!(summary(&site.send(invite(""), CARRIER)), [format!("INVITE>{}", first.to)]);
+    assert_eq!(
+        summary(&site.send(of("CANCEL"), CARRIER)),
+        [format!("200>{CARRIER}"), format!("CANCEL>{}", first.to)]
+    );
+}
+
+#[test]
+fn an_answered_invite_is_absorbed_when_it_comes_again() {
+    let mut site = site();
+    let first = called(&mut site);
+    let ok = first.answer("200 OK", "Contact: <sip:fs@10.10.1.21:5060>\r\n");
+    assert_eq!(what(&site.send(&ok, &first.to)), ["200"]);
+    assert_eq!(what(&site.send(&ok, &first.to)), ["200"], "each retransmission");
+    assert_eq!(site.send(invite(""), CARRIER), []);
+    assert_eq!(site.pass(33_000), []);
+    assert_eq!(site.pins.len(), 0, "64*T1 after the answer nothing is left");
+    assert_eq!(what(&site.send(&ok, &first.to)), ["200"], "pin or not");
+}
+
+#[test]
+fn requests_that_ignore_record_route_follow_the_target_that_answered() {
+    let mut site = site();
+    called(&mut site);
+    let second = site.pass(1100).last().unwrap().clone();
+    site.send(second.answer("200 OK", "Contact: <sip:fs@10.10.1.21:5060>\r\n"), &second.to);
+    let bye =
+        request("BYE", "sip:1294@52.74.4.205:5060", "target", "").replace("z9hG4bKcarrier", "z9hG4bKbye");
+    assert_eq!(summary(&site.send(bye, CARRIER)), [format!("BYE>{}", second.to)]);
+}
+
+#[test]
+fn timer_c_ends_a_call_that_rings_for_more_than_three_minutes() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    site.pass(150_000);
+    assert_eq!(what(&site.send(first.answer("183 Progress", ""), &first.to)), ["183"], "which restarts it");
+    assert_eq!(site.pass(180_000), []);
+    assert_eq!(what(&site.pass(6_000))[0], "CANCEL");
+    assert_eq!(what(&site.send(first.answer("487 Terminated", ""), &first.to)), ["487"]);
+}
+
+#[test]
+fn a_target_that_went_down_after_no_more_than_a_100_loses_its_calls_to_others() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.send(first.answer("100 Trying", ""), &first.to);
+    let support::Site { router, table } = &site.site;
+    assert_eq!(site.pins.target_is_down(first.to.parse().unwrap(), (router, table), (0, 100)), None);
+    let sent: Vec<_> = site.pins.outbox().iter().map(|p| p.hop.address.to_string()).collect();
+    assert_eq!(sent.len(), 1);
+    assert_ne!(sent[0], first.to);
+}
+
+#[test]
+fn with_one_attempt_a_pin_changes_nothing_but_the_target() {
+    let mut site = PinnedSite::new("attempts = 1", THREE);
+    let first = called(&mut site);
+    assert_eq!(site.pass(10_000), []);
+    site.site.table = support::Site::with(|s| s, r#"{"targets": []}"#).table;
+    assert_eq!(summary(&site.send(invite(""), CARRIER)), [format!("INVITE>{}", first.to)]);
+    assert_eq!(what(&site.send(first.answer("100 Trying", ""), &first.to)), ["100"]);
+    let cancel = site.send(of("CANCEL"), CARRIER);
+    assert_eq!(summary(&cancel), [format!("CANCEL>{}", first.to)]);
+    assert_eq!(cancel[0].headers("Via")[0], first.headers("Via")[0]);
+    assert_eq!(what(&site.send(cancel[0].answer("200 OK", ""), &first.to)), ["200"]);
+    assert_eq!(what(&site.send(first.answer("503 Full", ""), &first.to)), ["503"]);
+    assert_eq!(summary(&site.send(of("ACK"), CARRIER)), [format!("ACK>{}", first.to)]);
+    site.pass(33_000);
+    assert_eq!(site.pins.len(), 0);
+}
+
+#[test]
+fn beyond_the_most_pins_calls_go_on_without() {
+    let mut site = PinnedSite::new("max_pins = 1", THREE);
+    called(&mut site);
+    let other = invite("").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
+    assert_eq!(what(&site.send(other, CARRIER)), ["INVITE"]);
+    assert_eq!((site.pins.len(), site.pins.counts().refused), (1, 1));
+}
