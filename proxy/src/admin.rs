@@ -1,4 +1,4 @@
-//! The admin port: /healthz, /readyz, /metrics, /targets.
+//! The admin port: /healthz, /readyz, /metrics, /targets, /pins.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::live::Live;
+use crate::pins::PinView;
 
 /// Serves the admin port until the process ends.
 pub async fn serve(live: Arc<Live>, listener: TcpListener) -> std::io::Result<()> {
@@ -19,6 +20,7 @@ pub async fn serve(live: Arc<Live>, listener: TcpListener) -> std::io::Result<()
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/targets", get(targets))
+        .route("/pins", get(pins))
         .with_state(live);
     axum::serve(listener, router).await
 }
@@ -51,4 +53,19 @@ async fn targets(State(live): State<Arc<Live>>) -> Json<Vec<Listed>> {
     let targets = live.table.load();
     let list = targets.iter().flat_map(|targets| targets.with_invites());
     Json(list.map(|(target, invites)| Listed { target: target.clone(), invites }).collect())
+}
+
+/// The most pins that are shown: a page for people.
+const MAX_PINS_SHOWN: usize = 1_000;
+
+/// INVITEs that are under way.
+#[derive(Serialize)]
+struct UnderWay {
+    count: usize,
+    pins: Vec<PinView>,
+}
+
+async fn pins(State(live): State<Arc<Live>>) -> Json<UnderWay> {
+    let (count, pins) = live.view_pins(MAX_PINS_SHOWN);
+    Json(UnderWay { count, pins })
 }

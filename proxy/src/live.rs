@@ -12,7 +12,7 @@ use prometheus::IntCounter;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::pins::Pins;
+use crate::pins::{PinView, Pins};
 use crate::route::{Hop, Input, Router, Scratch, Transport, Verdict};
 use crate::socket::{Outgoing, UdpSocket};
 use crate::steer::Mailbox;
@@ -123,6 +123,8 @@ impl Live {
     /// Brings those metrics up to date that are read rather than counted.
     pub fn refresh_metrics(&self) {
         let _ = self.readiness();
+        let pins = self.pins.iter().flatten().map(|pins| self.lock(pins).len()).sum::<usize>();
+        self.metrics.pins.set(i64::try_from(pins).unwrap_or_default());
         let dropped = self.sockets.iter().flatten().filter_map(|socket| socket.dropped().ok());
         let dropped: u64 = dropped.map(u64::from).sum();
         // The system counts from the start; what it had counted when it was last asked is known already.
@@ -132,11 +134,25 @@ impl Live {
 
     /// The pins of a listener's worker, at the present time. There always are some for a listener that exists.
     pub fn pins(&self, listener: usize, worker: usize) -> Option<MutexGuard<'_, Pins>> {
-        let pins = self.pins.get(listener)?.get(worker)?;
+        Some(self.lock(self.pins.get(listener)?.get(worker)?))
+    }
+
+    fn lock<'a>(&self, pins: &'a Mutex<Pins>) -> MutexGuard<'a, Pins> {
         // A thread that panicked while it held the lock may have lost the pin that it worked on, and no other.
         let mut pins = pins.lock().unwrap_or_else(PoisonError::into_inner);
         pins.set_time(self.began.elapsed());
-        Some(pins)
+        pins
+    }
+
+    /// How many pins there are, and some of them.
+    pub fn view_pins(&self, most: usize) -> (usize, Vec<PinView>) {
+        let (mut count, mut views) = (0, Vec::new());
+        for pins in self.pins.iter().flatten() {
+            let pins = self.lock(pins);
+            count += pins.len();
+            views.extend(pins.view(most.saturating_sub(views.len())));
+        }
+        (count, views)
     }
 
     /// Decides about one message, and counts what comes of it. What is to be sent is appended to `out`.
@@ -180,6 +196,7 @@ impl Live {
             }
             outbox.clear();
         }
+        self.metrics.count_pins(pins.take_counts());
         pins.signals().for_each(drop);
     }
 

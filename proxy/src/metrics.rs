@@ -6,6 +6,7 @@ use prometheus::{
     Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
+use crate::pins::Counts;
 use crate::route::Cause;
 
 /// What the proxy counts. The names are part of its interface: dashboards and alerts know them.
@@ -24,6 +25,18 @@ pub struct Metrics {
     pub dropped: IntCounterVec,
     /// `switchyard_proxy_invites_total{target}`: INVITEs of new calls, retransmissions among them.
     pub invites: IntCounterVec,
+    /// `switchyard_proxy_pins`: INVITEs that are under way or were answered within the last 32 s.
+    pub pins: IntGauge,
+    /// `switchyard_proxy_pins_refused_total`: INVITEs that had no room for a pin.
+    pins_refused: IntCounter,
+    /// `switchyard_proxy_failovers_total{reason}`: INVITEs sent to another target.
+    failovers: IntCounterVec,
+    /// `switchyard_proxy_retransmissions_total`: INVITEs sent again to the same target.
+    retransmissions: IntCounter,
+    /// `switchyard_proxy_calls_failed_total`: calls for which all attempts failed.
+    calls_failed: IntCounter,
+    /// `switchyard_proxy_late_answers_total`: calls answered after their caller had been refused, and ended.
+    late_answers: IntCounter,
     /// `switchyard_proxy_send_failures_total`: messages that the network would not take.
     pub send_failures: IntCounter,
     /// `switchyard_proxy_worker_messages_total{listener,worker}`: datagrams that each worker carried.
@@ -67,6 +80,15 @@ impl Metrics {
             dropped: counters("messages_dropped_total", "Messages that led to nothing", "cause")?,
             invites: counters("invites_total", "INVITEs of new calls sent to a target", "target")?,
             send_failures: counter("send_failures_total", "Messages that the network would not take")?,
+            pins: gauge("pins", "INVITEs that are under way or were answered within the last 32 s")?,
+            pins_refused: counter("pins_refused_total", "INVITEs that had no room for a pin")?,
+            failovers: counters("failovers_total", "INVITEs sent to another target", "reason")?,
+            retransmissions: counter("retransmissions_total", "INVITEs sent again to the same target")?,
+            calls_failed: counter("calls_failed_total", "Calls for which all attempts failed")?,
+            late_answers: counter(
+                "late_answers_total",
+                "Calls answered after their caller had been refused, and ended",
+            )?,
             carried: register(
                 &registry,
                 IntCounterVec::new(
@@ -103,6 +125,21 @@ impl Metrics {
         if let Some(counter) = self.by_code.get(usize::from(code)) {
             counter.get_or_init(|| self.replies.with_label_values(&[&code.to_string()])).inc();
         }
+    }
+
+    /// Adds what pins have done.
+    pub fn count_pins(&self, counts: Counts) {
+        if counts == Counts::default() {
+            return;
+        }
+        let failovers = [("silent", counts.silent), ("refused", counts.refusals), ("down", counts.down)];
+        for (reason, count) in failovers.into_iter().filter(|(_, count)| *count > 0) {
+            self.failovers.with_label_values(&[reason]).inc_by(count);
+        }
+        self.pins_refused.inc_by(counts.refused);
+        self.retransmissions.inc_by(counts.retransmissions);
+        self.calls_failed.inc_by(counts.failed);
+        self.late_answers.inc_by(counts.late_answers);
     }
 
     /// Counts a message that led to nothing.

@@ -17,6 +17,8 @@
 //! | `responses.rs` | what targets answer |
 //! | `due.rs` | what happens when nothing happens |
 //! | `attempts.rs` | another target, CANCEL, our own final answer |
+//! | `outbox.rs` | what is to be sent |
+//! | `view.rs` | what operators see |
 
 mod attempts;
 mod due;
@@ -25,6 +27,7 @@ mod pin;
 mod requests;
 mod responses;
 mod store;
+mod view;
 mod wheel;
 
 use std::net::SocketAddr;
@@ -35,6 +38,7 @@ use crate::table::Table;
 pub use outbox::Outbox;
 use pin::{Attempt, Caller, NEVER, Pin, Stage, Ticks};
 use store::Store;
+pub use view::PinView;
 
 /// The grain of all timers.
 pub const TICK: Duration = Duration::from_millis(16);
@@ -79,7 +83,7 @@ pub enum Signal {
     Answered,
 }
 
-/// What pins have done since the proxy began.
+/// What pins have done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// INVITEs that had no room for a pin.
@@ -148,9 +152,9 @@ impl Pins {
         self.signals.drain(..)
     }
 
-    /// What was done so far.
-    pub fn counts(&self) -> Counts {
-        self.counts
+    /// What was done since this was last asked.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
     }
 
     /// How many there are.

@@ -1,12 +1,15 @@
-//! The system calls: datagrams received and sent in batches. The one file with `unsafe` in it.
+//! The system calls: datagrams received and sent in batches. No `unsafe` but here and in what lies below.
 //!
 //! This module must not know what a datagram means.
 #![allow(unsafe_code, reason = "recvmmsg and sendmmsg have no safe interface")]
+
+mod undelivered;
 
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -30,6 +33,8 @@ const SO_MEMINFO: libc::c_int = 55;
 #[derive(Debug)]
 pub struct UdpSocket {
     socket: Socket,
+    /// Whether the system has told of datagrams that came back.
+    troubled: AtomicBool,
 }
 
 impl UdpSocket {
@@ -45,7 +50,8 @@ impl UdpSocket {
         }
         socket.bind(&address.into())?;
         socket.set_read_timeout(Some(WAIT))?;
-        let this = UdpSocket { socket };
+        let this = UdpSocket { socket, troubled: AtomicBool::new(false) };
+        this.keep_undelivered(address.is_ipv6());
         if !this.force(libc::SO_RCVBUFFORCE, buffer) {
             this.socket.set_recv_buffer_size(buffer)?;
         }
@@ -94,6 +100,7 @@ impl UdpSocket {
             Ok(count) => batch.count = count,
             Err(_) => match io::Error::last_os_error() {
                 error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                error if self.notes_trouble(&error) => {}
                 error => return Err(error),
             },
         }
@@ -109,6 +116,9 @@ impl UdpSocket {
     pub fn wait(&self, bell: &Bell, wait: Duration) -> io::Result<()> {
         let mut entries = [wait_for(&self.socket), wait_for(&bell.event)];
         poll(&mut entries, wait)?;
+        if entries[0].revents & libc::POLLERR != 0 {
+            self.troubled.store(true, Ordering::Relaxed);
+        }
         bell.silence();
         Ok(())
     }
@@ -130,17 +140,25 @@ impl UdpSocket {
     pub fn send(&self, outgoing: &mut Outgoing, bytes: &[u8], mut failed: impl FnMut(SocketAddr, io::Error)) {
         // Packets to a host that is gone stay in the buffer for seconds: they must not hold up all others.
         let flags = libc::MSG_DONTWAIT as _;
-        let mut done = 0;
+        let (mut done, mut repeated) = (0, usize::MAX);
         outgoing.link(bytes);
         while let Some(rest @ [_, ..]) = outgoing.headers.get_mut(done..) {
             let length = rest.len().min(BATCH) as _;
             // SAFETY: the headers point into `bytes` and into vectors of `outgoing` that nothing touches meanwhile.
             let count = unsafe { libc::sendmmsg(self.socket.as_raw_fd(), rest.as_mut_ptr(), length, flags) };
             match usize::try_from(count) {
-                Ok(count) => done += count.max(1),
+                Ok(count) => {
+                    // Fewer than asked for: the error that stopped it is not told again.
+                    if count < rest.len().min(BATCH) {
+                        self.troubled.store(true, Ordering::Relaxed);
+                    }
+                    done += count.max(1);
+                }
                 Err(_) => {
                     let error = io::Error::last_os_error();
-                    if error.kind() == io::ErrorKind::Interrupted {
+                    // What came back from one address is told at the next call, whomever that sends to: once more, then.
+                    let told = std::mem::replace(&mut repeated, done) != done && self.notes_trouble(&error);
+                    if told || error.kind() == io::ErrorKind::Interrupted {
                         continue;
                     }
                     if let Some((_, _, to)) = outgoing.queue.get(done) {

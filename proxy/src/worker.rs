@@ -123,6 +123,10 @@ impl Worker {
         let live = Arc::clone(&self.live);
         let Some(mut pins) = live.pins(self.listener, self.number) else { return };
         carry(self, &mut pins);
+        if let Some(socket) = live.socket(self.listener, self.number) {
+            let site = (&live.router, &targets.table);
+            socket.undelivered(|to, bytes| pins.came_back(to, bytes, site));
+        }
         self.more_due = pins.expire(&live.router, &targets.table, MAX_DUE);
         self.any_pins = !pins.is_empty();
         live.empty_outbox(targets, &mut pins, |hop, bytes| self.post(hop, bytes));

@@ -1,5 +1,10 @@
 //! Pins and failover: which target an INVITE went to, and what becomes of it when that one fails.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests fail by panicking"
+)]
 
 mod support;
 
@@ -222,7 +227,7 @@ fn a_2xx_after_the_caller_was_refused_is_acknowledged_and_ended_by_us() {
     assert!(what(&again).contains(&"BYE"), "{again:?}");
     assert_eq!(site.send(sent[1].answer("200 OK", ""), &first.to), []);
     assert!(!what(&site.pass(30_000)).contains(&"BYE"));
-    assert_eq!(site.pins.counts().late_answers, 1);
+    assert_eq!(site.pins.take_counts().late_answers, 1);
 }
 
 #[test]
@@ -287,6 +292,26 @@ fn a_target_that_went_down_after_no_more_than_a_100_loses_its_calls_to_others() 
 }
 
 #[test]
+fn an_invite_that_comes_back_as_undeliverable_goes_to_the_next_target_at_once() {
+    let mut site = site();
+    let first = called(&mut site);
+    let back = |text: &str, site: &mut PinnedSite| {
+        let support::Site { router, table } = &site.site;
+        site.pins.came_back(first.to.parse().unwrap(), text.as_bytes(), (router, table));
+        let sent: Vec<_> = site.pins.outbox().iter().map(|p| p.hop.address.to_string()).collect();
+        site.pins.outbox().clear();
+        sent
+    };
+    let cut_off = first.text.find(";branch=").unwrap() + 20;
+    assert!(back(&first.text[..cut_off], &mut site).is_empty(), "the branch is cut off");
+    assert!(back(&first.text.replace("INVITE", "OPTIONS"), &mut site).is_empty());
+    let sent = back(&first.text[..cut_off + 40], &mut site);
+    assert_eq!(sent.len(), 1);
+    assert_ne!(sent[0], first.to);
+    assert!(back(&first.text, &mut site).is_empty(), "it has gone on already");
+}
+
+#[test]
 fn with_one_attempt_a_pin_changes_nothing_but_the_target() {
     let mut site = PinnedSite::new("attempts = 1", THREE);
     let first = called(&mut site);
@@ -310,5 +335,5 @@ fn beyond_the_most_pins_calls_go_on_without() {
     called(&mut site);
     let other = invite("").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
     assert_eq!(what(&site.send(other, CARRIER)), ["INVITE"]);
-    assert_eq!((site.pins.len(), site.pins.counts().refused), (1, 1));
+    assert_eq!((site.pins.len(), site.pins.take_counts().refused), (1, 1));
 }

@@ -1,8 +1,10 @@
 //! What happens when nothing happens.
 
+use std::net::SocketAddr;
+
 use super::pin::{Attempt, NEVER, Pin, Stage};
 use super::{Pins, Signal, Site, T2};
-use crate::route::{Choice, Router};
+use crate::route::{Branch, Choice, Router};
 use crate::table::Table;
 
 impl Pins {
@@ -89,11 +91,30 @@ impl Pins {
         pin.resend = if any { self.now + pin.interval } else { NEVER };
     }
 
+    /// A datagram came back as undeliverable: an INVITE that its target has not answered goes to another.
+    pub fn came_back(&mut self, to: SocketAddr, start: &[u8], (router, table): (&Router, &Table)) {
+        let Some(branch) = start.starts_with(b"INVITE ").then(|| Branch::find(start)).flatten() else {
+            return;
+        };
+        let Some(place) = self.store.find(branch.transaction) else { return };
+        let Some(mut pin) = self.store.take(place) else { return };
+        let present = pin.attempt().is_some_and(|attempt| attempt.hop == branch.hop && attempt.address == to);
+        if present && pin.stage == Stage::Calling && !self.is_one_attempt() {
+            self.signals.push((to, Signal::Unreachable));
+            let site = Site { router, table };
+            match pin.cancelled {
+                Some(code) => self.end(&mut pin, code, site),
+                None => self.counts.down += u64::from(self.next_target(&mut pin, 500, site)),
+            }
+        }
+        self.put_back(place, pin);
+    }
+
     /// A target is down, or cannot be reached: calls that it has said no more than 100 to go to another. Looks at so many
     /// places from `from` on, and returns where to go on, if anywhere.
     pub fn target_is_down(
         &mut self,
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         (router, table): (&Router, &Table),
         (from, count): (usize, usize),
     ) -> Option<usize> {

@@ -133,6 +133,10 @@ impl Caller {
         Input { bytes, source, listener: usize::from(listener), transport, connection }
     }
 
+    pub(super) fn source(&self) -> SocketAddr {
+        self.source
+    }
+
     pub(super) fn transport(&self) -> Transport {
         self.transport
     }

@@ -39,6 +39,14 @@ impl Branch {
         write_hex(out, u64::from(self.loop_part), 8);
     }
 
+    /// The branch of the topmost Via of ours in a request that may be cut off anywhere.
+    pub(crate) fn find(request: &[u8]) -> Option<Branch> {
+        let mut lines = request.split(|byte| *byte == b'\n');
+        let via = lines.find_map(|line| line.strip_prefix(b"Via: SIP/2.0/"))?;
+        let at = via.windows(COOKIE.len()).position(|bytes| bytes == COOKIE)?;
+        Branch::read(via.get(at..at + Branch::LENGTH)?)
+    }
+
     /// Reads a branch that a proxy of ours wrote.
     pub(super) fn read(branch: &[u8]) -> Option<Branch> {
         let digits = branch.strip_prefix(COOKIE)?.strip_prefix(&[VERSION])?;
