@@ -223,15 +223,51 @@ impl Running {
         self.outcome(status)
     }
 
+    /// Waits until all calls are made, however they went.
+    ///
+    /// # Errors
+    ///
+    /// They take too long: with SIPp's logs.
+    pub fn finish_anyhow(mut self) -> Result<Outcome> {
+        self.wait_exit(CALLS_WITHIN + MESSAGE_WITHIN)?;
+        Ok(Outcome::read(self.directory.path()))
+    }
+
+    /// Lets it neither run nor end, as a machine that hangs.
+    ///
+    /// # Errors
+    ///
+    /// The signal could not be sent.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Kills it, as `kill -9` does.
+    ///
+    /// # Errors
+    ///
+    /// It has ended already.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("kill")?;
+        self.child.wait().context("wait").map(drop)
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
+        // The shell's own `kill`: not every small system has the program.
+        let pid = self.child.id().to_string();
+        let status =
+            Command::new("sh").args(["-c", "kill -\"$0\" \"$1\"", name, &pid]).status().context("sh")?;
+        if status.success() { Ok(()) } else { bail!("kill -{name} {pid}: {status}") }
+    }
+
     /// Ends an answering SIPp once its calls have ended.
     ///
     /// # Errors
     ///
     /// A call did not go as the scenario says, or does not end: with SIPp's logs.
     pub fn stop(mut self) -> Result<Outcome> {
-        let pid = self.child.id().to_string();
-        // SIPp's wish to be told so. The shell's own `kill`: not every small system has the program.
-        Command::new("sh").args(["-c", "kill -USR1 \"$0\"", &pid]).status().context("sh")?;
+        // SIPp's wish to be told so.
+        self.signal("USR1")?;
         let status = self.wait_exit(MESSAGE_WITHIN * 2)?;
         self.outcome(status)
     }

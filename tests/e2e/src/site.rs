@@ -120,6 +120,11 @@ impl Site {
         Ok(Sipp::caller(scenario, local, self.proxy.sip_address()))
     }
 
+    /// Takes a target off this site, to end it otherwise than [`Self::finish`] does.
+    pub fn take_target(&mut self, number: usize) -> Answering {
+        self.targets.remove(number)
+    }
+
     /// Makes a SIPp's calls.
     ///
     /// # Errors

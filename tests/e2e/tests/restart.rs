@@ -8,22 +8,12 @@ use e2e::{
     site::{Addresses, free_address, settings},
     wire::Wire,
 };
-use lab::proxy_process::{ProxyProcess, Target, TargetList};
+use lab::proxy_process::{ProxyProcess, ProxySettings, Target, TargetList};
 
 #[test]
 fn a_call_goes_on_when_the_proxy_is_killed_and_started_again() -> Result<()> {
-    let addresses = Addresses::take();
-    let (caller, target) = (Wire::bind(addresses.caller(0))?, Wire::bind(addresses.target(0))?);
-    let mut settings = settings(addresses);
-    settings.listeners.truncate(1);
-    // What callers see has to lead back to the proxy here.
-    let address = free_address(addresses.proxy())?;
-    for listener in &mut settings.listeners {
-        (listener.bind, listener.advertise) = (address, None);
-    }
-    settings.targets = TargetList::File(vec![Target::new("only", target.local())]);
+    let Parties { caller, target, settings, address } = Parties::meet()?;
     let proxy = ProxyProcess::start(settings.clone())?;
-
     let invite = caller.request("INVITE", &format!("sip:1294@{address}"));
     caller.send(invite.to_string(), address)?;
     let came = target.receive().with_context(|| proxy.log())?;
@@ -41,6 +31,50 @@ fn a_call_goes_on_when_the_proxy_is_killed_and_started_again() -> Result<()> {
     target.send(success(&bye, target.local()), address)?;
     assert_eq!(caller.receive_final().with_context(|| proxy.log())?.status(), Some(200));
     Ok(())
+}
+
+#[test]
+fn a_call_is_set_up_when_the_proxy_is_killed_meanwhile() -> Result<()> {
+    let Parties { caller, target, settings, address } = Parties::meet()?;
+    let proxy = ProxyProcess::start(settings.clone())?;
+    let invite = caller.request("INVITE", &format!("sip:1294@{address}"));
+    caller.send(invite.to_string(), address)?;
+    let came = target.receive().with_context(|| proxy.log())?;
+
+    drop(proxy);
+    let proxy = ProxyProcess::start(settings)?;
+    // The caller has heard nothing and sends its INVITE again: for the target it is the same.
+    caller.send(invite.to_string(), address)?;
+    let again = target.receive().with_context(|| proxy.log())?;
+    assert_eq!(again.values("Via"), came.values("Via"));
+    target.send(success(&came, target.local()), address)?;
+    assert_eq!(caller.receive_final().with_context(|| proxy.log())?.status(), Some(200));
+    Ok(())
+}
+
+/// A caller and the only target of a proxy that is about to start.
+struct Parties {
+    caller: Wire,
+    target: Wire,
+    settings: ProxySettings,
+    /// The proxy's, for all.
+    address: SocketAddr,
+}
+
+impl Parties {
+    fn meet() -> Result<Self> {
+        let addresses = Addresses::take();
+        let (caller, target) = (Wire::bind(addresses.caller(0))?, Wire::bind(addresses.target(0))?);
+        let mut settings = settings(addresses);
+        settings.listeners.truncate(1);
+        // What callers see has to lead back to the proxy here.
+        let address = free_address(addresses.proxy())?;
+        for listener in &mut settings.listeners {
+            (listener.bind, listener.advertise) = (address, None);
+        }
+        settings.targets = TargetList::File(vec![Target::new("only", target.local())]);
+        Ok(Self { caller, target, settings, address })
+    }
 }
 
 /// A 200 to a request, as RFC 3261 8.2.6 makes one.
