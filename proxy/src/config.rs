@@ -5,6 +5,7 @@
 
 mod check;
 mod environment;
+mod health;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 pub use check::{Config, ListenerConfig, Source};
+pub use health::{HealthConfig, HealthSettings};
 
 /// The file, key by key.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +32,7 @@ pub struct Settings {
     pub access: AccessSettings,
     pub headers: HeaderSettings,
     pub udp: UdpSettings,
+    pub health: HealthSettings,
     pub admin: AdminSettings,
     pub log: LogSettings,
 }
@@ -149,6 +152,7 @@ impl Default for Settings {
             access: AccessSettings::default(),
             headers: HeaderSettings::default(),
             udp: UdpSettings::default(),
+            health: HealthSettings::default(),
             admin: AdminSettings::default(),
             log: LogSettings::default(),
         }

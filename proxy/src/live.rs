@@ -11,6 +11,7 @@ use fleet::{Snapshot, State, Target};
 use prometheus::IntCounter;
 
 use crate::config::Config;
+use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::pins::{PinView, Pins};
 use crate::route::{Hop, Input, Router, Scratch, Transport, Verdict};
@@ -37,6 +38,8 @@ pub struct Live {
     pub began: Instant,
     /// TCP connections.
     pub streams: Streams,
+    /// Who is alive.
+    pub health: Health,
     /// What is counted.
     pub metrics: Metrics,
     /// Datagrams that sockets had dropped when they were last asked.
@@ -85,7 +88,9 @@ impl Live {
         let before = self.table.load();
         let port_names: Vec<String> = self.config.listeners.iter().map(|l| l.port_name.clone()).collect();
         let old = before.as_ref().map(|targets| &targets.table);
-        let table = Table::new(snapshot, &port_names, self.config.keys.pick, old);
+        let table = Table::new(snapshot, &port_names, self.config.keys.pick, old)
+            .when_all_down(self.config.health.all_down);
+        self.health.take_table(&table, &port_names);
         self.report_changes(old, &table);
         let invites =
             table.targets().iter().map(|t| self.metrics.invites.with_label_values(&[&t.id])).collect();
@@ -113,6 +118,7 @@ impl Live {
         for target in old.values() {
             tracing::info!(target = %target.id, address = %target.address, "target left");
             let _ = self.metrics.invites.remove_label_values(&[&target.id]);
+            let _ = self.metrics.call_failures.remove_label_values(&[&target.id]);
         }
         for (label, state) in [("active", State::Active), ("draining", State::Draining)] {
             let count = after.targets().iter().filter(|target| target.state == state).count();
@@ -125,6 +131,9 @@ impl Live {
         let _ = self.readiness();
         let pins = self.pins.iter().flatten().map(|pins| self.lock(pins).len()).sum::<usize>();
         self.metrics.pins.set(i64::try_from(pins).unwrap_or_default());
+        if let Some(targets) = self.table.load().as_ref() {
+            self.metrics.refresh_health(&targets.table);
+        }
         let dropped = self.sockets.iter().flatten().filter_map(|socket| socket.dropped().ok());
         let dropped: u64 = dropped.map(u64::from).sum();
         // The system counts from the start; what it had counted when it was last asked is known already.
@@ -176,6 +185,10 @@ impl Live {
                 self.metrics.reply(code);
                 Some(hop)
             }
+            Verdict::Answer(answer) => {
+                self.health.answer(answer);
+                None
+            }
             Verdict::Drop(cause, _) => {
                 self.metrics.drop(cause);
                 None
@@ -197,7 +210,7 @@ impl Live {
             outbox.clear();
         }
         self.metrics.count_pins(pins.take_counts());
-        pins.signals().for_each(drop);
+        pins.signals().for_each(|(address, signal)| self.health.learn(address, signal));
     }
 
     /// Sends one message; workers send datagrams in batches instead.

@@ -42,6 +42,7 @@ pub fn message(input: &Input<'_>, verdict: &Verdict) {
             let what = msg.map(first_line).unwrap_or_default();
             tracing::debug!(%call_id, %source, code, what, "answered");
         }
+        Verdict::Answer(answer) => tracing::trace!(%source, code = answer.code, "probe answered"),
         Verdict::Drop(cause, Some(error)) => {
             tracing::debug!(%call_id, %source, cause = label(*cause), %error, "dropped");
         }

@@ -8,6 +8,7 @@ use prometheus::{
 
 use crate::pins::Counts;
 use crate::route::Cause;
+use crate::table::Table;
 
 /// What the proxy counts. The names are part of its interface: dashboards and alerts know them.
 #[derive(Debug)]
@@ -54,6 +55,12 @@ pub struct Metrics {
     pub list_changed: IntGauge,
     /// `switchyard_proxy_target_list_errors_total`: lists that were refused.
     pub list_errors: IntCounter,
+    /// `switchyard_proxy_target_up{target,port}`: 1 or 0, set when asked for.
+    pub target_up: IntGaugeVec,
+    /// `switchyard_proxy_probes_total{result}`
+    pub probes: IntCounterVec,
+    /// `switchyard_proxy_target_call_failures_total{target}`: calls that got nothing from a target.
+    pub call_failures: IntCounterVec,
     /// `switchyard_proxy_ready`: what /readyz says, 1 or 0.
     pub ready: IntGauge,
 }
@@ -115,6 +122,19 @@ impl Metrics {
                 "When the list in force was taken, Unix time",
             )?,
             list_errors: counter("target_list_errors_total", "Target lists that were refused")?,
+            target_up: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(name("target_up"), "Whether a target's port is thought to be alive: 1 or 0"),
+                    &["target", "port"],
+                )?,
+            )?,
+            probes: counters("probes_total", "Probes of targets", "result")?,
+            call_failures: counters(
+                "target_call_failures_total",
+                "INVITEs that got nothing from a target",
+                "target",
+            )?,
             ready: gauge("ready", "What /readyz says: 1 or 0")?,
             registry,
         })
@@ -145,6 +165,17 @@ impl Metrics {
     /// Counts a message that led to nothing.
     pub fn drop(&self, cause: Cause) {
         self.dropped.with_label_values(&[label(cause)]).inc();
+    }
+
+    /// Brings up to date which targets are up; those that left are forgotten.
+    pub fn refresh_health(&self, table: &Table) {
+        self.target_up.reset();
+        for (port, place, endpoint) in table.endpoints() {
+            if let Some(target) = table.targets().get(usize::from(place)) {
+                let up = i64::from(endpoint.mark.takes_calls());
+                self.target_up.with_label_values(&[&target.id, port]).set(up);
+            }
+        }
     }
 
     /// All of them in Prometheus' text format.

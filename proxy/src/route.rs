@@ -10,6 +10,7 @@
 //! | `faces.rs` | what a listener writes about itself |
 //! | `forward.rs` | what changes in a request that is forwarded (16.6) |
 //! | `response.rs` | responses (16.7, 16.11) |
+//! | `probe.rs` | probes of targets and their answers |
 //! | `via.rs` | our own Via: branch, loops |
 //! | `ours.rs` | which addresses are ours |
 //! | `own.rs` | messages that nobody sent us: of a pinned INVITE |
@@ -21,6 +22,7 @@ pub mod ours;
 mod faces;
 mod forward;
 mod own;
+mod probe;
 mod request;
 mod response;
 mod routes;
@@ -31,6 +33,7 @@ use std::net::SocketAddr;
 use sip::{Edits, Error, Index, Limits, Message};
 
 use crate::config::{Config, ListenerConfig, Refused};
+use crate::health::Answer;
 use crate::keys::Keys;
 use crate::networks::Networks;
 use crate::pins::Pins;
@@ -108,6 +111,8 @@ pub enum Verdict {
         /// The status code.
         code: u16,
     },
+    /// It answers a probe of ours.
+    Answer(Answer),
     /// Nothing is sent.
     Drop(Cause, Option<Error>),
 }

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
+use crate::health::{self, Health};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pins::{Dispatch, Pins};
@@ -53,6 +54,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         sockets,
         mailboxes,
         streams: Streams::new(Handle::current()),
+        health: Health::default(),
         metrics: Metrics::new()?,
         dropped: AtomicU64::new(0),
         draining: AtomicBool::new(false),
@@ -66,6 +68,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         .map(|(i, tcp)| tokio::spawn(stream::accept(Arc::clone(&live), i, tcp)))
         .collect();
     tokio::spawn(watch::watch(Arc::clone(&live)));
+    tokio::spawn(health::run(Arc::clone(&live)));
     let workers = start_workers(&live)?;
 
     signals.next().await;

@@ -130,6 +130,13 @@ impl Table {
         })
     }
 
+    /// Whether there are targets that take calls to ports of this name, and all of them are down.
+    pub fn all_down(&self, port_name: &str) -> bool {
+        let Some(port) = self.ports.iter().find(|port| port.name == port_name) else { return false };
+        let mut endpoints = port.picker.places().filter_map(|place| port.endpoint(place)).peekable();
+        endpoints.peek().is_some() && endpoints.all(|endpoint| !endpoint.mark.takes_calls())
+    }
+
     /// What is thought of each target's port, by the target's id and the port's address.
     fn marks(&self) -> FxHashMap<(String, SocketAddr), Arc<Mark>> {
         let key = |place: u16, address| Some((self.targets.get(usize::from(place))?.id.clone(), address));

@@ -6,6 +6,7 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use proxy::health::Condition;
 use proxy::route::{Input, Scratch, Transport, Verdict};
 use support::{ADVERTISED, CARRIER, INTERNAL, Site, TARGET, invite, request};
 
@@ -73,4 +74,25 @@ fn a_forwarded_message_costs_no_allocation_from_the_first_one_on() {
         assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}\n{message}");
         assert_eq!(count, 0, "{message}");
     }
+}
+
+#[test]
+fn passing_over_a_target_that_is_down_and_knowing_a_probes_answer_cost_none() {
+    let two = r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060}},
+                              {"id": "b", "address": "10.10.1.22", "ports": {"sip": 5060}}]}"#;
+    let site = Site::with(|settings| settings, two);
+    let target = site.route(invite(""), CARRIER).hop().address;
+    let dead = site.table.endpoints().find(|(_, _, endpoint)| endpoint.address == target).unwrap().2;
+    dead.mark.set(Condition::Down);
+    let (count, verdict) = allocations(&site, &invite(""), CARRIER);
+    assert!(matches!(verdict, Verdict::Forward { hop, .. } if hop.address != target), "{verdict:?}");
+    assert_eq!(count, 0);
+
+    let mut probe = Vec::new();
+    site.router.write_probe(0, target, 1, 2, &mut probe);
+    let probe = String::from_utf8(probe).unwrap();
+    let answer = format!("SIP/2.0 200 OK\r\n{}", probe.split_once("\r\n").unwrap().1);
+    let (count, verdict) = allocations(&site, &answer, TARGET);
+    assert!(matches!(verdict, Verdict::Answer(_)), "{verdict:?}");
+    assert_eq!(count, 0);
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use fleet::Snapshot;
 
 use super::{
-    AdminSettings, ConfigError, DispatchSettings, ListenerSettings, LogSettings, Refused, Settings,
-    TargetSettings, UdpSettings,
+    AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
+    Settings, TargetSettings, UdpSettings,
 };
 use crate::keys::Keys;
 use crate::networks::Networks;
@@ -45,6 +45,8 @@ pub struct Config {
     pub headers: HeaderRules,
     /// Sockets.
     pub udp: UdpSettings,
+    /// Probes of targets.
+    pub health: HealthConfig,
     /// The admin port.
     pub admin: AdminSettings,
     /// The log.
@@ -75,7 +77,7 @@ pub enum Source {
     File(PathBuf),
 }
 
-fn wrong<T>(key: &str, what: impl Into<String>) -> Result<T, ConfigError> {
+pub(super) fn wrong<T>(key: &str, what: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::Value { key: key.to_owned(), what: what.into() })
 }
 
@@ -112,6 +114,7 @@ impl Config {
             headers: HeaderRules::new(&settings.headers.strip, &settings.headers.add)
                 .map_err(value("headers"))?,
             udp: settings.udp,
+            health: settings.health.check()?,
             admin: settings.admin,
             log: settings.log,
         })

@@ -22,6 +22,7 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!(example.drain, defaults.drain);
     assert_eq!((example.poll, example.refused), (defaults.poll, defaults.refused));
     assert_eq!(example.udp.receive_buffer, defaults.udp.receive_buffer);
+    assert_eq!(example.health, defaults.health);
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
 }
 
@@ -77,5 +78,9 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     );
     assert!(error("list = [{", "url = \"file:///x\"\nlist = [{").contains("targets: expected either url"));
     assert!(error("[access]", "[headers]\nstrip = [\"Via\"]\n[access]").contains("Via"));
+    assert!(error("[access]", "[health]\ntimeout = \"9s\"\n[access]").contains("health: expected a timeout"));
+    assert!(error("[access]", "[health]\nfall = 0\n[access]").contains("health.fall: expected 1 to 100"));
+    assert!(error("[access]", "[health]\njitter = 2.0\n[access]").contains("health.jitter"));
+    assert!(error("[access]", "[health]\nfailing = [42]\n[access]").contains("health.failing"));
     assert!(error("\n[[listener]]", "secrets = [\"k1:short\"]\n[[listener]]").contains("secrets"));
 }

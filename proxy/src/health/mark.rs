@@ -1,9 +1,10 @@
 //! What is thought of one SIP port of one target: written by the prober, read wherever a target is picked.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What is thought of a SIP port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Condition {
     /// It answers, or has not been asked yet.
     #[default]
@@ -25,14 +26,29 @@ impl Condition {
     }
 }
 
-/// A condition that several threads share. Reading it is one load; nothing is ordered by it.
-#[derive(Debug, Default)]
-pub struct Mark(AtomicU8);
+/// A condition that several threads share, and what is shown beside it. Reading it is one load; nothing is ordered by it.
+#[derive(Debug)]
+pub struct Mark {
+    condition: AtomicU8,
+    /// Milliseconds since 1970.
+    since: AtomicU64,
+    failed_calls: AtomicU64,
+}
+
+impl Default for Mark {
+    /// Healthy, from now on.
+    fn default() -> Self {
+        let mark =
+            Mark { condition: AtomicU8::new(0), since: AtomicU64::new(0), failed_calls: AtomicU64::new(0) };
+        mark.changed_now();
+        mark
+    }
+}
 
 impl Mark {
     /// What is thought now.
     pub fn condition(&self) -> Condition {
-        match self.0.load(Ordering::Relaxed) {
+        match self.condition.load(Ordering::Relaxed) {
             0 => Condition::Healthy,
             1 => Condition::Suspect,
             _ => Condition::Down,
@@ -41,16 +57,30 @@ impl Mark {
 
     /// Changes what is thought.
     pub fn set(&self, condition: Condition) {
-        let number = match condition {
-            Condition::Healthy => 0,
-            Condition::Suspect => 1,
-            Condition::Down => 2,
-        };
-        self.0.store(number, Ordering::Relaxed);
+        self.condition.store(condition as u8, Ordering::Relaxed);
     }
 
     /// Whether new calls may go there.
     pub fn takes_calls(&self) -> bool {
         self.condition() != Condition::Down
+    }
+
+    /// Since when that is thought.
+    pub fn since(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.since.load(Ordering::Relaxed))
+    }
+
+    /// Calls that got nothing from there.
+    pub fn failed_calls(&self) -> u64 {
+        self.failed_calls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn changed_now(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.since.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn count_failed_call(&self) {
+        self.failed_calls.fetch_add(1, Ordering::Relaxed);
     }
 }

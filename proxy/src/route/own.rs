@@ -29,7 +29,7 @@ impl Router {
         let line = routing.msg.request()?;
         match routing.request(line) {
             Verdict::Forward { hop, new_call } => Some((hop, self.hop_part(&hop), new_call)),
-            Verdict::Reply { .. } | Verdict::Drop(..) => None,
+            Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
         }
     }
 
@@ -44,7 +44,7 @@ impl Router {
     ) -> Option<Hop> {
         match self.open(input, table, scratch, out).ok()?.reply(code, reason, b"") {
             Verdict::Reply { hop, .. } => Some(hop),
-            Verdict::Forward { .. } | Verdict::Drop(..) => None,
+            Verdict::Forward { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
         }
     }
 

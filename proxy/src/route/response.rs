@@ -25,7 +25,7 @@ impl Routing<'_> {
         if let Some(verdict) = self.pinned(&own) {
             return verdict;
         }
-        let Some(Ok(mut below)) = below else { return Verdict::Drop(Cause::ForUs, None) };
+        let Some(Ok(mut below)) = below else { return self.answer(&own) };
         // A forged response would make a reflector of us.
         if !self.inside && !self.router.wrote(&own, &below) {
             return Verdict::Drop(Cause::Unsolicited, None);

@@ -11,7 +11,7 @@ use super::request::Request;
 use super::{ConnectionId, Hop, Input, Router, Transport};
 
 /// What every branch begins with that follows RFC 3261 (8.1.1.7).
-const COOKIE: &[u8] = b"z9hG4bK";
+pub(super) const COOKIE: &[u8] = b"z9hG4bK";
 
 /// The version of the format below. Proxies of two versions run side by side during a roll-out.
 const VERSION: u8 = b'1';
@@ -65,7 +65,7 @@ impl Branch {
     }
 }
 
-fn write_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
+pub(super) fn write_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
     let digit =
         |place: u32| b"0123456789abcdef".get((number >> (4 * place)) as usize & 15).copied().unwrap_or(b'0');
     out.extend((0..digits).rev().map(digit));
@@ -148,7 +148,7 @@ impl Router {
         below_branch.starts_with(COOKIE) && self.keys.branches.iter().any(signed)
     }
 
-    fn branch_key(&self) -> &[u8; 16] {
+    pub(super) fn branch_key(&self) -> &[u8; 16] {
         // There always is one: `Keys` are not made without a secret.
         self.keys.branches.first().unwrap_or(&[0; 16])
     }
@@ -158,7 +158,7 @@ impl Router {
     }
 }
 
-fn hasher(key: &[u8; 16], label: u8) -> SipHasher13 {
+pub(super) fn hasher(key: &[u8; 16], label: u8) -> SipHasher13 {
     let mut hash = SipHasher13::new_with_key(key);
     hash.write_u8(label);
     hash

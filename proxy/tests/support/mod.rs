@@ -113,7 +113,7 @@ impl Outcome {
     pub fn hop(&self) -> Hop {
         match self.verdict {
             Verdict::Forward { hop, .. } | Verdict::Reply { hop, .. } => hop,
-            Verdict::Drop(cause, error) => panic!("dropped: {cause:?} {error:?}"),
+            other => panic!("nothing is sent: {other:?}"),
         }
     }
 

@@ -31,8 +31,12 @@ pub struct ProxySettings {
     pub drain: Duration,
     /// Threads that carry SIP; 0 for one per core.
     pub workers: usize,
+    /// The lines of `[health]`. By default targets are not probed: what the tests' targets get, they count.
+    pub health: String,
     /// Where `/readyz` and `/metrics` are served; port 0 for a free one.
     pub admin: SocketAddr,
+    /// Further lines of `[admin]`.
+    pub admin_lines: String,
     /// The tracing filter of the proxy's log.
     pub log: String,
 }
@@ -100,7 +104,9 @@ impl Default for ProxySettings {
             add: add.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             drain: Duration::from_secs(1),
             workers: 1,
+            health: "enabled = false".to_owned(),
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            admin_lines: String::new(),
             log: "info".to_owned(),
         }
     }
@@ -163,7 +169,8 @@ impl ProxySettings {
             "[targets]\n{list}\npoll = \"{}ms\"\nnetworks = {}\n\
              [access]\nsources = {}\nrefused = {}\n\
              [headers]\nstrip = {}\nadd = {{ {} }}\n\
-             [admin]\nbind = {}\n\
+             [health]\n{}\n\
+             [admin]\nbind = {}\n{}\n\
              [log]\nlevel = {}\nformat = \"text\"\n",
             self.poll.as_millis(),
             strings(&self.networks),
@@ -175,7 +182,9 @@ impl ProxySettings {
                 .map(|(name, value)| format!("{} = {}", quoted(name), quoted(value)))
                 .collect::<Vec<_>>()
                 .join(", "),
+            self.health,
             quoted(&self.admin.to_string()),
+            self.admin_lines,
             quoted(&self.log),
         );
         toml
