@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`site`] | one test's network: addresses of its own, a proxy, targets that answer |
+//! | [`machine`] | a target as a process of its own, which can be frozen and killed |
 //! | [`sipp`] | a SIPp process: started with a scenario of `scenarios/`, waited for, never left behind |
 //! | [`outcome`] | what a SIPp process says afterwards: its statistics, its messages, or why it failed |
 //! | [`message`] | a SIP message as text, read independently of the parser that the proxy uses |
@@ -11,6 +12,7 @@
 //! Everything is on loopback: callers are on 127.0.0.0/24, targets on 127.0.1.0/24. The address that the proxy shows to
 //! the outside is none of this machine's, as behind a load balancer: what is sent there never comes back.
 
+pub mod machine;
 pub mod message;
 pub mod outcome;
 pub mod sipp;

@@ -128,7 +128,16 @@ impl ProxyProcess {
     ///
     /// Nobody listens, or the answer is not HTTP.
     pub fn get(&self, path: &str) -> Result<(u16, String)> {
-        http_get(self.admin, path)
+        http(self.admin, "GET", path, &[])
+    }
+
+    /// Posts to an admin page, such as `/targets/a/drain`, with these header lines. Status and body.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens, or the answer is not HTTP.
+    pub fn post(&self, path: &str, headers: &[&str]) -> Result<(u16, String)> {
+        http(self.admin, "POST", path, headers)
     }
 
     /// What `/metrics` says about a metric: its sample, or the sum of its samples if it has labels. Give one sample's
@@ -246,11 +255,13 @@ fn write_targets(directory: &Directory, targets: &[Target]) -> Result<()> {
 }
 
 /// HTTP/1.0, whose answers end where the connection ends.
-fn http_get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+fn http(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Result<(u16, String)> {
     let timeout = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    // In one piece, so that no answer can come in the middle of it.
+    stream.write_all(format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);

@@ -1,0 +1,88 @@
+//! A target as a process of its own: the lab's answering machine, which can be frozen, thawed and killed.
+
+use std::{
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{wait_until, wire::Wire};
+
+/// How long it may take to start.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// An answering machine. Killed when dropped.
+pub struct MachineProcess {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl MachineProcess {
+    /// Starts one which does that with calls (`lab machine --help` says what there is), and waits until it answers
+    /// OPTIONS.
+    ///
+    /// # Errors
+    ///
+    /// There is no `lab`, or the address is taken.
+    pub fn start(address: SocketAddr, behaviour: &str) -> Result<Self> {
+        let own = std::env::current_exe().context("the path of this program")?;
+        let beside = own.ancestors().skip(1).take(2).map(|directory| directory.join("lab"));
+        let binary = beside.into_iter().find(|path| path.is_file());
+        let binary =
+            binary.context("no `lab` beside the tests: run `cargo build --workspace --bins` first")?;
+        let child = Command::new(binary)
+            .args(["machine", "--quiet", "--behaviour", behaviour, "--bind", &address.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .context("`lab` does not start")?;
+        let machine = Self { child, address };
+        let wire = Wire::bind(address.ip())?;
+        wait_until("the machine answers", READY_WITHIN, || {
+            wire.send(wire.request("OPTIONS", &format!("sip:{address}")).to_string(), address)?;
+            Ok(!wire.is_silent()?)
+        })?;
+        Ok(machine)
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops it in its tracks (SIGSTOP): its port is open, and nobody answers there.
+    ///
+    /// # Errors
+    ///
+    /// The signal could not be sent.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    ///
+    /// The signal could not be sent.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
+        // The shell's own `kill`: not every small system has the program.
+        let script = format!("kill -{name} \"$0\"");
+        let status = Command::new("sh").args(["-c", &script, &self.child.id().to_string()]).status()?;
+        ensure!(status.success(), "kill -{name}: {status}");
+        Ok(())
+    }
+}
+
+impl Drop for MachineProcess {
+    fn drop(&mut self) {
+        // Errors mean that it has left already, which is what we want.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
