@@ -1,17 +1,32 @@
-//! The admin port: /healthz, /readyz, /metrics, /targets, /pins.
+//! The admin port: health and metrics for machines, targets and settings for both, a page for people.
+//!
+//! | file | what it serves |
+//! |---|---|
+//! | `targets.rs` | who is there and how they are; drain and activate |
+//! | `status.rs` | what the page shows, as JSON |
+//! | `page.rs` | the page at `/` |
+//! | `access.rs` | who may change things, and who may not |
+//! | `error.rs` | refusals, as JSON |
+
+mod access;
+mod error;
+mod page;
+mod status;
+mod targets;
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::live::Live;
 use crate::pins::PinView;
+use error::Refusal;
 
 /// Serves the admin port until the process ends.
 pub async fn serve(live: Arc<Live>, listener: TcpListener) -> std::io::Result<()> {
@@ -19,8 +34,15 @@ pub async fn serve(live: Arc<Live>, listener: TcpListener) -> std::io::Result<()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .route("/targets", get(targets))
+        .route("/config", get(config))
+        .route("/status", get(status::status))
         .route("/pins", get(pins))
+        .route("/targets", get(targets::list))
+        .route("/targets/{id}/drain", post(targets::drain))
+        .route("/targets/{id}/activate", post(targets::activate))
+        .merge(page::routes())
+        .fallback(|| async { Refusal::not_found() })
+        .method_not_allowed_fallback(|| async { Refusal::wrong_method() })
         .with_state(live);
     axum::serve(listener, router).await
 }
@@ -41,18 +63,9 @@ async fn metrics(State(live): State<Arc<Live>>) -> Response {
     }
 }
 
-/// A target, and how many INVITEs it got from this proxy.
-#[derive(Serialize)]
-struct Listed {
-    #[serde(flatten)]
-    target: fleet::Target,
-    invites: u64,
-}
-
-async fn targets(State(live): State<Arc<Live>>) -> Json<Vec<Listed>> {
-    let targets = live.table.load();
-    let list = targets.iter().flat_map(|targets| targets.with_invites());
-    Json(list.map(|(target, invites)| Listed { target: target.clone(), invites }).collect())
+/// The settings in force, without secrets.
+async fn config(State(live): State<Arc<Live>>) -> Json<serde_json::Value> {
+    Json(live.config.shown.clone())
 }
 
 /// The most pins that are shown: a page for people.

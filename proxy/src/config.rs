@@ -6,25 +6,29 @@
 mod check;
 mod environment;
 mod health;
+mod show;
+mod token;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use check::{Config, ListenerConfig, Source};
 pub use health::{HealthConfig, HealthSettings};
+pub use token::Token;
 
 /// The file, key by key.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct Settings {
     pub workers: usize,
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
     pub drain: Duration,
+    #[serde(serialize_with = "show::secrets")]
     pub secrets: Vec<String>,
     pub listener: Vec<ListenerSettings>,
     pub targets: TargetSettings,
@@ -38,7 +42,7 @@ pub struct Settings {
 }
 
 /// `[[listener]]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct ListenerSettings {
@@ -51,31 +55,31 @@ pub struct ListenerSettings {
 }
 
 /// `[targets]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct TargetSettings {
     pub url: Option<String>,
     pub list: Option<Vec<fleet::Target>>,
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
     pub poll: Duration,
     pub networks: Vec<String>,
 }
 
 /// `[dispatch]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct DispatchSettings {
     pub attempts: usize,
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
     pub no_reply: Duration,
     pub no_answer: u16,
     pub max_pins: usize,
 }
 
 /// `[access]`
-#[derive(Debug, Clone, Deserialize, Default)]
+#[derive(Debug, Clone, Deserialize, Default, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct AccessSettings {
@@ -84,7 +88,7 @@ pub struct AccessSettings {
 }
 
 /// What a source that may not start calls gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 pub enum Refused {
     /// An answer: 403.
     #[default]
@@ -96,7 +100,7 @@ pub enum Refused {
 }
 
 /// `[headers]`
-#[derive(Debug, Clone, Deserialize, Default)]
+#[derive(Debug, Clone, Deserialize, Default, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct HeaderSettings {
@@ -105,7 +109,7 @@ pub struct HeaderSettings {
 }
 
 /// `[udp]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct UdpSettings {
@@ -114,15 +118,17 @@ pub struct UdpSettings {
 }
 
 /// `[admin]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct AdminSettings {
     pub bind: SocketAddr,
+    pub token: Option<Token>,
+    pub state_file: Option<PathBuf>,
 }
 
 /// `[log]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct LogSettings {
@@ -131,7 +137,7 @@ pub struct LogSettings {
 }
 
 /// For whom the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -179,7 +185,7 @@ impl Default for UdpSettings {
 
 impl Default for AdminSettings {
     fn default() -> Self {
-        AdminSettings { bind: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+        AdminSettings { bind: SocketAddr::from(([127, 0, 0, 1], 8080)), token: None, state_file: None }
     }
 }
 

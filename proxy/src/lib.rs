@@ -7,6 +7,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod drains;
 pub mod health;
 pub mod keys;
 pub mod live;

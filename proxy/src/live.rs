@@ -11,6 +11,7 @@ use fleet::{Snapshot, State, Target};
 use prometheus::IntCounter;
 
 use crate::config::Config;
+use crate::drains::Drains;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::pins::{PinView, Pins};
@@ -38,6 +39,8 @@ pub struct Live {
     pub began: Instant,
     /// TCP connections.
     pub streams: Streams,
+    /// Whom operators drain.
+    pub drains: Drains,
     /// Who is alive.
     pub health: Health,
     /// What is counted.
@@ -83,14 +86,16 @@ impl Live {
         readiness
     }
 
-    /// Puts a new target list in force.
-    pub fn take_list(&self, snapshot: Snapshot) {
+    /// Puts a target list in force. Only [`Live::take_list`] and an operator's drains do.
+    pub(crate) fn put_in_force(&self, snapshot: Snapshot) {
         let before = self.table.load();
         let port_names: Vec<String> = self.config.listeners.iter().map(|l| l.port_name.clone()).collect();
         let old = before.as_ref().map(|targets| &targets.table);
         let table = Table::new(snapshot, &port_names, self.config.keys.pick, old)
             .when_all_down(self.config.health.all_down);
         self.health.take_table(&table, &port_names);
+        self.metrics.target_up.reset();
+        self.metrics.refresh_health(&table);
         self.report_changes(old, &table);
         let invites =
             table.targets().iter().map(|t| self.metrics.invites.with_label_values(&[&t.id])).collect();

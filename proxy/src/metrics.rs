@@ -162,14 +162,18 @@ impl Metrics {
         self.late_answers.inc_by(counts.late_answers);
     }
 
+    /// How often we refused something ourselves: 4xx and above.
+    pub fn refusals(&self) -> u64 {
+        self.by_code.iter().skip(400).filter_map(|counter| counter.get()).map(IntCounter::get).sum()
+    }
+
     /// Counts a message that led to nothing.
     pub fn drop(&self, cause: Cause) {
         self.dropped.with_label_values(&[label(cause)]).inc();
     }
 
-    /// Brings up to date which targets are up; those that left are forgotten.
+    /// Brings up to date which targets are up.
     pub fn refresh_health(&self, table: &Table) {
-        self.target_up.reset();
         for (port, place, endpoint) in table.endpoints() {
             if let Some(target) = table.targets().get(usize::from(place)) {
                 let up = i64::from(endpoint.mark.takes_calls());

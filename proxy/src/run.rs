@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
+use crate::drains::Drains;
 use crate::health::{self, Health};
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -54,6 +55,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         sockets,
         mailboxes,
         streams: Streams::new(Handle::current()),
+        drains: Drains::load(config.admin.state_file.clone()),
         health: Health::default(),
         metrics: Metrics::new()?,
         dropped: AtomicU64::new(0),

@@ -21,6 +21,7 @@ const TESTS: [&[&str]; 2] = [&["build", "--workspace", "--bins"], &["test", "--w
 /// Runs all steps; the first that fails is the last.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::SIPP.require()?;
+    tools::CHROMIUM.require()?;
     let lints = if arguments.no_lint { &[][..] } else { &LINTS[..] };
     let steps: Vec<_> = lints.iter().chain(&TESTS).collect();
     let began = Instant::now();

@@ -28,6 +28,13 @@ pub(crate) const SIPP: Tool = Tool {
      on Debian and Ubuntu `sudo apt-get install sip-tester`, elsewhere see https://github.com/SIPp/sipp",
 };
 
+/// For looking at the proxy's page in the end-to-end tests.
+pub(crate) const CHROMIUM: Tool = Tool {
+    program: "chromium",
+    package: "chromium",
+    how_to_get_it: "the end-to-end tests need Chromium as `chromium` in the PATH: on Debian `sudo apt-get install chromium`",
+};
+
 /// For counting instructions.
 pub(crate) const VALGRIND: Tool = Tool {
     program: "valgrind",
@@ -66,7 +73,13 @@ impl Tool {
 /// Whether a program can be started; what it says does not matter.
 fn is_there(program: &str) -> bool {
     let nowhere = Stdio::null;
-    Command::new(program).arg("-v").stdin(nowhere()).stdout(nowhere()).stderr(nowhere()).status().is_ok()
+    Command::new(program)
+        .arg("--version")
+        .stdin(nowhere())
+        .stdout(nowhere())
+        .stderr(nowhere())
+        .status()
+        .is_ok()
 }
 
 fn is_root() -> bool {

@@ -8,7 +8,7 @@ use fleet::Snapshot;
 
 use super::{
     AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
-    Settings, TargetSettings, UdpSettings,
+    Settings, TargetSettings, Token, UdpSettings,
 };
 use crate::keys::Keys;
 use crate::networks::Networks;
@@ -49,6 +49,8 @@ pub struct Config {
     pub health: HealthConfig,
     /// The admin port.
     pub admin: AdminSettings,
+    /// All settings as they are in force, for people to look at: without secrets.
+    pub shown: serde_json::Value,
     /// The log.
     pub log: LogSettings,
 }
@@ -83,6 +85,8 @@ pub(super) fn wrong<T>(key: &str, what: impl Into<String>) -> Result<T, ConfigEr
 
 impl Config {
     pub(super) fn check(settings: Settings) -> Result<Config, ConfigError> {
+        let shown = serde_json::to_value(&settings)
+            .map_err(|error| ConfigError::Value { key: "settings".to_owned(), what: error.to_string() })?;
         let has_secrets = !settings.secrets.is_empty();
         let value = |key: &str| {
             let key = key.to_owned();
@@ -115,9 +119,17 @@ impl Config {
                 .map_err(value("headers"))?,
             udp: settings.udp,
             health: settings.health.check()?,
-            admin: settings.admin,
+            admin: admin(settings.admin)?,
+            shown,
             log: settings.log,
         })
+    }
+}
+
+fn admin(settings: AdminSettings) -> Result<AdminSettings, ConfigError> {
+    match settings.token.as_ref().map_or(Ok(()), Token::check) {
+        Ok(()) => Ok(settings),
+        Err(what) => wrong("admin.token", what),
     }
 }
 

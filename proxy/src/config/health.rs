@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::check::wrong;
-use super::{ConfigError, duration};
+use super::{ConfigError, duration, show};
 use crate::health::Rules;
 use crate::table::AllDown;
 
 /// `[health]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct HealthSettings {
     pub enabled: bool,
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
     pub interval: Duration,
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
     pub timeout: Duration,
     pub rise: u32,
     pub fall: u32,
