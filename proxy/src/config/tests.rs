@@ -84,3 +84,27 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     assert!(error("[access]", "[health]\nfailing = [42]\n[access]").contains("health.failing"));
     assert!(error("\n[[listener]]", "secrets = [\"k1:short\"]\n[[listener]]").contains("secrets"));
 }
+
+#[test]
+fn settings_are_shown_with_the_environment_and_without_secrets() {
+    let secret = "SWITCHYARD_SECRETS";
+    let environment = [
+        (secret, "[\"k2:0123456789abcdef\", \"k1:fedcba9876543210\"]"),
+        ("SWITCHYARD_ADMIN__TOKEN", "31415926535897932384"),
+        ("SWITCHYARD_HEALTH__INTERVAL", "90s"),
+    ];
+    let config = parse(SMALL, &environment).unwrap();
+    let shown = config.shown.to_string();
+    assert!(shown.contains(r#""secrets":["k2:[redacted]","k1:[redacted]"]"#), "{shown}");
+    assert!(shown.contains(r#""token":"[redacted]""#) && shown.contains(r#""interval":"1m 30s""#), "{shown}");
+    for (shown, what) in [(shown, "shown"), (format!("{config:?}"), "Debug")] {
+        let is_in = |text: &&str| shown.contains(text);
+        assert!(!["0123456789abcdef", "fedcba9876543210", "31415926"].iter().any(is_in), "{what}: {shown}");
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_is_not_in_the_error() {
+    let error = parse(SMALL, &[("SWITCHYARD_ADMIN__TOKEN", "hunter2")]).unwrap_err();
+    assert!(error.contains("admin.token: expected 16") && !error.contains("hunter2"), "{error}");
+}
