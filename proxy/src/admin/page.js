@@ -180,7 +180,8 @@ async function ask() {
   } catch (error) {
     write(at("trouble"), `The proxy does not answer (${error.message}). What stands here is old.`);
     at("trouble").hidden = false;
-    at("readiness").className = "pill";
+    write(at("readiness"), "no answer");
+    at("readiness").className = "pill bad";
   }
   setTimeout(ask, PERIOD);
 }

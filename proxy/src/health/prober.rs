@@ -108,6 +108,8 @@ pub struct Prober {
     /// Turns and probes so far.
     turns: u64,
     sequence: u32,
+    /// Ports of which anything bad is known.
+    troubled: usize,
     commands: VecDeque<Command>,
 }
 
@@ -131,6 +133,7 @@ impl Prober {
             queue: BinaryHeap::new(),
             turns: 0,
             sequence: (seed >> 32) as u32,
+            troubled: 0,
             commands: VecDeque::new(),
         }
     }
@@ -147,8 +150,7 @@ impl Prober {
 
     /// How many ports there are of which anything bad is known.
     pub fn troubled(&self) -> usize {
-        let bad = |entry: &&Entry| entry.standing.condition() != Condition::Healthy;
-        self.entries.iter().flatten().filter(bad).count()
+        self.troubled
     }
 
     /// These are the ports from now on. Those that stay keep their standing and their turn; the others are healthy until
@@ -185,8 +187,10 @@ impl Prober {
             self.schedule(slot, now + wait);
         }
         self.slots.clear();
+        self.troubled = 0;
         for (slot, entry) in (0..).zip(&self.entries) {
             if let Some(entry) = entry {
+                self.troubled += usize::from(entry.standing.condition() != Condition::Healthy);
                 self.slots.entry(entry.probed.address).or_default().push(slot);
             }
         }
@@ -256,6 +260,11 @@ impl Prober {
         let to = entry.standing.condition();
         if from != to {
             entry.probed.mark.set(to);
+            match (from, to) {
+                (Condition::Healthy, _) => self.troubled += 1,
+                (_, Condition::Healthy) => self.troubled = self.troubled.saturating_sub(1),
+                _ => {}
+            }
             let probed = entry.probed.clone();
             self.commands.push_back(Command::Tell(Change { probed, from, to, reason }));
         }

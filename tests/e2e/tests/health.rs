@@ -148,6 +148,28 @@ fn when_all_targets_seem_down_calls_are_tried_or_refused_as_set() -> Result<()> 
 }
 
 #[test]
+fn each_port_is_judged_by_itself_whichever_worker_gets_the_answers() -> Result<()> {
+    let site = Site::start(1, |settings| {
+        settings.workers = 2;
+        let TargetList::File(list) = &mut settings.targets else { return };
+        // Nobody listens there.
+        *list = list.iter().map(|target| target.clone().with_port("alternative", 9)).collect();
+    })?;
+    let name = "switchyard_proxy_target_up{port=\"alternative\",target=\"task-0\"}";
+    wait_until(name, NOTICED_WITHIN, || Ok(site.proxy.metric(name) == Some(0.0)))?;
+    let answered = "switchyard_proxy_probes_total{result=\"answered\"}";
+    let before = site.proxy.metric(answered).unwrap_or_default();
+    wait_until(answered, NOTICED_WITHIN, || Ok(site.proxy.metric(answered) > Some(before + 3.0)))?;
+    site.wait_up(0, true)?;
+    let (_, targets) = site.proxy.get("/targets")?;
+    assert!(
+        targets.contains("\"health\":\"healthy\"") && targets.contains("\"health\":\"down\""),
+        "{targets}"
+    );
+    site.calls(4, 486)
+}
+
+#[test]
 fn nobody_else_can_answer_a_probe() -> Result<()> {
     let mut site = Site::start(1, |_| ())?;
     let address = site.address(0)?;

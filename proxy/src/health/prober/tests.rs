@@ -59,6 +59,12 @@ impl World {
     }
 
     fn obey(&mut self) {
+        let bad = |entry: &&Entry| entry.standing.condition() != Condition::Healthy;
+        // Looked at one by one, which takes its time where there are many.
+        assert!(
+            self.marks.len() > 100
+                || self.prober.troubled() == self.prober.entries.iter().flatten().filter(bad).count()
+        );
         while let Some(command) = self.prober.next_command() {
             let at = self.now - self.began;
             match command {
