@@ -111,6 +111,7 @@ pub struct Pins {
     outbox: Outbox,
     /// Working memory for messages of our own; taken while one is made.
     spare: Option<Box<Scratch>>,
+    short: Vec<u8>,
     counts: Counts,
     signals: Vec<(SocketAddr, Signal)>,
 }
@@ -131,6 +132,7 @@ impl Pins {
             now: 0,
             outbox: Outbox::default(),
             spare: Some(Box::default()),
+            short: Vec::new(),
             counts: Counts::default(),
             signals: Vec::new(),
         }
@@ -171,8 +173,6 @@ impl Pins {
     pub(crate) fn begin(&mut self, names: Names, input: &Input<'_>, hop: &Hop) {
         let one = self.is_one_attempt();
         let pin = Pin {
-            key: names.transaction,
-            call: names.call,
             caller: Caller::of(input),
             text: if one { Box::default() } else { input.bytes.into() },
             attempts: [Attempt::new(hop, names.hop)].into_iter().collect(),
@@ -186,14 +186,14 @@ impl Pins {
             interval: T1,
             deadline: self.now + if one { TIMER_C } else { self.no_reply() },
         };
-        if !self.store.insert(pin) {
+        if !self.store.insert(names.transaction, names.call, pin) {
             self.counts.refused += 1;
         }
     }
 
     /// The target that the call with this name went to.
     pub(crate) fn target_of_call(&self, call: u64) -> Option<SocketAddr> {
-        self.store.find_call(call)?.attempt().map(|attempt| attempt.address)
+        self.store.find_call(call)?.attempt().map(|attempt| attempt.address())
     }
 
     fn is_one_attempt(&self) -> bool {

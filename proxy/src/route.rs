@@ -40,7 +40,7 @@ use crate::pins::Pins;
 use crate::table::Table;
 use faces::Faces;
 use headers::HeaderRules;
-pub(crate) use own::essence;
+pub(crate) use own::write_essence;
 pub(crate) use request::Request;
 pub(crate) use via::Branch;
 

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::pin::{Attempt, Cancel, Closing, Code, Heard, NEVER, Pin, Stage};
 use super::{LINGER, Pins, Site, T1};
-use crate::route::{Choice, Routing, Scratch, Transport};
+use crate::route::{Choice, Routing, Scratch, Transport, write_essence};
 
 /// The reason phrase of an answer of our own.
 pub(super) fn reason(code: Code) -> &'static str {
@@ -48,7 +48,7 @@ impl Pins {
         if let Some(present) = pin.attempt_mut().filter(|attempt| attempt.heard != Heard::Final) {
             present.cancel = Cancel::Wanted;
         }
-        let tried: SmallVec<[SocketAddr; 8]> = pin.attempts.iter().map(|attempt| attempt.address).collect();
+        let tried: SmallVec<[SocketAddr; 8]> = pin.attempts.iter().map(|attempt| attempt.address()).collect();
         let found = tried.len() < self.dispatch.attempts && self.invite(pin, Choice::Skip(&tried), site);
         if found {
             pin.stage = Stage::Calling;
@@ -139,20 +139,23 @@ impl Pins {
 
     /// Keeps of the INVITE only what messages of our own are made of: it will not be sent any more.
     pub(super) fn shorten(&mut self, pin: &mut Pin) {
-        let text = self.with_spare(|_, spare| crate::route::essence(&pin.text, spare));
-        if let Some(text) = text {
-            pin.text = text;
-        }
+        self.with_spare(|pins, spare| {
+            // Made elsewhere and copied: what is kept for minutes is to have no room to spare.
+            pins.short.clear();
+            if write_essence(&pin.text, spare, &mut pins.short).is_some() {
+                pin.text = pins.short.as_slice().into();
+            }
+        });
     }
 
     /// Ends a call that was answered after its caller had been refused: ACK, then BYE until it is answered
     /// (RFC 3261 13.2.2.4).
-    pub(super) fn close(&mut self, pin: &mut Pin, attempt: usize, routing: &Routing<'_>) {
+    pub(super) fn close(&mut self, pin: &mut Pin, attempt: usize, (routing, key): (&Routing<'_>, u64)) {
         let Some(hop) = pin.attempts.get(attempt).map(Attempt::hop) else { return };
         let mut bye = Vec::new();
         let written = self.outbox.post(|out| {
-            routing.write_in_dialog(Method::Ack, pin.key, &hop, out)?;
-            routing.write_in_dialog(Method::Bye, pin.key, &hop, &mut bye)?;
+            routing.write_in_dialog(Method::Ack, key, &hop, out)?;
+            routing.write_in_dialog(Method::Bye, key, &hop, &mut bye)?;
             Some((hop, None))
         });
         if written {

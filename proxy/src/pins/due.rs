@@ -16,7 +16,7 @@ impl Pins {
             let Some(mut pin) = self.store.take(place) else { continue };
             match self.look_at(&mut pin, site) {
                 true => self.put_back(place, pin),
-                false => self.store.forget(place, &pin),
+                false => self.store.forget(place),
             }
         }
         true
@@ -45,7 +45,7 @@ impl Pins {
         if pin.stage == Stage::Calling
             && let Some(attempt) = pin.attempt()
         {
-            self.signals.push((attempt.address, Signal::Silent));
+            self.signals.push((attempt.address(), Signal::Silent));
         }
         match (pin.stage, pin.cancelled) {
             (_, Some(code)) => self.end(pin, code, site),
@@ -66,7 +66,7 @@ impl Pins {
         if pin.stage == Stage::Calling
             && let Some(present) = pin.attempt()
         {
-            let address = present.address;
+            let address = present.address();
             any |= self.invite(pin, Choice::Only(address), site);
             self.counts.retransmissions += 1;
         }
@@ -98,7 +98,8 @@ impl Pins {
         };
         let Some(place) = self.store.find(branch.transaction) else { return };
         let Some(mut pin) = self.store.take(place) else { return };
-        let present = pin.attempt().is_some_and(|attempt| attempt.hop == branch.hop && attempt.address == to);
+        let present =
+            pin.attempt().is_some_and(|attempt| attempt.hop == branch.hop && attempt.address() == to);
         if present && pin.stage == Stage::Calling && !self.is_one_attempt() {
             self.signals.push((to, Signal::Unreachable));
             let site = Site { router, table };
@@ -121,7 +122,7 @@ impl Pins {
         let waits = |pin: &Pin| {
             matches!(pin.stage, Stage::Calling | Stage::Trying)
                 && pin.cancelled.is_none()
-                && pin.attempt().is_some_and(|attempt| attempt.address == address)
+                && pin.attempt().is_some_and(|attempt| attempt.address() == address)
         };
         let places: Vec<_> =
             self.store.some(from, count).filter(|(_, pin)| waits(pin)).map(|(place, _)| place).collect();

@@ -24,7 +24,7 @@ impl Pins {
         }
         let place = self.store.find(routing.router.transaction(request))?;
         let pin = self.store.get(place)?;
-        let follow = Choice::Only(pin.attempt()?.address);
+        let follow = Choice::Only(pin.attempt()?.address());
         match (method, pin.stage) {
             // A target whose refusal was lost sends it again.
             (Method::Ack, Stage::Refused) => {

@@ -26,7 +26,9 @@ impl Pins {
         let mut pin = self.store.take(place)?;
         let attempt = pin.attempts.iter().position(|attempt| attempt.hop == branch.hop);
         let fate = match (attempt, method) {
-            (Some(attempt), Method::Invite) => self.answer(&mut pin, attempt, code, routing),
+            (Some(attempt), Method::Invite) => {
+                self.answer(&mut pin, attempt, code, (routing, branch.transaction))
+            }
             (Some(attempt), Method::Cancel) if !self.is_one_attempt() => {
                 if let Some(attempt) = pin.attempts.get_mut(attempt).filter(|_| code >= 200) {
                     attempt.cancel = Cancel::Known;
@@ -46,12 +48,18 @@ impl Pins {
         }
     }
 
-    fn answer(&mut self, pin: &mut Pin, attempt: usize, code: Code, routing: &Routing<'_>) -> Fate {
+    fn answer(
+        &mut self,
+        pin: &mut Pin,
+        attempt: usize,
+        code: Code,
+        (routing, key): (&Routing<'_>, u64),
+    ) -> Fate {
         let present = attempt + 1 == pin.attempts.len();
         let heard = if code < 200 { Heard::Provisional } else { Heard::Final };
         if let Some(attempt) = pin.attempts.get_mut(attempt) {
             if attempt.heard == Heard::Nothing {
-                self.signals.push((attempt.address, Signal::Answered));
+                self.signals.push((attempt.address(), Signal::Answered));
             }
             attempt.heard = attempt.heard.max(heard);
         }
@@ -63,7 +71,7 @@ impl Pins {
                 self.cancel_one(pin, attempt, routing.site());
                 Fate::Absorb
             }
-            200..300 => self.success(pin, attempt, routing),
+            200..300 => self.success(pin, attempt, (routing, key)),
             _ => self.refusal(pin, attempt, code, routing),
         }
     }
@@ -108,9 +116,9 @@ impl Pins {
     }
 
     /// A 2xx goes to the caller, every time (RFC 3261 16.7.5), unless the caller has a refusal already.
-    fn success(&mut self, pin: &mut Pin, attempt: usize, routing: &Routing<'_>) -> Fate {
+    fn success(&mut self, pin: &mut Pin, attempt: usize, (routing, key): (&Routing<'_>, u64)) -> Fate {
         if !pin.stage.is_open() && pin.stage != Stage::Answered {
-            self.close(pin, attempt, routing);
+            self.close(pin, attempt, (routing, key));
             return Fate::Absorb;
         }
         if pin.stage != Stage::Answered {

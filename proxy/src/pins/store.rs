@@ -1,6 +1,6 @@
 //! Where pins are kept: found by key, named by place, each with one timer.
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
 
 use super::pin::Pin;
 use super::wheel::Wheel;
@@ -12,21 +12,29 @@ pub(super) type Place = u32;
 /// system gives memory for it as it is used.
 #[derive(Debug)]
 pub(super) struct Store {
-    places: FxHashMap<u64, Place>,
+    /// Places by transaction. Only places stand in here: a key is looked at where its pin is.
+    places: HashTable<Place>,
     /// The last pin of each call.
-    calls: FxHashMap<u64, Place>,
-    pins: Vec<Option<Pin>>,
+    calls: HashTable<Place>,
+    pins: Vec<Slot>,
     free: Vec<Place>,
     wheel: Wheel,
     most: usize,
 }
 
+/// A place. Its names stay while the pin is taken out to be worked on.
+#[derive(Debug)]
+struct Slot {
+    key: u64,
+    call: u64,
+    pin: Option<Pin>,
+}
+
 impl Store {
     pub(super) fn new(most: usize) -> Self {
-        let map = || FxHashMap::with_capacity_and_hasher(most, Default::default());
         Store {
-            places: map(),
-            calls: map(),
+            places: HashTable::with_capacity(most),
+            calls: HashTable::with_capacity(most),
             pins: Vec::with_capacity(most),
             free: Vec::new(),
             wheel: Wheel::new(most),
@@ -34,56 +42,72 @@ impl Store {
         }
     }
 
-    /// Keeps a pin until it is removed; `false` if there is no room or if its key is taken.
-    pub(super) fn insert(&mut self, mut pin: Pin) -> bool {
-        if self.places.len() >= self.most || self.places.contains_key(&pin.key) {
+    /// Keeps a pin by its names until it is removed; `false` if there is no room or if its key is taken. Names are hashes
+    /// already.
+    pub(super) fn insert(&mut self, key: u64, call: u64, mut pin: Pin) -> bool {
+        if self.places.len() >= self.most || self.find(key).is_some() {
             return false;
         }
         let place = self.free.pop().unwrap_or(self.pins.len() as Place);
         if place as usize == self.pins.len() {
-            self.pins.push(None);
+            self.pins.push(Slot { key, call, pin: None });
+        } else if let Some(slot) = self.pins.get_mut(place as usize) {
+            (slot.key, slot.call) = (key, call);
         }
-        self.places.insert(pin.key, place);
-        if let Some(other) = self.calls.insert(pin.call, place)
-            && let Some(Some(other)) = self.pins.get_mut(other as usize)
-        {
-            (other.merged, pin.merged) = (true, true);
+        let pins = &self.pins;
+        self.places.insert_unique(key, place, |other| name(pins, *other, |slot| slot.key));
+        let known = self.calls.find_mut(call, |other| name(pins, *other, |slot| slot.call) == call);
+        match known.map(|other| std::mem::replace(other, place)) {
+            Some(other) => {
+                pin.merged = true;
+                if let Some(other) = self.pins.get_mut(other as usize).and_then(|slot| slot.pin.as_mut()) {
+                    other.merged = true;
+                }
+            }
+            None => {
+                self.calls.insert_unique(call, place, |other| name(pins, *other, |slot| slot.call));
+            }
         }
         self.put_back(place, pin);
         true
     }
 
     pub(super) fn find(&self, key: u64) -> Option<Place> {
-        self.places.get(&key).copied()
+        self.places.find(key, |place| name(&self.pins, *place, |slot| slot.key) == key).copied()
     }
 
     pub(super) fn find_call(&self, call: u64) -> Option<&Pin> {
-        self.get(*self.calls.get(&call)?)
+        let place = self.calls.find(call, |place| name(&self.pins, *place, |slot| slot.call) == call)?;
+        self.get(*place)
     }
 
     pub(super) fn get(&self, place: Place) -> Option<&Pin> {
-        self.pins.get(place as usize)?.as_ref()
+        self.pins.get(place as usize)?.pin.as_ref()
     }
 
     /// Takes a pin out to work on it; [`Store::put_back`] or [`Store::forget`] follows.
     pub(super) fn take(&mut self, place: Place) -> Option<Pin> {
-        self.pins.get_mut(place as usize)?.take()
+        self.pins.get_mut(place as usize)?.pin.take()
     }
 
     /// Puts it back, to be looked at when its next timer is due.
     pub(super) fn put_back(&mut self, place: Place, pin: Pin) {
         self.wheel.set(place, pin.next_due());
         if let Some(slot) = self.pins.get_mut(place as usize) {
-            *slot = Some(pin);
+            slot.pin = Some(pin);
         }
     }
 
     /// Ends a pin that was taken out.
-    pub(super) fn forget(&mut self, place: Place, pin: &Pin) {
+    pub(super) fn forget(&mut self, place: Place) {
         self.wheel.stop(place);
-        self.places.remove(&pin.key);
-        if self.calls.get(&pin.call) == Some(&place) {
-            self.calls.remove(&pin.call);
+        let (key, call) =
+            (name(&self.pins, place, |slot| slot.key), name(&self.pins, place, |slot| slot.call));
+        if let Ok(entry) = self.places.find_entry(key, |other| *other == place) {
+            entry.remove();
+        }
+        if let Ok(entry) = self.calls.find_entry(call, |other| *other == place) {
+            entry.remove();
         }
         self.free.push(place);
     }
@@ -100,7 +124,7 @@ impl Store {
     /// So many places from `from` on, and the pins in them.
     pub(super) fn some(&self, from: usize, count: usize) -> impl Iterator<Item = (Place, &Pin)> {
         let places = self.pins.iter().enumerate().skip(from).take(count);
-        places.filter_map(|(place, pin)| Some((place as Place, pin.as_ref()?)))
+        places.filter_map(|(place, pin)| Some((place as Place, pin.pin.as_ref()?)))
     }
 
     /// How many places there are, with a pin or without.
@@ -110,6 +134,10 @@ impl Store {
 
     /// All pins.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Pin> {
-        self.pins.iter().flatten()
+        self.pins.iter().filter_map(|slot| slot.pin.as_ref())
     }
+}
+
+fn name(pins: &[Slot], place: Place, of: impl Fn(&Slot) -> u64) -> u64 {
+    pins.get(place as usize).map_or(0, of)
 }

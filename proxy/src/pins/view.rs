@@ -44,8 +44,8 @@ impl Pins {
                 Stage::Ended(_) | Stage::Acknowledged => "ended",
             },
             cancelled: pin.cancelled.is_some(),
-            targets: pin.attempts.iter().map(|attempt| attempt.address).collect(),
-            silent: silent.map(|attempt| attempt.address).collect(),
+            targets: pin.attempts.iter().map(|attempt| attempt.address()).collect(),
+            silent: silent.map(|attempt| attempt.address()).collect(),
             seconds: (TICK * self.now.saturating_sub(pin.began)).max(Duration::ZERO).as_secs(),
         }
     }

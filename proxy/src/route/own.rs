@@ -126,21 +126,20 @@ fn end_with_cseq(number: u32, method: Method<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// What messages of our own about an INVITE are made of: its first line and the header fields that say who, where and
-/// which. `None` if it cannot be read.
-pub(crate) fn essence(invite: &[u8], scratch: &mut Scratch) -> Option<Box<[u8]>> {
+/// Writes what messages of our own about an INVITE are made of: its first line and the header fields that say who, where
+/// and which. `None` if it cannot be read.
+pub(crate) fn write_essence(invite: &[u8], scratch: &mut Scratch, out: &mut Vec<u8>) -> Option<()> {
     let msg = Message::parse(invite, &mut scratch.index, &sip::Limits::default()).ok()?;
     let line = msg.request()?;
-    let mut kept = Vec::with_capacity(512);
     for piece in [line.method.as_bytes(), b" ", line.uri, b" ", line.version, b"\r\n"] {
-        kept.extend_from_slice(piece);
+        out.extend_from_slice(piece);
     }
     for field in msg.fields() {
         use Name::{CSeq, CallId, From, Route, To, Via};
         if matches!(field.name, Via | Route | From | To | CallId | CSeq) {
-            kept.extend_from_slice(field.line);
+            out.extend_from_slice(field.line);
         }
     }
-    kept.extend_from_slice(b"\r\n");
-    Some(kept.into_boxed_slice())
+    out.extend_from_slice(b"\r\n");
+    Some(())
 }

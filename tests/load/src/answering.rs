@@ -1,9 +1,10 @@
 //! The answering side: every call is answered at once, and every later request must come to where its INVITE came.
 
 use std::{
+    collections::VecDeque,
     net::SocketAddr,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -18,6 +19,9 @@ use crate::{
 
 /// How often the end of the run is looked for while nothing comes.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How often it is looked whether a call has rung long enough.
+const TICK: Duration = Duration::from_millis(1);
 
 /// No target has got this call yet.
 const NOBODY: u8 = u8::MAX;
@@ -50,9 +54,21 @@ pub struct Answers {
     targets: Vec<Words>,
     /// Where each call's INVITE came.
     owners: Vec<u8>,
+    /// How long a call rings.
+    ring: Duration,
+    /// Calls that ring, the longest first.
+    ringing: VecDeque<Ringing>,
     index: Index,
     /// What came.
     pub answered: Answered,
+}
+
+/// A call that is answered when it has rung long enough.
+struct Ringing {
+    answered_at: Instant,
+    target: usize,
+    to: SocketAddr,
+    answer: Vec<u8>,
 }
 
 /// What a target's answers end with.
@@ -85,6 +101,8 @@ impl Answers {
             run,
             targets: plan.targets.iter().map(Words::new).collect(),
             owners: vec![NOBODY; plan.calls()],
+            ring: plan.ring,
+            ringing: VecDeque::new(),
             index: Index::new(),
             answered: Answered { calls: vec![0; plan.targets.len()], ..Answered::default() },
         }
@@ -104,8 +122,27 @@ impl Answers {
         self.index = index;
     }
 
+    /// The target whose call has rung long enough, and longest.
+    fn next_ringing(&self, now: Instant) -> Option<usize> {
+        self.ringing.front().filter(|next| next.answered_at <= now).map(|next| next.target)
+    }
+
+    /// Writes the answers of a target's calls that have rung long enough, if they are the next.
+    pub fn answer_ringing(&mut self, target: usize, now: Instant, replies: &mut Datagrams) {
+        while let Some(next) = self.ringing.front()
+            && next.target == target
+            && next.answered_at <= now
+        {
+            replies.add(next.to, |out| {
+                out.extend_from_slice(&next.answer);
+                Some(())
+            });
+            self.ringing.pop_front();
+        }
+    }
+
     fn answer(
-        &self,
+        &mut self,
         target: usize,
         request: &Message<'_>,
         method: Method<'_>,
@@ -122,7 +159,14 @@ impl Answers {
         match method {
             Method::Invite => {
                 reply("180 Ringing", &words.ringing);
-                reply("200 OK", &words.ok);
+                if self.ring.is_zero() {
+                    reply("200 OK", &words.ok);
+                    return;
+                }
+                let mut answer = Vec::new();
+                write_answer(request, "200 OK", &words.ok, &mut answer);
+                let answered_at = Instant::now() + self.ring;
+                self.ringing.push_back(Ringing { answered_at, target, to, answer });
             }
             Method::Ack => {}
             _ => reply("200 OK", &words.bye),
@@ -190,7 +234,7 @@ pub fn bind(plan: &Plan) -> Result<Vec<UdpSocket>> {
 pub fn answer(mut answers: Answers, sockets: &[UdpSocket], shared: &Shared) -> Result<Answered> {
     let (mut poll, mut batch, mut replies) = (Poll::new(sockets), Received::new(), Datagrams::default());
     while !shared.stop.load(Ordering::Relaxed) {
-        poll.wait(LOOK)?;
+        poll.wait(if answers.ringing.is_empty() { LOOK } else { TICK })?;
         for (target, socket) in poll.ready() {
             socket.receive_now(&mut batch)?;
             let mut count = 0;
@@ -200,6 +244,11 @@ pub fn answer(mut answers: Answers, sockets: &[UdpSocket], shared: &Shared) -> R
             }
             shared.requests.fetch_add(count, Ordering::Relaxed);
             replies.send(socket);
+        }
+        let now = Instant::now();
+        while let Some(target) = answers.next_ringing(now) {
+            answers.answer_ringing(target, now, &mut replies);
+            sockets.get(target).into_iter().for_each(|socket| replies.send(socket));
         }
     }
     Ok(answers.answered)

@@ -107,6 +107,7 @@ fn measure(contender: Contender, rate: u32, number: u8, time: Duration) -> Resul
         rate: f64::from(rate),
         time,
         warm: WARM,
+        ring: Duration::ZERO,
         against: site.against,
         targets: site.targets.clone(),
         caller: site.caller,

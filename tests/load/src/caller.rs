@@ -16,7 +16,7 @@ use crate::{
     datagrams::Datagrams,
     dialog,
     message::{Run, Script, number},
-    plan::{Plan, RECEIVE_BUFFER},
+    plan::{GIVE_UP, Plan, RECEIVE_BUFFER},
     system::{Usage, usage},
     timeline::{Sample, Sampler},
 };
@@ -113,7 +113,7 @@ impl<'a> Caller<'a> {
             plan,
             shared,
             sources: plan.callers()?.into_iter().map(source).collect(),
-            calls: Calls::new(plan.calls(), plan.warm_calls()),
+            calls: Calls::new(plan.calls(), plan.warm_calls(), GIVE_UP + plan.ring),
             index: Index::new(),
             responses: 0,
             samples: Vec::new(),

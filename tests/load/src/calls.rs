@@ -1,6 +1,8 @@
 //! What became of each call. This module must not contain: sockets, clocks, messages.
 
-use crate::{histogram::Histogram, plan::GIVE_UP};
+use std::time::Duration;
+
+use crate::histogram::Histogram;
 
 /// How far a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ impl Counts {
 pub struct Calls {
     calls: Vec<Call>,
     warm: usize,
+    /// How long a call may take, in microseconds.
+    patience: u64,
     /// All calls before this one are over.
     oldest: usize,
     /// How many are how far.
@@ -57,10 +61,12 @@ pub struct Calls {
 
 impl Calls {
     /// So many calls, of which the first are for warming up.
-    pub fn new(calls: usize, warm: usize) -> Self {
+    pub fn new(calls: usize, warm: usize, patience: Duration) -> Self {
+        let patience = patience.as_micros() as u64;
         Calls {
             calls: vec![Call { started: 0, stage: Stage::Due }; calls],
             warm,
+            patience,
             oldest: 0,
             counts: Counts::default(),
             answer_time: Histogram::new(),
@@ -124,7 +130,7 @@ impl Calls {
 
     /// Gives up what has taken too long.
     pub fn expire(&mut self, now: u64) {
-        let patience = GIVE_UP.as_micros() as u64;
+        let patience = self.patience;
         while let Some(call) = self.calls.get_mut(self.oldest) {
             match call.stage {
                 Stage::Due => return,
@@ -148,12 +154,13 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::GIVE_UP;
 
     const LONG: u64 = 2_000_000;
 
     #[test]
     fn a_call_goes_from_its_start_to_its_end() {
-        let mut calls = Calls::new(1, 0);
+        let mut calls = Calls::new(1, 0, GIVE_UP);
         assert_eq!((calls.next(), calls.over()), (Some(0), false));
         assert_eq!(calls.started(0, 100, 130), 30);
         assert_eq!((calls.next(), calls.counts.in_flight()), (None, 1));
@@ -166,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_call_is_lost_when_its_time_is_over_and_stays_so() {
-        let mut calls = Calls::new(3, 0);
+        let mut calls = Calls::new(3, 0, GIVE_UP);
         (0..3).for_each(|number| assert_eq!(calls.started(number, 0, number as u64), number as u64));
         calls.answered(1, 5);
         calls.expire(LONG - 1);
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn calls_that_are_not_started_yet_are_not_given_up() {
-        let mut calls = Calls::new(2, 0);
+        let mut calls = Calls::new(2, 0, GIVE_UP);
         calls.started(0, 0, 0);
         calls.expire(10 * LONG);
         assert_eq!((calls.counts.lost, calls.next()), (1, Some(1)));
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn warming_up_is_in_no_figure_of_time() {
-        let mut calls = Calls::new(2, 1);
+        let mut calls = Calls::new(2, 1, GIVE_UP);
         (0..2).for_each(|number| assert_eq!(calls.started(number, 0, 10), 10));
         (0..2).for_each(|number| assert_eq!(calls.answered(number, 40), Some(30)));
         assert_eq!((calls.answer_time.count(), calls.lateness.count(), calls.counts.started), (1, 1, 2));

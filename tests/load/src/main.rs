@@ -46,6 +46,9 @@ struct RunArgs {
     /// How long to start calls before that, which count in no figure of time
     #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
     warm: Duration,
+    /// How long each call rings
+    #[arg(long, default_value = "0", value_name = "SECONDS", value_parser = seconds)]
+    ring: Duration,
     /// Where to call
     #[arg(long, value_name = "ADDRESS:PORT")]
     against: SocketAddr,
@@ -138,6 +141,7 @@ fn call(args: RunArgs) -> Result<bool> {
         rate: args.rate,
         time: args.secs,
         warm: args.warm,
+        ring: args.ring,
         against: args.against,
         targets: args.targets,
         caller: args.caller,

@@ -163,7 +163,7 @@ pub(crate) mod tests {
     use crate::system::Usage;
 
     pub(crate) fn outcome() -> Outcome {
-        let mut calls = Calls::new(3, 0);
+        let mut calls = Calls::new(3, 0, crate::plan::GIVE_UP);
         for call in 0..3 {
             calls.started(call, 0, 0);
             calls.answered(call, 1000 * (call as u64 + 1));

@@ -23,6 +23,8 @@ pub struct Plan {
     pub time: Duration,
     /// How long calls are started before that. They must not be lost either, but count in no figure of time.
     pub warm: Duration,
+    /// How long each call rings before it is answered.
+    pub ring: Duration,
     /// What is measured: every request of the caller goes there.
     pub against: SocketAddr,
     /// Where calls are answered.
@@ -124,6 +126,7 @@ pub(crate) mod tests {
             rate: 1000.0,
             time: Duration::from_secs(2),
             warm: Duration::from_millis(500),
+            ring: Duration::ZERO,
             against: "127.0.0.1:5060".parse().unwrap(),
             targets: vec!["127.0.1.1:7001".parse().unwrap(), "127.0.1.2:7001".parse().unwrap()],
             caller: "127.0.0.1:6000".parse().unwrap(),
