@@ -109,7 +109,8 @@ impl Passed {
     /// The sockets for this.
     pub fn take(&mut self, role: Role, bind: SocketAddr) -> Vec<OwnedFd> {
         let wanted = Entry { role, bind };
-        let (taken, left) = std::mem::take(&mut self.sockets).into_iter().partition(|(entry, _)| *entry == wanted);
+        let (taken, left) =
+            std::mem::take(&mut self.sockets).into_iter().partition(|(entry, _)| *entry == wanted);
         self.sockets = left;
         let taken: Vec<(Entry, OwnedFd)> = taken;
         taken.into_iter().map(|(_, descriptor)| descriptor).collect()

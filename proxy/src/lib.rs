@@ -8,8 +8,8 @@
 pub mod admin;
 pub mod config;
 pub mod drains;
-pub mod health;
 pub mod handover;
+pub mod health;
 pub mod keys;
 pub mod live;
 pub mod log;

@@ -12,6 +12,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `pin.rs` | one INVITE and the targets that it went to |
+//! | `packed.rs` | its text in less memory |
 //! | `store.rs`, `wheel.rs` | all of them, and their timers |
 //! | `requests.rs` | INVITE, CANCEL and ACK that belong to a pin |
 //! | `responses.rs` | what targets answer |
@@ -23,6 +24,7 @@
 mod attempts;
 mod due;
 mod outbox;
+mod packed;
 mod pin;
 mod requests;
 mod responses;
@@ -111,7 +113,8 @@ pub struct Pins {
     outbox: Outbox,
     /// Working memory for messages of our own; taken while one is made.
     spare: Option<Box<Scratch>>,
-    short: Vec<u8>,
+    unpacked: Vec<u8>,
+    short: (Vec<u8>, Vec<u8>),
     counts: Counts,
     signals: Vec<(SocketAddr, Signal)>,
 }
@@ -132,7 +135,8 @@ impl Pins {
             now: 0,
             outbox: Outbox::default(),
             spare: Some(Box::default()),
-            short: Vec::new(),
+            unpacked: Vec::new(),
+            short: (Vec::new(), Vec::new()),
             counts: Counts::default(),
             signals: Vec::new(),
         }
@@ -176,6 +180,7 @@ impl Pins {
             caller: Caller::of(input),
             text: if one { Box::default() } else { input.bytes.into() },
             attempts: [Attempt::new(hop, names.hop)].into_iter().collect(),
+            packed: false,
             stage: Stage::Calling,
             told: one,
             merged: false,

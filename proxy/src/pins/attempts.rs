@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use sip::Method;
 use smallvec::SmallVec;
 
+use super::packed::{pack, unpack};
 use super::pin::{Attempt, Cancel, Closing, Code, Heard, NEVER, Pin, Stage};
 use super::{LINGER, Pins, Site, T1};
-use crate::route::{Choice, Routing, Scratch, Transport, write_essence};
+use crate::route::{Choice, Input, Routing, Scratch, Transport, write_essence};
 
 /// The reason phrase of an answer of our own.
 pub(super) fn reason(code: Code) -> &'static str {
@@ -34,11 +35,20 @@ impl Attempt {
 }
 
 impl Pins {
-    /// Makes messages of our own, with the spare working memory.
-    fn with_spare<T>(&mut self, make: impl FnOnce(&mut Self, &mut Scratch) -> T) -> T {
+    /// Makes messages of our own from what is kept of an INVITE, with the spare working memory.
+    fn with_text<T>(&mut self, pin: &Pin, make: impl FnOnce(&mut Self, &mut Scratch, &Input<'_>) -> T) -> T {
         let mut spare = self.spare.take().unwrap_or_default();
-        let made = make(self, &mut spare);
-        self.spare = Some(spare);
+        let mut unpacked = std::mem::take(&mut self.unpacked);
+        let text = match pin.packed {
+            true => {
+                unpacked.clear();
+                unpack(&pin.text, &mut unpacked);
+                unpacked.as_slice()
+            }
+            false => &pin.text,
+        };
+        let made = make(self, &mut spare, &pin.caller.input(text));
+        (self.spare, self.unpacked) = (Some(spare), unpacked);
         made
     }
 
@@ -63,17 +73,17 @@ impl Pins {
 
     /// Sends the INVITE: again to the present target, or to another.
     pub(super) fn invite(&mut self, pin: &mut Pin, choice: Choice<'_>, site: Site<'_>) -> bool {
-        self.with_spare(|pins, spare| {
-            let input = pin.caller.input(&pin.text);
-            let another = matches!(choice, Choice::Skip(_));
+        let another = matches!(choice, Choice::Skip(_));
+        let mut attempt = None;
+        self.with_text(pin, |pins, spare, input| {
             pins.outbox.post(|out| {
-                let (hop, hash, place) = site.router.invite_again(&input, site.table, choice, spare, out)?;
-                if another {
-                    pin.attempts.push(Attempt::new(&hop, hash));
-                }
+                let (hop, hash, place) = site.router.invite_again(input, site.table, choice, spare, out)?;
+                attempt = Some(Attempt::new(&hop, hash));
                 Some((hop, place.filter(|_| another)))
             })
-        })
+        });
+        pin.attempts.extend(attempt.filter(|_| another));
+        attempt.is_some()
     }
 
     /// Ends the INVITE with a final answer of our own.
@@ -89,10 +99,9 @@ impl Pins {
 
     /// An answer of our own to the caller.
     pub(super) fn reply(&mut self, pin: &Pin, code: Code, site: Site<'_>) {
-        self.with_spare(|pins, spare| {
-            let input = pin.caller.input(&pin.text);
+        self.with_text(pin, |pins, spare, input| {
             pins.outbox.post(|out| {
-                let hop = site.router.own_reply(&input, site.table, (code, reason(code)), spare, out)?;
+                let hop = site.router.own_reply(input, site.table, (code, reason(code)), spare, out)?;
                 Some((hop, None))
             })
         });
@@ -128,24 +137,27 @@ impl Pins {
         site: Site<'_>,
     ) {
         let Some(hop) = pin.attempts.get(attempt).map(Attempt::hop) else { return };
-        self.with_spare(|pins, spare| {
-            let input = pin.caller.input(&pin.text);
+        self.with_text(pin, |pins, spare, input| {
             pins.outbox.post(|out| {
-                site.router.own_request(&input, (method, &hop, to), site.table, spare, out)?;
+                site.router.own_request(input, (method, &hop, to), site.table, spare, out)?;
                 Some((hop, None))
             })
         });
     }
 
-    /// Keeps of the INVITE only what messages of our own are made of: it will not be sent any more.
+    /// Keeps of the INVITE only what messages of our own are made of, in as little memory as may be: it will not be sent
+    /// any more.
     pub(super) fn shorten(&mut self, pin: &mut Pin) {
-        self.with_spare(|pins, spare| {
-            // Made elsewhere and copied: what is kept for minutes is to have no room to spare.
-            pins.short.clear();
-            if write_essence(&pin.text, spare, &mut pins.short).is_some() {
-                pin.text = pins.short.as_slice().into();
-            }
-        });
+        // Made elsewhere and copied from there: what is kept for minutes is to have no room to spare.
+        let (mut essence, mut packed) = std::mem::take(&mut self.short);
+        essence.clear();
+        packed.clear();
+        let written = self.with_text(pin, |_, spare, input| write_essence(input.bytes, spare, &mut essence));
+        if written.is_some() {
+            pack(&essence, &mut packed);
+            (pin.text, pin.packed) = (packed.as_slice().into(), true);
+        }
+        self.short = (essence, packed);
     }
 
     /// Ends a call that was answered after its caller had been refused: ACK, then BYE until it is answered

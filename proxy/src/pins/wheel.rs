@@ -11,13 +11,11 @@ const NONE: u32 = u32::MAX;
 struct Link {
     before: u32,
     after: u32,
-    /// `NONE` while no timer runs.
-    slot: u32,
-    /// When it is due, in ticks.
+    /// When it is due, in ticks, which also says in which slot it stands; `NONE` while no timer runs.
     due: u32,
 }
 
-const IDLE: Link = Link { before: NONE, after: NONE, slot: NONE, due: 0 };
+const IDLE: Link = Link { before: NONE, after: NONE, due: NONE };
 
 /// One timer for each of many places.
 #[derive(Debug)]
@@ -46,7 +44,7 @@ impl Wheel {
         while self.links.len() <= place as usize {
             self.links.push(IDLE);
         }
-        let due = due.max(self.tick);
+        let due = due.max(self.tick).min(NONE - 1);
         let slot = Self::slot(due);
         let Some(head) = self.heads.get_mut(slot as usize) else { return };
         let after = std::mem::replace(head, place);
@@ -54,20 +52,20 @@ impl Wheel {
             neighbour.before = place;
         }
         if let Some(link) = self.links.get_mut(place as usize) {
-            *link = Link { before: NONE, after, slot, due };
+            *link = Link { before: NONE, after, due };
             self.running += 1;
         }
     }
 
     /// Ends a place's timer.
     pub(super) fn stop(&mut self, place: u32) {
-        let Some(link) = self.links.get_mut(place as usize).filter(|link| link.slot != NONE) else { return };
+        let Some(link) = self.links.get_mut(place as usize).filter(|link| link.due != NONE) else { return };
         let old = std::mem::replace(link, IDLE);
         self.running -= 1;
         match self.links.get_mut(old.before as usize) {
             Some(before) => before.after = old.after,
             None => {
-                if let Some(head) = self.heads.get_mut(old.slot as usize) {
+                if let Some(head) = self.heads.get_mut(Self::slot(old.due) as usize) {
                     *head = old.after;
                 }
             }

@@ -21,6 +21,7 @@ fn two_hundred_calls_at_two_hundred_per_second_are_all_completed_each_at_one_tar
         rate: 200.0,
         time: Duration::from_secs(1),
         warm: Duration::ZERO,
+        ring: Duration::ZERO,
         against: proxy.sip_address(),
         targets: targets.into_iter().map(Into::into).collect(),
         caller: address([127, 0, 0, 1])?,
