@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fleet::{Snapshot, State, Target};
 use proxy::config::Config;
@@ -117,7 +117,8 @@ impl Bench {
     fn run(&mut self, message: &str, source: &str, times: u32) -> f64 {
         let source: SocketAddr = source.parse().expect("an address");
         let bytes = message.as_bytes();
-        let input = Input { bytes, source, listener: 0, transport: Transport::Udp, connection: None };
+        let now = Duration::from_secs(1_800_000_000);
+        let input = Input { bytes, source, listener: 0, transport: Transport::Udp, connection: None, now };
         let began = Instant::now();
         for _ in 0..times {
             let verdict = self.measured(&input);

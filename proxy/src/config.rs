@@ -6,7 +6,9 @@
 mod check;
 mod environment;
 mod health;
+mod limits;
 mod show;
+mod sources;
 mod token;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use check::{Config, ListenerConfig, Source};
 pub use health::{HealthConfig, HealthSettings};
+pub use limits::LimitSettings;
+pub use sources::{Sources, SourcesSetting};
 pub use token::Token;
 
 /// The file, key by key.
@@ -30,10 +34,12 @@ pub struct Settings {
     pub drain: Duration,
     #[serde(serialize_with = "show::secrets")]
     pub secrets: Vec<String>,
+    pub tokens: TokenSettings,
     pub listener: Vec<ListenerSettings>,
     pub targets: TargetSettings,
     pub dispatch: DispatchSettings,
     pub access: AccessSettings,
+    pub limits: LimitSettings,
     pub headers: HeaderSettings,
     pub udp: UdpSettings,
     pub health: HealthSettings,
@@ -52,6 +58,15 @@ pub struct ListenerSettings {
     pub internal: Option<String>,
     #[serde(default = "sip")]
     pub port_name: String,
+}
+
+/// `[tokens]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct TokenSettings {
+    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    pub lifetime: Duration,
 }
 
 /// `[targets]`
@@ -79,12 +94,14 @@ pub struct DispatchSettings {
 }
 
 /// `[access]`
-#[derive(Debug, Clone, Deserialize, Default, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct AccessSettings {
-    pub sources: Option<Vec<String>>,
+    pub sources: Option<SourcesSetting>,
     pub refused: Refused,
+    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    pub poll: Duration,
 }
 
 /// What a source that may not start calls gets.
@@ -152,16 +169,24 @@ impl Default for Settings {
             workers: 0,
             drain: Duration::from_secs(120),
             secrets: Vec::new(),
+            tokens: TokenSettings::default(),
             listener: Vec::new(),
             targets: TargetSettings::default(),
             dispatch: DispatchSettings::default(),
             access: AccessSettings::default(),
+            limits: LimitSettings::default(),
             headers: HeaderSettings::default(),
             udp: UdpSettings::default(),
             health: HealthSettings::default(),
             admin: AdminSettings::default(),
             log: LogSettings::default(),
         }
+    }
+}
+
+impl Default for TokenSettings {
+    fn default() -> Self {
+        TokenSettings { lifetime: Duration::from_secs(24 * 3600) }
     }
 }
 
@@ -174,6 +199,12 @@ impl Default for TargetSettings {
 impl Default for DispatchSettings {
     fn default() -> Self {
         DispatchSettings { attempts: 3, no_reply: Duration::from_secs(1), no_answer: 500, max_pins: 400_000 }
+    }
+}
+
+impl Default for AccessSettings {
+    fn default() -> Self {
+        AccessSettings { sources: None, refused: Refused::default(), poll: Duration::from_secs(2) }
     }
 }
 

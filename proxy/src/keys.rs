@@ -16,6 +16,17 @@ pub struct Keys {
     pub branches: Vec<[u8; 16]>,
     /// To tags of our own refusals: the first signs, all are recognised.
     pub tags: Vec<[u8; 16]>,
+    /// Dialog tokens: the first signs, all verify.
+    pub tokens: Vec<TokenKey>,
+}
+
+/// A key for dialog tokens.
+#[derive(Clone)]
+pub struct TokenKey {
+    /// What a token names its key by. Two keys may share one.
+    pub id: u16,
+    /// The key.
+    pub secret: [u8; 16],
 }
 
 impl std::fmt::Debug for Keys {
@@ -32,7 +43,16 @@ impl Keys {
             secrets.iter().enumerate().map(|(i, text)| secret(i, text)).collect::<Result<_, _>>()?;
         let first = *parts.first().ok_or("expected at least one secret")?;
         let for_each = |label: &str| parts.iter().map(|secret| derive(label, secret)).collect();
-        Ok(Keys { pick: derive("pick", first), branches: for_each("branch"), tags: for_each("to-tag") })
+        let token = |secret: &&[u8]| {
+            let [high, low, ..] = derive("token-id", secret);
+            TokenKey { id: u16::from_be_bytes([high, low]), secret: derive("token", secret) }
+        };
+        Ok(Keys {
+            pick: derive("pick", first),
+            branches: for_each("branch"),
+            tags: for_each("to-tag"),
+            tokens: parts.iter().map(token).collect(),
+        })
     }
 
     /// For a proxy that has no secrets and is alone: different each time it starts.

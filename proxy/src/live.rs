@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use fleet::{Snapshot, State, Target};
@@ -80,6 +80,7 @@ impl Live {
         let readiness = match self.table.load().is_some() {
             _ if self.draining.load(Ordering::Relaxed) => Err("draining"),
             false => Err("no target list yet"),
+            true if !self.router.has_access() => Err("no list of access.sources yet"),
             true => Ok(()),
         };
         self.metrics.ready.set(i64::from(readiness.is_ok()));
@@ -100,8 +101,7 @@ impl Live {
         let invites =
             table.targets().iter().map(|t| self.metrics.invites.with_label_values(&[&t.id])).collect();
         self.table.store(Some(Arc::new(Targets { table, invites })));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.metrics.list_changed.set(i64::try_from(now).unwrap_or_default());
+        self.metrics.list_changed.set(i64::try_from(Live::now().as_secs()).unwrap_or_default());
     }
 
     fn report_changes(&self, before: Option<&Table>, after: &Table) {
@@ -180,6 +180,7 @@ impl Live {
     ) -> Option<Hop> {
         let verdict = self.router.route_pinned(input, &targets.table, pins, scratch, out);
         crate::log::message(input, &verdict);
+        self.metrics.notes(&scratch.notes);
         match verdict {
             Verdict::Forward { hop, new_call } => {
                 targets.count(new_call);
@@ -216,6 +217,11 @@ impl Live {
         }
         self.metrics.count_pins(pins.take_counts());
         pins.signals().for_each(|(address, signal)| self.health.learn(address, signal));
+    }
+
+    /// What time it is, for messages: since 1970.
+    pub fn now() -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
     /// Sends one message; workers send datagrams in batches instead.

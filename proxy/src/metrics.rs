@@ -6,8 +6,9 @@ use prometheus::{
     Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
+use crate::guard::Limited;
 use crate::pins::Counts;
-use crate::route::Cause;
+use crate::route::{Cause, Check, Notes};
 use crate::table::Table;
 
 /// What the proxy counts. The names are part of its interface: dashboards and alerts know them.
@@ -45,6 +46,13 @@ pub struct Metrics {
     /// `switchyard_proxy_datagrams_lost_total{where}`: datagrams that came faster than they were taken, from a `socket`'s
     /// receive buffer or a worker's `mailbox`.
     pub lost: IntCounterVec,
+    /// `switchyard_proxy_tokens_total{worth}`: dialog tokens that were looked at: the target list said no, or they
+    /// tell where a caller behind a NAT is.
+    pub tokens: IntCounterVec,
+    /// `switchyard_proxy_calls_limited_total{limit}`: new calls over a limit, of their `source` or `overall`.
+    pub limited: IntCounterVec,
+    /// `switchyard_proxy_shared_secrets`: how many secrets are set; with none, tokens are good in this process alone.
+    pub shared_secrets: IntGauge,
     /// `switchyard_proxy_connections`: open TCP connections.
     pub connections: IntGauge,
     /// `switchyard_proxy_connections_refused_total`: TCP connections that were one too many.
@@ -61,6 +69,12 @@ pub struct Metrics {
     pub probes: IntCounterVec,
     /// `switchyard_proxy_target_call_failures_total{target}`: calls that got nothing from a target.
     pub call_failures: IntCounterVec,
+    /// `switchyard_proxy_access_networks`: ranges of addresses that may start calls.
+    pub access_networks: IntGauge,
+    /// `switchyard_proxy_access_list_changed_timestamp_seconds`: when they were taken from their file, Unix time.
+    pub access_changed: IntGauge,
+    /// `switchyard_proxy_access_list_errors_total`: lists of them that were refused.
+    pub access_errors: IntCounter,
     /// `switchyard_proxy_ready`: what /readyz says, 1 or 0.
     pub ready: IntGauge,
 }
@@ -108,6 +122,13 @@ impl Metrics {
                 "Datagrams that came faster than they were taken",
                 "where",
             )?,
+            tokens: counters(
+                "tokens_total",
+                "Dialog tokens that were looked at, by what they are worth",
+                "worth",
+            )?,
+            limited: counters("calls_limited_total", "New calls over a limit", "limit")?,
+            shared_secrets: gauge("shared_secrets", "How many secrets are set")?,
             connections_refused: counter(
                 "connections_refused_total",
                 "TCP connections that were one too many",
@@ -135,6 +156,12 @@ impl Metrics {
                 "INVITEs that got nothing from a target",
                 "target",
             )?,
+            access_networks: gauge("access_networks", "Ranges of addresses that may start calls")?,
+            access_changed: gauge(
+                "access_list_changed_timestamp_seconds",
+                "When the list of access.sources in force was taken, Unix time",
+            )?,
+            access_errors: counter("access_list_errors_total", "Lists of access.sources that were refused")?,
             ready: gauge("ready", "What /readyz says: 1 or 0")?,
             registry,
         })
@@ -180,6 +207,28 @@ impl Metrics {
                 self.target_up.with_label_values(&[&target.id, port]).set(up);
             }
         }
+    }
+
+    /// Counts what routing noted of a message.
+    pub fn notes(&self, notes: &Notes) {
+        if let Some(check) = notes.token {
+            self.token(check);
+        }
+        match notes.limited {
+            Some(Limited::Source) => self.limited.with_label_values(&["source"]).inc(),
+            Some(Limited::Overall) => self.limited.with_label_values(&["overall"]).inc(),
+            None => {}
+        }
+    }
+
+    fn token(&self, check: Check) {
+        let worth = match check {
+            Check::Valid => "valid",
+            Check::Expired => "expired",
+            Check::Forged => "forged",
+            Check::Missing => "missing",
+        };
+        self.tokens.with_label_values(&[worth]).inc();
     }
 
     /// All of them in Prometheus' text format.

@@ -21,6 +21,31 @@ impl Networks {
         Ok(networks)
     }
 
+    /// Reads a list with a network on each line; empty lines and what follows `#` count for nothing. One without any
+    /// network is refused: it is rather a file that was half written than the wish to have no calls.
+    pub fn parse_lines(text: &str) -> Result<Self, String> {
+        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        let mut texts = Vec::new();
+        for (number, line) in (1..).zip(lines).filter(|(_, line)| !line.is_empty()) {
+            network(line).map_err(|what| format!("line {number}: {what}"))?;
+            texts.push(line.to_owned());
+        }
+        if texts.is_empty() {
+            return Err("expected a network on each line, found none".to_owned());
+        }
+        Networks::parse(&texts)
+    }
+
+    /// How many ranges of addresses there are; networks that touch are one.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// Whether the address lies in one of them. An IPv4-mapped IPv6 address counts as the IPv4 address.
     pub fn contains(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
@@ -64,6 +89,17 @@ mod tests {
             assert!(!has(outside), "{outside}");
         }
         assert!(!Networks::default().contains("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_list_has_a_network_on_each_line_and_tells_the_wrong_one() {
+        let list = "# carriers\n203.0.113.0/24\n\n  198.51.100.7 # one\r\n2001:db8::/32";
+        let networks = Networks::parse_lines(list).unwrap();
+        assert_eq!(networks.len(), 3);
+        assert!(networks.contains("198.51.100.7".parse().unwrap()));
+        assert!(Networks::parse_lines("# nobody\n").unwrap_err().contains("found none"));
+        let error = Networks::parse_lines("203.0.113.0/24\n203.0.113.0/33\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("203.0.113.0/33"), "{error}");
     }
 
     #[test]

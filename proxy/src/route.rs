@@ -12,6 +12,8 @@
 //! | `response.rs` | responses (16.7, 16.11) |
 //! | `probe.rs` | probes of targets and their answers |
 //! | `via.rs` | our own Via: branch, loops |
+//! | `token.rs` | the dialog token in Record-Route |
+//! | `vouch.rs` | where it leads |
 //! | `ours.rs` | which addresses are ours |
 //! | `own.rs` | messages that nobody sent us: of a pinned INVITE |
 //! | `headers.rs` | header fields that are taken out and put in |
@@ -26,13 +28,19 @@ mod probe;
 mod request;
 mod response;
 mod routes;
+mod token;
 mod via;
+mod vouch;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use sip::{Edits, Error, Index, Limits, Message};
 
-use crate::config::{Config, ListenerConfig, Refused};
+use crate::config::{Config, ListenerConfig, Refused, Sources};
+use crate::guard::{Guard, Limited};
 use crate::health::Answer;
 use crate::keys::Keys;
 use crate::networks::Networks;
@@ -42,6 +50,7 @@ use faces::Faces;
 use headers::HeaderRules;
 pub(crate) use own::write_essence;
 pub(crate) use request::Request;
+pub use token::Check;
 pub(crate) use via::Branch;
 
 /// How a message travels.
@@ -79,6 +88,8 @@ pub struct Input<'a> {
     pub transport: Transport,
     /// The connection that it came on.
     pub connection: Option<ConnectionId>,
+    /// When it came: time since 1970.
+    pub now: Duration,
 }
 
 /// Where a message goes, and how.
@@ -160,12 +171,23 @@ pub(crate) enum Choice<'a> {
 pub struct Scratch {
     index: Index,
     edits: Edits,
+    /// What is worth counting of the last message.
+    pub notes: Notes,
+}
+
+/// What is worth counting of a message besides its verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// What its dialog token was worth, if that was asked.
+    pub token: Option<Check>,
+    /// The limit that it was refused by.
+    pub limited: Option<Limited>,
 }
 
 impl Scratch {
     /// For one worker.
     pub fn new() -> Self {
-        Scratch { index: Index::new(), edits: Edits::new() }
+        Scratch { index: Index::new(), edits: Edits::new(), notes: Notes::default() }
     }
 }
 
@@ -175,11 +197,16 @@ pub struct Router {
     listeners: Vec<ListenerConfig>,
     faces: Vec<Faces>,
     keys: Keys,
-    access: Networks,
+    /// Who may start calls; nobody until the list was read. A swap and no lock: every new call asks.
+    access: ArcSwapOption<Networks>,
     refused: Refused,
+    /// How many new calls are let in.
+    guard: Guard,
     networks: Networks,
     headers: HeaderRules,
     force_rport: bool,
+    /// How long a dialog token is good, in hours.
+    token_hours: u32,
     /// Whether calls may lead to loopback and link-local addresses: only where a listener itself has such a one.
     local: bool,
     limits: Limits,
@@ -192,11 +219,16 @@ impl Router {
             listeners: config.listeners.clone(),
             faces: config.listeners.iter().map(Faces::of).collect(),
             keys: config.keys.clone(),
-            access: config.access.clone(),
+            access: match &config.access {
+                Sources::Inline(networks) => Some(Arc::new(networks.clone())).into(),
+                Sources::File(_) => None.into(),
+            },
             refused: config.refused,
+            guard: Guard::new(&config.limits),
             networks: config.networks.clone(),
             headers: config.headers.clone(),
             force_rport: config.udp.force_rport,
+            token_hours: config.token_hours,
             local: config
                 .listeners
                 .iter()
@@ -204,6 +236,16 @@ impl Router {
                 .any(|ip| !ip.is_unspecified() && routes::is_local(ip)),
             limits: Limits::default(),
         }
+    }
+
+    /// Puts another list of those in force who may start calls.
+    pub fn set_access(&self, networks: Networks) {
+        self.access.store(Some(Arc::new(networks)));
+    }
+
+    /// Whether it is known who may start calls.
+    pub fn has_access(&self) -> bool {
+        self.access.load().is_some()
     }
 
     /// Decides about one message. What is to be sent is appended to `out`.
@@ -229,9 +271,9 @@ impl Router {
         self.decide(input, table, Some(pins), scratch, out)
     }
 
-    /// Whether an address is a target's or lies where targets live.
+    /// Whether an address is a target's, or was one's, or lies where targets live.
     fn is_inside(&self, table: &Table, address: SocketAddr) -> bool {
-        self.networks.contains(address.ip()) || table.is_target(address)
+        self.networks.contains(address.ip()) || table.was_target(address)
     }
 
     fn decide(
@@ -261,8 +303,9 @@ impl Router {
         scratch: &'r mut Scratch,
         out: &'r mut Vec<u8>,
     ) -> Result<Routing<'r>, Verdict> {
-        let Scratch { index, edits } = scratch;
+        let Scratch { index, edits, notes } = scratch;
         edits.clear();
+        *notes = Notes::default();
         if input.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Err(Verdict::Drop(Cause::Keepalive, None));
         }
@@ -272,7 +315,19 @@ impl Router {
         let inside = self.is_inside(table, source);
         let input = Input { source, ..*input };
         let (choice, may_rewrite) = (Choice::Any, true);
-        Ok(Routing { router: self, table, pins: None, choice, input, inside, may_rewrite, msg, edits, out })
+        Ok(Routing {
+            router: self,
+            table,
+            pins: None,
+            choice,
+            input,
+            inside,
+            may_rewrite,
+            msg,
+            edits,
+            notes,
+            out,
+        })
     }
 }
 
@@ -291,5 +346,6 @@ pub(crate) struct Routing<'r> {
     may_rewrite: bool,
     pub(crate) msg: Message<'r>,
     edits: &'r mut Edits,
+    notes: &'r mut Notes,
     out: &'r mut Vec<u8>,
 }

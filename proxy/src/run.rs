@@ -23,7 +23,7 @@ use crate::socket::UdpSocket;
 use crate::steer::Mailbox;
 use crate::stream::Streams;
 use crate::worker::Worker;
-use crate::{admin, stream, watch};
+use crate::{access, admin, stream, watch};
 
 /// Runs the proxy until SIGTERM or SIGINT and the drain that follows.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -63,6 +63,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         stopping: AtomicBool::new(false),
         config,
     });
+    let shared = if live.config.has_secrets { live.config.keys.tokens.len() } else { 0 };
+    live.metrics.shared_secrets.set(i64::try_from(shared).unwrap_or_default());
     tokio::spawn(admin::serve(Arc::clone(&live), admin_port));
     let accepting: Vec<_> = tcp
         .into_iter()
@@ -71,6 +73,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         .collect();
     tokio::spawn(watch::watch(Arc::clone(&live)));
     tokio::spawn(health::run(Arc::clone(&live)));
+    tokio::spawn(access::watch(Arc::clone(&live)));
     let workers = start_workers(&live)?;
 
     signals.next().await;

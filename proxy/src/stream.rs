@@ -274,6 +274,7 @@ impl Reader {
             listener: self.listener,
             transport: Transport::Tcp,
             connection: Some(self.id),
+            now: Live::now(),
         };
         out.clear();
         let worker = owner(&self.live.config.keys.pick, bytes, self.live.config.workers).unwrap_or(0);

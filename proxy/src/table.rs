@@ -15,8 +15,13 @@ const MAX_FORMER: usize = 65_536;
 #[derive(Debug, Default)]
 pub struct Table {
     targets: Vec<Target>,
-    /// SIP addresses of targets, present and former. Former ones get no new calls, but those that they have go on.
+    /// SIP addresses of the targets in the list, those that drain among them.
     addresses: FxHashSet<SocketAddr>,
+    /// SIP addresses of targets that this proxy has seen leave the list. They get no new calls, but those that they have
+    /// go on: who proves to belong to one is led there, and what they send comes from inside.
+    former: FxHashSet<SocketAddr>,
+    /// Addresses of targets' other ports, where nobody speaks SIP.
+    other_ports: FxHashSet<SocketAddr>,
     /// One for each name of a port that listeners send calls to.
     ports: Vec<Port>,
     all_down: AllDown,
@@ -55,9 +60,6 @@ impl Table {
     /// what was thought of its targets is still thought of those that stay where they are.
     pub fn new(snapshot: Snapshot, port_names: &[String], key: [u8; 16], before: Option<&Table>) -> Self {
         let mut addresses: FxHashSet<SocketAddr> = FxHashSet::default();
-        if let Some(before) = before {
-            addresses.extend(before.addresses.iter().take(MAX_FORMER));
-        }
         let mut marks = before.map(Table::marks).unwrap_or_default();
         let mut ports: Vec<Port> = Vec::new();
         for name in port_names {
@@ -79,7 +81,20 @@ impl Table {
             let picker = Picker::new(key, takes_calls);
             ports.push(Port { name: name.clone(), picker, endpoints });
         }
-        Table { targets: snapshot.targets, addresses, ports, all_down: AllDown::default() }
+        let all_ports = snapshot.targets.iter().flat_map(|target| {
+            target.ports.values().map(|port| SocketAddr::new(target.address.to_canonical(), *port))
+        });
+        let other_ports = all_ports.filter(|address| !addresses.contains(address)).collect();
+        let known = before.iter().flat_map(|before| before.addresses.iter().chain(&before.former));
+        let former = known.filter(|known| !addresses.contains(known)).take(MAX_FORMER).copied().collect();
+        Table {
+            targets: snapshot.targets,
+            addresses,
+            former,
+            other_ports,
+            ports,
+            all_down: AllDown::default(),
+        }
     }
 
     /// With another rule for the case that every target is down.
@@ -112,9 +127,19 @@ impl Table {
         Some((place, port.endpoint(place)?.address))
     }
 
-    /// Whether a target has, or once had, SIP at this address.
+    /// Whether a target of the list has SIP at this address.
     pub fn is_target(&self, address: SocketAddr) -> bool {
         self.addresses.contains(&address)
+    }
+
+    /// Whether a target has, or had while this proxy looked, SIP at this address.
+    pub fn was_target(&self, address: SocketAddr) -> bool {
+        self.addresses.contains(&address) || self.former.contains(&address)
+    }
+
+    /// Whether a target of the list has something other than SIP at this address.
+    pub fn is_other_port(&self, address: SocketAddr) -> bool {
+        self.other_ports.contains(&address)
     }
 
     /// The targets, in the order of the list.
@@ -180,12 +205,18 @@ mod tests {
     fn draining_and_former_targets_are_still_known_and_control_ports_are_not_sip() {
         let first = table(TWO, None);
         let second = table(r#"{"targets": []}"#, Some(&first));
-        for table in [&first, &second] {
-            assert!(table.is_target("10.0.0.1:5060".parse().unwrap()));
-            assert!(table.is_target("10.0.0.2:5080".parse().unwrap()));
-            assert!(!table.is_target("10.0.0.1:8081".parse().unwrap()));
+        let third = table(r#"{"targets": []}"#, Some(&second));
+        for (now, listed) in [(&first, true), (&second, false), (&third, false)] {
+            for address in ["10.0.0.1:5060", "10.0.0.2:5080"].map(|address| address.parse().unwrap()) {
+                assert_eq!((now.is_target(address), now.was_target(address)), (listed, true));
+            }
+            let control = "10.0.0.1:8081".parse().unwrap();
+            assert!(!now.is_target(control) && !now.was_target(control));
+            assert_eq!(now.is_other_port(control), listed);
         }
         assert_eq!(second.pick("sip", b"x", &[]), None);
+        let back = table(TWO, Some(&third));
+        assert!(back.is_target("10.0.0.1:5060".parse().unwrap()));
     }
 
     const FOUR: &str = r#"{"targets": [

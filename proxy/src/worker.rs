@@ -96,8 +96,9 @@ impl Worker {
         }
         self.received.inc_by(batch.len() as u64);
         if let Some(targets) = live.table.load().as_ref() {
+            let now = Live::now();
             self.with_pins(targets, |worker, pins| {
-                batch.iter().for_each(|(bytes, source)| worker.carry(targets, pins, bytes, source));
+                batch.iter().for_each(|(bytes, source)| worker.carry(targets, pins, bytes, source, now));
             });
             self.send();
         }
@@ -145,12 +146,13 @@ impl Worker {
         let mut mail = std::mem::take(&mut self.mail);
         mailbox.take(&mut mail);
         if let Some(targets) = live.table.load().as_ref() {
+            let now = Live::now();
             self.with_pins(targets, |worker, pins| {
-                mail.iter().for_each(|(bytes, source)| worker.carry(targets, pins, bytes, source));
+                mail.iter().for_each(|(bytes, source)| worker.carry(targets, pins, bytes, source, now));
                 for (bytes, source) in batch.iter() {
                     match owner(&live.config.keys.pick, bytes, live.config.workers) {
                         Some(other) if other != worker.number => worker.put_aside(other, bytes, source),
-                        _ => worker.carry(targets, pins, bytes, source),
+                        _ => worker.carry(targets, pins, bytes, source, now),
                     }
                 }
             });
@@ -182,10 +184,10 @@ impl Worker {
         }
     }
 
-    fn carry(&mut self, targets: &Targets, pins: &mut Pins, bytes: &[u8], source: SocketAddr) {
+    fn carry(&mut self, targets: &Targets, pins: &mut Pins, bytes: &[u8], source: SocketAddr, now: Duration) {
         self.carried.inc();
-        let input =
-            Input { bytes, source, listener: self.listener, transport: Transport::Udp, connection: None };
+        let (listener, transport) = (self.listener, Transport::Udp);
+        let input = Input { bytes, source, listener, transport, connection: None, now };
         let from = self.bytes.len();
         let hop = self.live.decide(targets, pins, &input, &mut self.scratch, &mut self.bytes);
         match hop {

@@ -3,7 +3,7 @@
 mod support;
 
 use proxy::route::{Cause, Input, Transport, Verdict};
-use support::{ADVERTISED, CARRIER, DRAINING, INTERNAL, STRANGER, Site, TARGET, invite, request};
+use support::{ADVERTISED, CARRIER, DRAINING, INTERNAL, NOW, STRANGER, Site, TARGET, invite, request};
 
 const OURS: &str = "sip:1294@52.74.4.205:5060";
 
@@ -182,7 +182,7 @@ fn each_listener_leads_to_its_own_port_of_the_target_and_shows_itself() {
     let out = Site::new().route_on(1, invite(""), CARRIER);
     assert_eq!(out.forwarded_to(), "10.10.1.21:5080");
     let expected = ["<sip:10.10.1.162:5080;lr;r2=on>", "<sip:52.74.4.205:5080;lr;r2=on>"];
-    assert_eq!(out.headers("Record-Route"), expected);
+    assert_eq!(out.record_routes(), expected);
     assert_eq!(out.hop().listener, 1);
 }
 
@@ -260,7 +260,7 @@ fn a_draining_target_gets_no_new_call() {
 fn an_invite_from_a_target_to_us_is_dispatched_with_one_internal_record_route() {
     let out = Site::new().route(invite(""), DRAINING);
     assert_eq!(out.forwarded_to(), TARGET);
-    assert_eq!(out.headers("Record-Route"), [format!("<sip:{INTERNAL};lr>")]);
+    assert_eq!(out.record_routes(), [format!("<sip:{INTERNAL};lr>")]);
     assert!(out.headers("X-Src-Ip").is_empty());
 }
 
@@ -271,7 +271,7 @@ fn an_invite_from_a_target_outward_shows_the_advertised_side_first() {
         let out = Site::new().route(request("INVITE", "sip:85512345678@175.100.32.29", "", further), TARGET);
         assert_eq!(out.forwarded_to(), CARRIER);
         let expected = [format!("<sip:{ADVERTISED};lr;r2=on>"), format!("<sip:{INTERNAL};lr;r2=on>")];
-        assert_eq!(out.headers("Record-Route"), expected);
+        assert_eq!(out.record_routes(), expected);
         assert!(out.headers("Route").is_empty());
         assert!(out.headers("Via")[0].starts_with("SIP/2.0/UDP 52.74.4.205:5060;branch="));
         assert!(out.headers("Via")[0].ends_with(";rport"));
@@ -287,13 +287,14 @@ fn a_call_over_tcp_shows_its_transport_outside_only_and_remembers_its_connection
         listener: 0,
         transport: Transport::Tcp,
         connection: Some(17),
+        now: NOW,
     };
     let site = Site::new();
     let out = site.route_input(&input);
     assert_eq!(out.hop().transport, Transport::Udp);
     let expected =
         [format!("<sip:{INTERNAL};lr;r2=on>"), format!("<sip:{ADVERTISED};transport=tcp;lr;r2=on>")];
-    assert_eq!(out.headers("Record-Route"), expected);
+    assert_eq!(out.record_routes(), expected);
     let vias = out.headers("Via").iter().map(|via| format!("Via: {via}\r\n")).collect::<String>();
     let ringing = format!("SIP/2.0 180 Ringing\r\n{vias}CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n");
     let back = site.route(ringing, TARGET).hop();

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use proxy::health::Condition;
 use proxy::route::{Input, Scratch, Transport, Verdict};
-use support::{ADVERTISED, CARRIER, INTERNAL, Site, TARGET, invite, request};
+use support::{ADVERTISED, CARRIER, INTERNAL, NOW, Site, TARGET, invite, request};
 
 /// Counts what this thread allocates.
 struct Counting;
@@ -43,6 +43,7 @@ fn allocations(site: &Site, message: &str, source: &str) -> (u64, Verdict) {
         listener: 0,
         transport: Transport::Udp,
         connection: None,
+        now: NOW,
     };
     let before = ALLOCATIONS.with(Cell::get);
     let verdict = site.router.route(&input, &site.table, &mut scratch, &mut out);
@@ -57,6 +58,19 @@ fn a_forwarded_message_costs_no_allocation_from_the_first_one_on() {
     let routes = format!(
         "Route: <sip:{INTERNAL};lr;r2=on>\r\nRoute: <sip:{ADVERTISED};lr;r2=on>\r\nRoute: <sip:{CARRIER};lr>\r\n"
     );
+    // A target that left the list, which the token speaks for, and a caller behind a NAT, whose address it holds.
+    let token = |invite: &str| site.route(invite, CARRIER).tokens().remove(0);
+    let gone = format!(
+        "Route: <sip:{ADVERTISED};lr;r2=on;did={token}>\r\nRoute: <sip:{INTERNAL};lr;r2=on;did={token}>\r\n",
+        token = token(&invite(""))
+    );
+    let nat = invite("Contact: <sip:x@192.168.1.2>\r\n").replace("UDP 175.100.32.29", "UDP 192.168.1.2");
+    let to_nat = format!(
+        "Route: <sip:{INTERNAL};lr;r2=on;did={token}>, <sip:{ADVERTISED};lr;r2=on;did={token}>\r\n",
+        token = token(&nat)
+    );
+    let back = request("BYE", "sip:x@192.168.1.2", "target", &to_nat);
+    let back = back.replace("tag=caller", "tag=x").replace("tag=target", "tag=caller");
     let response = format!("Via: SIP/2.0/UDP {INTERNAL};branch={branch}\r\n");
     let ok = request("INVITE", "sip:x", "target", "")
         .replace("INVITE sip:x SIP/2.0\r\n", &format!("SIP/2.0 200 OK\r\n{response}"));
@@ -68,6 +82,9 @@ fn a_forwarded_message_costs_no_allocation_from_the_first_one_on() {
         (request("BYE", "sip:0715100860@10.65.104.1:5060", "caller", &routes), TARGET),
         (request("INVITE", "sip:85512345@175.100.32.29", "", ""), TARGET),
         (ok, TARGET),
+        (nat, CARRIER),
+        (back, TARGET),
+        (request("BYE", "sip:x@10.10.7.7", "target", &gone), CARRIER),
     ];
     for (message, source) in &messages {
         let (count, verdict) = allocations(&site, message, source);

@@ -57,7 +57,7 @@ fn a_next_via_that_is_ours_again_is_taken_off_here() {
 fn a_via_that_only_looks_like_ours_is_not_taken_off() {
     let site = Site::new();
     let forged = "Via: SIP/2.0/UDP 52.74.4.205:5060;branch=z9hG4bKa;i=0-42\r\nVia: SIP/2.0/TCP 169.254.169.254:80;branch=z9hG4bKb\r\n";
-    let bye = request("BYE", "sip:x@52.74.4.205", "any", "");
+    let bye = request("BYE", "sip:x@10.10.1.21", "any", "Route: <sip:52.74.4.205;lr>\r\n");
     let bye = bye.replace("Via: SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKcarrier\r\n", forged);
     let vias = site.route(bye, STRANGER).headers("Via");
     let vias: Vec<&str> = vias.iter().map(String::as_str).collect();
@@ -68,7 +68,7 @@ fn a_via_that_only_looks_like_ours_is_not_taken_off() {
 fn a_caller_cannot_have_its_answer_sent_to_somebody_else() {
     let site = Site::new();
     let aimed = |via: &str| {
-        let bye = request("BYE", "sip:x@52.74.4.205", "any", "");
+        let bye = request("BYE", "sip:x@10.10.1.21", "any", "Route: <sip:52.74.4.205;lr>\r\n");
         let bye = bye.replace("SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKcarrier", via);
         let vias = site.route(bye, STRANGER).headers("Via");
         let vias: Vec<&str> = vias.iter().map(String::as_str).collect();

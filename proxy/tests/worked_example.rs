@@ -16,8 +16,7 @@ const CALLER_VIAS: &str = "Via: SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKop7
 const CALLER_VIAS_STAMPED: &str = "Via: SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKop7;rport=5060;received=175.100.32.29\r\n\
     Via: SIP/2.0/UDP 10.65.104.1:5064;received=10.65.104.1;branch=z9hG4bKrrnz4ie7;X-DptMsg=138\r\n";
 const OUR_VIA_INSIDE: &str = "Via: SIP/2.0/UDP 10.10.1.162:5060;branch=OURS\r\n";
-const OUR_RECORD_ROUTES: &str =
-    "Record-Route: <sip:10.10.1.162:5060;lr;r2=on>\r\nRecord-Route: <sip:52.74.4.205:5060;lr;r2=on>\r\n";
+const OUR_RECORD_ROUTES: &str = "Record-Route: <sip:10.10.1.162:5060;lr;r2=on;did=TOKEN>\r\nRecord-Route: <sip:52.74.4.205:5060;lr;r2=on;did=TOKEN>\r\n";
 const CARRIERS_RECORD_ROUTE: &str = "Record-Route: <sip:175.100.32.29:5060;lr;transport=udp>\r\n";
 
 fn invite(vias: &str, max_forwards: u8, record_routes: &str, added: &str) -> String {
@@ -95,7 +94,7 @@ fn ack_and_bye_from_the_caller_lose_both_our_routes_and_reach_freeswitch() {
     let site = Site::new();
     for (method, branch) in [("ACK", "z9hG4bKack"), ("BYE", "z9hG4bKbye")] {
         let via = format!("Via: SIP/2.0/UDP 175.100.32.29:5060;branch={branch}\r\n");
-        let ours = routes(&["52.74.4.205:5060;lr;r2=on", "10.10.1.162:5060;lr;r2=on"]);
+        let ours = routes(&["52.74.4.205:5060;lr;r2=on;did=TOKEN", "10.10.1.162:5060;lr;r2=on;did=TOKEN"]);
         let out = site.route(from_caller(method, &via, 70, &ours), CARRIER);
         check(&out, TARGET, &from_caller(method, &format!("{OUR_VIA_INSIDE}{via}"), 69, ""));
     }
@@ -107,7 +106,8 @@ fn a_bye_from_freeswitch_reaches_the_carriers_proxy_and_its_answer_freeswitch() 
     let via = "Via: SIP/2.0/UDP 10.10.1.21;rport;branch=z9hG4bKfs\r\n";
     let stamped = "Via: SIP/2.0/UDP 10.10.1.21;rport=5060;branch=z9hG4bKfs;received=10.10.1.21\r\n";
     let carriers = "175.100.32.29:5060;lr;transport=udp";
-    let all = routes(&["10.10.1.162:5060;lr;r2=on", "52.74.4.205:5060;lr;r2=on", carriers]);
+    let ours = ["10.10.1.162:5060;lr;r2=on;did=TOKEN", "52.74.4.205:5060;lr;r2=on;did=TOKEN"];
+    let all = routes(&[ours[0], ours[1], carriers]);
     let out = site.route(from_target(via, 70, &all), TARGET);
     let our_via = "Via: SIP/2.0/UDP 52.74.4.205:5060;branch=OURS;rport\r\n";
     check(&out, CARRIER, &from_target(&format!("{our_via}{stamped}"), 69, &routes(&[carriers])));

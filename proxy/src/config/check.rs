@@ -8,8 +8,9 @@ use fleet::Snapshot;
 
 use super::{
     AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
-    Settings, TargetSettings, Token, UdpSettings,
+    Settings, Sources, TargetSettings, Token, UdpSettings,
 };
+use crate::guard::Limits;
 use crate::keys::Keys;
 use crate::networks::Networks;
 use crate::pins::Dispatch;
@@ -27,6 +28,8 @@ pub struct Config {
     pub keys: Keys,
     /// Whether there were secrets; without, this proxy agrees with no other.
     pub has_secrets: bool,
+    /// How long a dialog token is good, in hours.
+    pub token_hours: u32,
     /// At least one.
     pub listeners: Vec<ListenerConfig>,
     /// Where the target list is.
@@ -38,9 +41,13 @@ pub struct Config {
     /// How many targets an INVITE may go to, and when to the next.
     pub dispatch: Dispatch,
     /// Who may start calls.
-    pub access: Networks,
+    pub access: Sources,
+    /// How often their file is looked at.
+    pub access_poll: Duration,
     /// What the others get.
     pub refused: Refused,
+    /// How many new calls are let in.
+    pub limits: Limits,
     /// What is taken out of and put into messages.
     pub headers: HeaderRules,
     /// Sockets.
@@ -108,12 +115,15 @@ impl Config {
             drain: settings.drain,
             keys: keys.map_err(value("secrets"))?,
             has_secrets,
+            token_hours: token_hours(settings.tokens.lifetime)?,
             listeners: listeners(&settings.listener)?,
             targets: source(&settings.targets)?,
             poll: settings.targets.poll.max(Duration::from_millis(50)),
             networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,
             dispatch: dispatch(&settings.dispatch)?,
-            access: Networks::parse(sources).map_err(value("access.sources"))?,
+            access: sources.check().map_err(value("access.sources"))?,
+            access_poll: settings.access.poll.max(Duration::from_millis(50)),
+            limits: settings.limits.check().or_else(|(key, what)| wrong(key, what))?,
             refused: settings.access.refused,
             headers: HeaderRules::new(&settings.headers.strip, &settings.headers.add)
                 .map_err(value("headers"))?,
@@ -130,6 +140,18 @@ fn admin(settings: AdminSettings) -> Result<AdminSettings, ConfigError> {
     match settings.token.as_ref().map_or(Ok(()), Token::check) {
         Ok(()) => Ok(settings),
         Err(what) => wrong("admin.token", what),
+    }
+}
+
+/// Tokens know hours alone: begun ones count as whole.
+fn token_hours(lifetime: Duration) -> Result<u32, ConfigError> {
+    let hours = lifetime.as_secs().div_ceil(3600);
+    match u32::try_from(hours) {
+        Ok(hours @ 1..=8760) => Ok(hours),
+        _ => wrong(
+            "tokens.lifetime",
+            format!("expected up to 8760 hours (a year) and more than none, found {hours}"),
+        ),
     }
 }
 

@@ -19,8 +19,9 @@ fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
 fn the_example_file_is_right_and_shows_the_defaults() {
     let example = parse(include_str!("../../proxy.example.toml"), &[]).unwrap();
     let defaults = parse(SMALL, &[]).unwrap();
-    assert_eq!(example.drain, defaults.drain);
+    assert_eq!((example.drain, example.token_hours), (defaults.drain, defaults.token_hours));
     assert_eq!((example.poll, example.refused), (defaults.poll, defaults.refused));
+    assert_eq!((example.access_poll, example.limits), (defaults.access_poll, defaults.limits));
     assert_eq!(example.udp.receive_buffer, defaults.udp.receive_buffer);
     assert_eq!(example.health, defaults.health);
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
@@ -57,6 +58,16 @@ fn environment_variables_override_every_kind_of_setting() {
 }
 
 #[test]
+fn sources_stand_in_the_settings_or_in_a_file() {
+    let file = SMALL.replace("sources = [\"127.0.0.0/8\"]", "sources = \"file:///etc/sources\"");
+    assert_eq!(parse(&file, &[]).unwrap().access, Sources::File("/etc/sources".into()));
+    let environment = [("SWITCHYARD_ACCESS__SOURCES", "file:///etc/others")];
+    assert_eq!(parse(SMALL, &environment).unwrap().access, Sources::File("/etc/others".into()));
+    let environment = [("SWITCHYARD_ACCESS__SOURCES", "[\"10.0.0.0/8\"]")];
+    assert!(matches!(parse(&file, &environment).unwrap().access, Sources::Inline(_)));
+}
+
+#[test]
 fn an_environment_variable_that_is_no_setting_is_refused_by_name() {
     let error = parse(SMALL, &[("SWITCHYARD_ADMIN__BNID", "x")]).unwrap_err();
     assert!(error.contains("SWITCHYARD_ADMIN__BNID") && error.contains("unknown field"), "{error}");
@@ -72,6 +83,9 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     };
     assert!(error("sources = [\"127.0.0.0/8\"]", "").contains("access.sources: expected the networks"));
     assert!(error("127.0.0.0/8", "127.0.0.0/40").contains("access.sources"));
+    let url = |url: &str| error("sources = [\"127.0.0.0/8\"]", &format!("sources = {url}"));
+    assert!(url("\"https://lists.example/sources\"").contains("access.sources: expected file:///"));
+    assert!(url("7").contains("expected a list of networks or"));
     assert!(
         error("bind = \"127.0.0.1:5060\"", "bind = \"0.0.0.0:5060\"")
             .contains("advertise: expected the address")
@@ -82,6 +96,8 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     assert!(error("[access]", "[health]\nfall = 0\n[access]").contains("health.fall: expected 1 to 100"));
     assert!(error("[access]", "[health]\njitter = 2.0\n[access]").contains("health.jitter"));
     assert!(error("[access]", "[health]\nfailing = [42]\n[access]").contains("health.failing"));
+    assert!(error("[access]", "[limits]\nretry_after = \"0s\"\n[access]").contains("limits.retry_after"));
+    assert!(error("[access]", "[tokens]\nlifetime = \"0s\"\n[access]").contains("tokens.lifetime"));
     assert!(error("\n[[listener]]", "secrets = [\"k1:short\"]\n[[listener]]").contains("secrets"));
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -114,6 +115,8 @@ pub(super) struct Caller {
     ip: IpAddr,
     port: u16,
     connection: Option<NonZeroU64>,
+    /// When: whole seconds since 1970.
+    at: u32,
     listener: u16,
     transport: Transport,
 }
@@ -124,6 +127,7 @@ impl Caller {
             ip: input.source.ip(),
             port: input.source.port(),
             connection: input.connection.and_then(NonZeroU64::new),
+            at: u32::try_from(input.now.as_secs()).unwrap_or(u32::MAX),
             listener: u16::try_from(input.listener).unwrap_or(u16::MAX),
             transport: input.transport,
         }
@@ -132,7 +136,8 @@ impl Caller {
     /// As if the INVITE came again.
     pub(super) fn input<'a>(&self, bytes: &'a [u8]) -> Input<'a> {
         let (source, connection) = (self.source(), self.connection.map(NonZeroU64::get));
-        Input { bytes, source, listener: usize::from(self.listener), transport: self.transport, connection }
+        let (listener, now) = (usize::from(self.listener), Duration::from_secs(u64::from(self.at)));
+        Input { bytes, source, listener, transport: self.transport, connection, now }
     }
 
     pub(super) fn source(&self) -> SocketAddr {

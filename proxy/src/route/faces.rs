@@ -2,6 +2,7 @@
 
 use super::Transport;
 use super::ours::Authority;
+use super::token::Side;
 use crate::config::ListenerConfig;
 
 /// A listener's two faces.
@@ -47,8 +48,8 @@ impl Face {
             let tcp = if transport == Transport::Tcp { ";transport=tcp" } else { "" };
             Texts {
                 via: format!("Via: SIP/2.0/{} {authority};branch=", transport.as_str()).into_bytes(),
-                record_route: format!("Record-Route: <sip:{authority}{tcp};lr>\r\n").into_bytes(),
-                paired_record_route: format!("Record-Route: <sip:{authority}{tcp};lr;r2=on>\r\n")
+                record_route: format!("Record-Route: <sip:{authority}{tcp};lr;did=").into_bytes(),
+                paired_record_route: format!("Record-Route: <sip:{authority}{tcp};lr;r2=on;did=")
                     .into_bytes(),
             }
         };
@@ -67,10 +68,15 @@ impl Face {
         &self.texts(transport).via
     }
 
-    /// The Record-Route line, alone or as one of two that belong together.
+    /// The Record-Route line as far as the value of its token, alone or as one of two that belong together.
     pub(super) fn record_route(&self, transport: Transport, paired: bool) -> &[u8] {
         let texts = self.texts(transport);
         if paired { &texts.paired_record_route } else { &texts.record_route }
+    }
+
+    /// What a token says of this side.
+    pub(super) fn side(&self, transport: Transport) -> Side {
+        Side::new(self.authority.port(), transport)
     }
 
     /// Whether two faces look the same.

@@ -3,6 +3,7 @@
 use sip::{Edits, Field, Message, Name};
 
 use super::request::Request;
+use super::token::{Claims, Direction, hour};
 use super::via::WayBack;
 use super::{Hop, Router, Routing, Verdict};
 
@@ -36,7 +37,7 @@ impl Routing<'_> {
             return self.reply(400, "Bad Request", b"");
         };
         let to_inside = self.router.is_inside(self.table, hop.address);
-        self.record_route(&top, &hop, to_inside, extras.record_route);
+        self.record_route(request, &top, &hop, to_inside, extras.record_route);
         self.add_via(request, &top, &hop, to_inside);
         self.count_down(request.hops, &top);
         if !self.inside {
@@ -52,7 +53,14 @@ impl Routing<'_> {
     }
 
     /// RFC 3261 16.6.4, RFC 5658: above all others, the side that the next hop sees first.
-    fn record_route(&mut self, top: &Field<'_>, hop: &Hop, to_inside: bool, which: Option<RecordRoute>) {
+    fn record_route(
+        &mut self,
+        request: &Request<'_>,
+        top: &Field<'_>,
+        hop: &Hop,
+        to_inside: bool,
+        which: Option<RecordRoute>,
+    ) {
         let faces = |listener: usize| self.router.faces.get(listener);
         let (Some(which), Some(from), Some(to)) = (which, faces(self.input.listener), faces(hop.listener))
         else {
@@ -64,10 +72,31 @@ impl Routing<'_> {
         let paired = which == RecordRoute::Through && !same;
         let place = self.msg.first(Name::RecordRoute).unwrap_or(*top);
         let arrival = self.input.transport;
+        let far_side = far.side(hop.transport);
+        let claims = Claims {
+            direction: match (self.inside, to_inside) {
+                (false, _) => Direction::In,
+                (true, false) => Direction::Out,
+                (true, true) => Direction::Inside,
+            },
+            sides: [far_side, if paired { near.side(arrival) } else { far_side }],
+            call_id: request.call_id,
+            tag: request.from.tag().unwrap_or_default(),
+            hour: hour(self.input.now),
+            caller: self.caller_behind_nat(request),
+        };
+        // There always is one: `Keys` are not made without a secret.
+        let Some(key) = self.router.keys.tokens.first() else { return };
         self.edits.insert_before(&self.msg, place.line, |out| {
             out.extend_from_slice(far.record_route(hop.transport, paired));
+            let from = out.len();
+            claims.write(key, out);
+            let to = out.len();
+            out.extend_from_slice(b">\r\n");
             if paired {
                 out.extend_from_slice(near.record_route(arrival, paired));
+                out.extend_from_within(from..to);
+                out.extend_from_slice(b">\r\n");
             }
         });
     }

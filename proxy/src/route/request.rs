@@ -1,5 +1,6 @@
 //! Requests: what is wrong with one, and whether it begins a dialog, belongs to one, or is for us.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use sip::{CSeq, Error, Message, Method, Name, NameAddr, Reply, RequestLine, Scheme, Tag, Uri, Via};
@@ -135,11 +136,14 @@ impl<'r> Routing<'r> {
         if !matches!(method, Method::Invite | Method::Ack | Method::Cancel | Method::Options) {
             return self.reply(405, "Method Not Allowed", ALLOW);
         }
-        if self.choice == Choice::Any && !self.router.access.contains(self.input.source.ip()) {
-            return match self.router.refused {
-                Refused::Forbidden => self.reply(403, "Forbidden", b""),
-                Refused::Drop => Verdict::Drop(Cause::Refused, None),
-            };
+        // What belongs to an INVITE that is under way was judged with that.
+        if self.choice == Choice::Any {
+            if !self.may_call() {
+                return self.refuse();
+            }
+            if method == Method::Invite && !self.is_admitted() {
+                return self.put_off(request);
+            }
         }
         // Carriers send private addresses of their own in Route; a new call goes to a target.
         self.dispatch_without_routes(request)
@@ -165,10 +169,17 @@ impl<'r> Routing<'r> {
             if self.router.our_uri(&request.uri).is_none() && !self.may_be_of_a_refusal(request) {
                 return self.reply(404, "Not Found", b"");
             }
+            if !self.may_call() {
+                return self.refuse();
+            }
             // The caller ignores Record-Route. Route values that it has are those which its INVITE lost here.
             return self.dispatch_without_routes(request);
         }
         if self.leads_to_us(request, routes) {
+            // Whoever may call has calls; anybody else has to prove that this is one.
+            if !self.inside && !self.may_call() && self.token_of(request, &routes).is_none() {
+                return self.refuse();
+            }
             self.take_off(routes.taken);
             let listener = routes.listener.unwrap_or(self.input.listener);
             return self.dispatch(request, listener, RecordRoute::Through);
@@ -176,11 +187,44 @@ impl<'r> Routing<'r> {
         self.follow(request, routes, Extras::default())
     }
 
+    /// Whether the limits let a new call in.
+    fn is_admitted(&mut self) -> bool {
+        let router = self.router;
+        if router.guard.is_set() {
+            let source = router.hash_source(self.input.source.ip());
+            self.notes.limited = router.guard.admit(source, self.input.now).err();
+        }
+        self.notes.limited.is_none()
+    }
+
+    /// RFC 3261 21.5.4: for a short time. Nothing is kept of the call.
+    fn put_off(&mut self, request: &Request<'_>) -> Verdict {
+        let seconds = self.router.guard.retry_after(self.router.transaction(request));
+        let mut line = [0; 32];
+        let mut rest = &mut line[..];
+        let _ = write!(rest, "Retry-After: {seconds}\r\n");
+        let length = 32 - rest.len();
+        self.reply(503, "Too Many Calls", line.get(..length).unwrap_or_default())
+    }
+
+    /// Whether the source may start calls.
+    fn may_call(&self) -> bool {
+        let access = self.router.access.load();
+        access.as_ref().is_some_and(|access| access.contains(self.input.source.ip()))
+    }
+
+    /// What sources get that may not.
+    fn refuse(&mut self) -> Verdict {
+        match self.router.refused {
+            Refused::Forbidden => self.reply(403, "Forbidden", b""),
+            Refused::Drop => Verdict::Drop(Cause::Refused, None),
+        }
+    }
+
     /// Whether this may be the ACK of a target's refusal. It has the Request-URI and the Route of its INVITE
     /// (17.1.1.3), which may name anybody and went to a target all the same; so does this, and to nobody else.
     fn may_be_of_a_refusal(&self, request: &Request<'_>) -> bool {
-        let may_call = self.router.access.contains(self.input.source.ip());
-        request.line.method == Method::Ack && !self.inside && may_call
+        request.line.method == Method::Ack && !self.inside && self.may_call()
     }
 
     /// Whether nothing but us is left as the next hop.
@@ -239,7 +283,7 @@ impl<'r> Routing<'r> {
 
     /// To where Route and Request-URI say.
     fn follow(&mut self, request: &Request<'_>, routes: OurRoutes<'_>, extras: Extras) -> Verdict {
-        match self.next_hop(&request.uri, routes) {
+        match self.next_hop(request, routes) {
             Ok(hop) => self.forward(request, hop, extras),
             Err(NoHop::Forbidden) if self.may_be_of_a_refusal(request) => {
                 self.edits.clear();

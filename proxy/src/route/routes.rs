@@ -1,6 +1,6 @@
 //! Route: which values are ours, and what the next hop is.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sip::{Error, Host, Name, NameAddr, Scheme, Uri};
 
@@ -18,6 +18,10 @@ pub(super) struct OurRoutes<'a> {
     pub(super) listener: Option<usize>,
     /// The value below those that go.
     pub(super) next: Option<&'a [u8]>,
+    /// The topmost of ours.
+    pub(super) top: Option<Uri<'a>>,
+    /// Its partner.
+    pub(super) partner: Option<Uri<'a>>,
 }
 
 /// Why a request has no next hop.
@@ -44,8 +48,15 @@ impl<'r> Routing<'r> {
             let uri = NameAddr::parse(value).and_then(|route| route.uri()).ok();
             let r2 = uri.is_some_and(|uri| uri.params.has("r2"));
             let listener = uri.and_then(|uri| self.router.our_uri(&uri));
+            if listener.is_some() || (partner && r2) {
+                match (ours.top, partner && r2) {
+                    (None, _) => ours.top = uri,
+                    (Some(_), true) => ours.partner = ours.partner.or(uri),
+                    (Some(_), false) => {}
+                }
+            }
             if listener.is_some() {
-                ours = OurRoutes { taken: place + 1, found: true, listener, next: None };
+                ours = OurRoutes { taken: place + 1, found: true, listener, ..ours };
                 partner = r2 && !partner;
             } else if partner && r2 {
                 let port = uri.map(|uri| uri.port_or_default());
@@ -68,11 +79,17 @@ impl<'r> Routing<'r> {
     }
 
     /// RFC 3261 16.6.6 and 16.6.7: the next hop, once our Route values are off.
-    pub(super) fn next_hop(&mut self, request_uri: &Uri<'_>, routes: OurRoutes<'_>) -> Result<Hop, NoHop> {
+    pub(super) fn next_hop(&mut self, request: &Request<'_>, routes: OurRoutes<'_>) -> Result<Hop, NoHop> {
         let listener = routes.listener.unwrap_or(self.input.listener);
         let Some(route) = routes.next else {
             self.take_off(routes.taken);
-            return self.hop_of(request_uri, listener);
+            if let Some(hop) = self.hop_to_caller_behind_nat(request, &routes, listener) {
+                return Ok(hop);
+            }
+            return match self.hop_of(&request.uri, listener) {
+                Err(NoHop::Forbidden) => self.vouched_hop(request, &routes, listener),
+                hop => hop,
+            };
         };
         let route = NameAddr::parse(route).map_err(NoHop::Malformed)?;
         let uri = route.uri().map_err(NoHop::Malformed)?;
@@ -122,14 +139,22 @@ impl<'r> Routing<'r> {
         routing.may_rewrite = false;
         routing.pins = self.pins.as_deref_mut();
         routing.choice = self.choice;
-        match routing.msg.request() {
+        let verdict = match routing.msg.request() {
             Some(line) => routing.request(line),
             None => Verdict::Drop(Cause::Malformed, None),
-        }
+        };
+        *self.notes = scratch.notes;
+        verdict
     }
 
     /// RFC 3263 4.1 and 4.2, for hosts that are addresses.
     fn hop_of(&self, uri: &Uri<'_>, listener: usize) -> Result<Hop, NoHop> {
+        let hop = self.resolve(uri, listener)?;
+        if self.may_lead_to(hop.address, hop.transport) { Ok(hop) } else { Err(NoHop::Forbidden) }
+    }
+
+    /// The same, wherever that is.
+    pub(super) fn resolve(&self, uri: &Uri<'_>, listener: usize) -> Result<Hop, NoHop> {
         let transport = match uri.transport() {
             _ if uri.scheme != Scheme::Sip => return Err(NoHop::Transport),
             None => Transport::Udp,
@@ -143,16 +168,13 @@ impl<'r> Routing<'r> {
         let maddr = maddr.filter(|maddr| self.router.ours(maddr, port).is_none());
         let ip = maddr.or(uri.host).and_then(|host| host.ip()).ok_or(NoHop::Name)?;
         let address = SocketAddr::new(ip, port);
-        if !self.may_lead_to(address, transport) {
-            return Err(NoHop::Forbidden);
-        }
         Ok(Hop { listener, transport, address, connection: None })
     }
 
     /// Whether a request may be led to this address: what was checked is what is used. From outside only SIP ports of
-    /// targets, present and former; from targets anywhere but to this machine and, targets' SIP ports apart, to the
-    /// networks where they live.
-    fn may_lead_to(&self, address: SocketAddr, transport: Transport) -> bool {
+    /// listed targets; from targets anywhere but to this machine and, targets' SIP ports apart, to the networks where
+    /// they live. What a token opens besides is in `vouch.rs`.
+    pub(super) fn may_lead_to(&self, address: SocketAddr, transport: Transport) -> bool {
         if self.table.is_target(address) {
             return transport == Transport::Udp;
         }
@@ -164,10 +186,18 @@ impl<'r> Routing<'r> {
     }
 }
 
-/// Whether an address means this machine or its link: loopback, link-local (metadata services among them).
+/// Metadata services of clouds that are not at a link-local address: AWS over IPv6, Azure, Alibaba.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+];
+
+/// Whether an address means this machine or its link: loopback, link-local, metadata services.
 pub(super) fn is_local(ip: IpAddr) -> bool {
-    match ip {
+    let by_range = match ip {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.octets().first() == Some(&0),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
-    }
+    };
+    by_range || METADATA.contains(&ip)
 }

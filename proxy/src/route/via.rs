@@ -2,7 +2,7 @@
 
 use std::hash::Hasher;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sip::{Message, Name, Via};
 use siphasher::sip::SipHasher13;
@@ -148,6 +148,13 @@ impl Router {
         below_branch.starts_with(COOKIE) && self.keys.branches.iter().any(signed)
     }
 
+    /// What the limits know a source by.
+    pub(super) fn hash_source(&self, ip: IpAddr) -> u64 {
+        let mut hash = self.hasher(b's');
+        hash.write(&crate::guard::network(ip).to_be_bytes());
+        hash.finish()
+    }
+
     pub(super) fn branch_key(&self) -> &[u8; 16] {
         // There always is one: `Keys` are not made without a secret.
         self.keys.branches.first().unwrap_or(&[0; 16])
@@ -172,7 +179,7 @@ fn transaction_of_branch(key: &[u8; 16], branch: &[u8], via: &Via<'_>) -> u64 {
 }
 
 /// A part and its length, so that no two lists of parts look the same.
-fn part(hash: &mut SipHasher13, bytes: &[u8]) {
+pub(super) fn part(hash: &mut impl Hasher, bytes: &[u8]) {
     hash.write_u32(bytes.len() as u32);
     hash.write(bytes);
 }

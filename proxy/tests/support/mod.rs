@@ -17,6 +17,8 @@ use proxy::pins::Pins;
 use proxy::route::{Hop, Input, Router, Scratch, Transport, Verdict};
 use proxy::table::Table;
 
+/// What time it is: since 1970.
+pub const NOW: Duration = Duration::from_secs(1_800_000_000);
 /// The carrier's own proxy, which is allowed to start calls.
 pub const CARRIER: &str = "175.100.32.29:5060";
 /// A source that is not.
@@ -98,6 +100,7 @@ impl Site {
             listener,
             transport: Transport::Udp,
             connection: None,
+            now: NOW,
         })
     }
 
@@ -143,9 +146,24 @@ impl Outcome {
             .collect()
     }
 
-    /// The text with each of our branches as `OURS`.
+    /// Our dialog tokens as they stand in the message, topmost first.
+    pub fn tokens(&self) -> Vec<String> {
+        let behind = self.raw.split(";did=").skip(1);
+        behind.filter_map(|rest| rest.split(['>', ';']).next()).map(str::to_owned).collect()
+    }
+
+    /// The text with each of our branches as `OURS` and each of our tokens as `TOKEN`.
     pub fn text(&self) -> String {
-        self.branches().iter().fold(self.raw.clone(), |text, branch| text.replace(branch, "OURS"))
+        let text = self.branches().iter().fold(self.raw.clone(), |text, branch| text.replace(branch, "OURS"));
+        self.tokens().iter().fold(text, |text, token| text.replace(token, "TOKEN"))
+    }
+
+    /// The Record-Route values, in order, without their tokens, which are the same in all that are ours.
+    pub fn record_routes(&self) -> Vec<String> {
+        let tokens = self.tokens();
+        assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
+        let token = format!(";did={}", tokens.first().map_or("", String::as_str));
+        self.headers("Record-Route").iter().map(|value| value.replace(&token, "")).collect()
     }
 
     /// The values of a header field, in order.
@@ -216,6 +234,7 @@ impl PinnedSite {
             listener: 0,
             transport: Transport::Udp,
             connection: None,
+            now: NOW + self.now,
         };
         let mut out = Vec::new();
         let Site { router, table } = &self.site;

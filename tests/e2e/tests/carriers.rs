@@ -120,6 +120,21 @@ fn a_carrier_behind_a_nat_is_answered_where_its_packets_come_from() -> Result<()
 }
 
 #[test]
+fn a_target_ends_the_call_of_a_caller_behind_a_nat() -> Result<()> {
+    let site = Site::start("uas_hangup", 2)?;
+    let caller = site.caller("uac_hung_up")?.key("sent_by", "10.65.104.1:5060");
+    let caller = caller.key("contact", "sip:0715100860@10.65.104.1:5060").calls(5, 20);
+    let calling = site.run(&caller)?;
+    site.finish()?;
+    let byes = calling.requests("BYE");
+    assert_eq!(byes.len(), 5);
+    for bye in byes {
+        assert_eq!(bye.request_uri(), "sip:0715100860@10.65.104.1:5060", "{bye:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_carrier_that_sends_from_another_port_is_answered_at_its_sent_by_port() -> Result<()> {
     let site = Site::start("uas_answer", 1)?;
     let (proxy, ip) = (site.proxy.sip_address(), site.addresses.caller(0));

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use e2e::{
+    message::Message,
     site::{ADVERTISED, Addresses, settings},
     wire::{Request, Wire},
 };
-use lab::proxy_process::{ProxyProcess, Target, TargetList};
+use lab::proxy_process::{ProxyProcess, ProxySettings, Target, TargetList};
 
 /// A proxy, its target, a caller, and somebody whom neither of them may reach through the proxy.
 struct Scene {
@@ -135,5 +136,69 @@ fn a_call_reaches_its_target_byte_for_byte() -> Result<()> {
     let without_ours: String = received.text().split_inclusive("\r\n").filter(ours).collect();
     assert_eq!(without_ours, format!("{}{rest}", head.replace("70\r\n", "69\r\n")), "{received:?}");
     assert_eq!(received.headers("X-Src-Ip"), [scene.caller.local().ip().to_string()], "{received:?}");
+    Ok(())
+}
+
+/// The 200 to a request, from this target.
+fn ok(request: &Message, target: &Wire) -> String {
+    let names = ["Via", "Record-Route", "From", "Call-ID", "CSeq"];
+    let lines = names
+        .iter()
+        .flat_map(|name| request.values(name).into_iter().map(move |value| format!("{name}: {value}\r\n")));
+    let to = request.header("To");
+    let tag = if to.contains(";tag=") { "" } else { ";tag=called" };
+    format!(
+        "SIP/2.0 200 OK\r\n{}To: {to}{tag}\r\nContact: <sip:1294@{}>\r\nContent-Length: 0\r\n\r\n",
+        lines.collect::<String>(),
+        target.local()
+    )
+}
+
+#[test]
+fn a_call_goes_on_through_another_proxy_that_does_not_know_its_target() -> Result<()> {
+    let addresses = Addresses::take();
+    let (target, caller) = (Wire::bind(addresses.target(0))?, Wire::bind(addresses.caller(0))?);
+    let with_targets = |targets: Vec<Target>| {
+        ProxyProcess::start(ProxySettings { targets: TargetList::File(targets), ..settings(addresses) })
+    };
+    let first = with_targets(vec![Target::new("task-0", target.local())])?;
+    let other = with_targets(Vec::new())?;
+    let invite = caller.request("INVITE", &format!("sip:1294@{ADVERTISED}"));
+    caller.send(invite.to_string(), first.sip_address())?;
+    let came = target.receive().with_context(|| first.log())?;
+    target.send(ok(&came, &target), first.sip_address())?;
+    let success = caller.receive_final().with_context(|| first.log())?;
+    // The proxy that carried the INVITE is gone.
+    drop(first);
+    let bye = invite.next("BYE", &success);
+    // Without its token it goes nowhere, and with it to its target.
+    let without = bye.headers.iter().map(|line| line.replace(";did=", ";dod=")).collect();
+    caller.send(Request { headers: without, ..bye.clone() }.to_string(), other.sip_address())?;
+    assert_eq!(caller.receive_final()?.status(), Some(403));
+    caller.send(bye.to_string(), other.sip_address())?;
+    let came = target.receive().with_context(|| other.log())?;
+    assert!(came.is("BYE") && came.values("Route").is_empty(), "{came:?}");
+    target.send(ok(&came, &target), other.sip_address())?;
+    let answer = caller.receive_final().with_context(|| other.log())?;
+    assert_eq!(answer.status(), Some(200), "{answer:?}");
+    assert_eq!(other.metric("switchyard_proxy_tokens_total{worth=\"valid\"}"), Some(1.0));
+    Ok(())
+}
+
+#[test]
+fn a_stranger_with_a_made_up_to_tag_reaches_no_target() -> Result<()> {
+    let scene = Scene::start()?;
+    let stranger = Wire::bind([127, 0, 2, 9].into())?;
+    for method in ["BYE", "INVITE", "OPTIONS"] {
+        let request = stranger.request(method, &format!("sip:1294@{ADVERTISED}"));
+        let request = Request { to: format!("{};tag=made-up", request.to), ..request };
+        let internal = scene.internal();
+        let routes = format!("Route: <sip:{ADVERTISED};lr;r2=on>, <sip:{internal};lr;r2=on>");
+        for request in [request.clone(), request.header(&routes)] {
+            stranger.send(request.to_string(), internal)?;
+            assert_eq!(stranger.receive_final()?.status(), Some(403), "{request}");
+        }
+    }
+    assert!(scene.target.is_silent()?);
     Ok(())
 }

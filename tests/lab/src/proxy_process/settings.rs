@@ -17,7 +17,7 @@ pub struct ProxySettings {
     pub listeners: Vec<Listener>,
     /// Where calls may go.
     pub targets: TargetList,
-    /// How often the proxy looks at its target list.
+    /// How often the proxy looks at its target list, and at that of sources.
     pub poll: Duration,
     /// Networks in which targets live, now or formerly, as CIDRs.
     pub networks: Vec<String>,
@@ -39,6 +39,8 @@ pub struct ProxySettings {
     pub admin_lines: String,
     /// The tracing filter of the proxy's log.
     pub log: String,
+    /// Further sections, as they stand in the file.
+    pub further: String,
 }
 
 /// One address at which the proxy receives SIP.
@@ -81,7 +83,7 @@ pub struct Target {
 /// Who may start calls, and what the others are told.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// CIDRs.
+    /// CIDRs, or the `file://` URL of a list of them alone.
     pub sources: Vec<String>,
     /// `403` or `drop`.
     pub refused: String,
@@ -108,6 +110,7 @@ impl Default for ProxySettings {
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             admin_lines: String::new(),
             log: "info".to_owned(),
+            further: String::new(),
         }
     }
 }
@@ -167,15 +170,19 @@ impl ProxySettings {
         let _ = write!(
             toml,
             "[targets]\n{list}\npoll = \"{}ms\"\nnetworks = {}\n\
-             [access]\nsources = {}\nrefused = {}\n\
+             [access]\nsources = {}\nrefused = {}\npoll = \"{}ms\"\n\
              [headers]\nstrip = {}\nadd = {{ {} }}\n\
              [health]\n{}\n\
              [admin]\nbind = {}\n{}\n\
-             [log]\nlevel = {}\nformat = \"text\"\n",
+             [log]\nlevel = {}\nformat = \"text\"\n{}\n",
             self.poll.as_millis(),
             strings(&self.networks),
-            strings(&self.access.sources),
+            match self.access.sources.as_slice() {
+                [url] if url.starts_with("file://") => quoted(url),
+                list => strings(list),
+            },
             quoted(&self.access.refused),
+            self.poll.as_millis(),
             strings(&self.strip),
             self.add
                 .iter()
@@ -186,6 +193,7 @@ impl ProxySettings {
             quoted(&self.admin.to_string()),
             self.admin_lines,
             quoted(&self.log),
+            self.further,
         );
         toml
     }

@@ -1,0 +1,69 @@
+//! `access.sources`: who may start calls, in the settings or in a file.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+use crate::networks::Networks;
+
+/// `access.sources` as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum SourcesSetting {
+    /// Networks.
+    List(Vec<String>),
+    /// Where they are.
+    Url(String),
+}
+
+/// Who may start calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sources {
+    /// These.
+    Inline(Networks),
+    /// Those in a file that is watched: a network on each line.
+    File(PathBuf),
+}
+
+impl SourcesSetting {
+    /// Reads it.
+    pub(super) fn check(&self) -> Result<Sources, String> {
+        match self {
+            SourcesSetting::List(list) => Networks::parse(list).map(Sources::Inline),
+            SourcesSetting::Url(url) => match url.strip_prefix("file://") {
+                Some(path) if path.starts_with('/') => Ok(Sources::File(PathBuf::from(path))),
+                _ => Err(format!("expected file:///path/to/a/list, found {url:?}")),
+            },
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SourcesSetting {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ListOrUrl)
+    }
+}
+
+struct ListOrUrl;
+
+impl<'de> Visitor<'de> for ListOrUrl {
+    type Value = SourcesSetting;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of networks or \"file:///path/to/a/list\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, url: &str) -> Result<SourcesSetting, E> {
+        Ok(SourcesSetting::Url(url.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<SourcesSetting, A::Error> {
+        let mut networks = Vec::new();
+        while let Some(network) = list.next_element()? {
+            networks.push(network);
+        }
+        Ok(SourcesSetting::List(networks))
+    }
+}
