@@ -19,12 +19,14 @@
 //! | `due.rs` | what happens when nothing happens |
 //! | `attempts.rs` | another target, CANCEL, our own final answer |
 //! | `outbox.rs` | what is to be sent |
+//! | `passed_on.rs` | what a proxy that takes over gets |
 //! | `view.rs` | what operators see |
 
 mod attempts;
 mod due;
 mod outbox;
 mod packed;
+mod passed_on;
 mod pin;
 mod requests;
 mod responses;

@@ -54,7 +54,7 @@ pub use token::Check;
 pub(crate) use via::Branch;
 
 /// How a message travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Transport {
     /// Datagrams.
     Udp,

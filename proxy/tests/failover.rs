@@ -337,3 +337,40 @@ fn beyond_the_most_pins_calls_go_on_without() {
     assert_eq!(what(&site.send(other, CARRIER)), ["INVITE"]);
     assert_eq!((site.pins.len(), site.pins.take_counts().refused), (1, 1));
 }
+
+#[test]
+fn pins_that_are_passed_on_go_on_where_they_were() {
+    let (mut old, mut new) = (site(), site());
+    let first = called(&mut old);
+    old.pass(700);
+    let ringing = {
+        let other = invite("").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
+        let sent = old.send(other, CARRIER)[0].clone();
+        old.send(sent.answer("180 Ringing", ""), &sent.to);
+        sent
+    };
+    new.pass(5000);
+    assert_eq!(new.pins.take_over(&old.pins.pass_on()).unwrap(), 2);
+    let sent = new.pass(400);
+    assert_eq!(what(&sent), ["INVITE"], "1.1 s after the call came");
+    assert_ne!(sent[0].to, first.to);
+    let cancel = of("CANCEL").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
+    let sent = new.send(cancel, CARRIER);
+    assert_eq!(summary(&sent), [format!("200>{CARRIER}"), format!("CANCEL>{}", ringing.to)]);
+    assert_eq!(sent[1].headers("Via")[0], ringing.headers("Via")[0]);
+}
+
+#[test]
+fn pins_of_another_version_are_left_and_broken_ones_do_no_harm() {
+    let mut site = site();
+    called(&mut site);
+    let bytes = site.pins.pass_on();
+    let mut new = self::site();
+    assert!(new.pins.take_over(&[9, 0, 0, 0, 0]).unwrap_err().contains("version 1"));
+    assert!(new.pins.take_over(&[]).is_err());
+    for end in 6..bytes.len() {
+        assert!(new.pins.take_over(&bytes[..end]).is_err(), "{end}");
+    }
+    assert_eq!(new.pins.len(), 0);
+    assert_eq!(new.pins.take_over(&bytes).unwrap(), 1);
+}

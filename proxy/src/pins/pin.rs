@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::route::{Hop, Input, Transport};
@@ -15,7 +16,7 @@ pub(super) type Ticks = u32;
 pub(super) const NEVER: Ticks = Ticks::MAX;
 
 /// An INVITE that begins a dialog, and how far it has come.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Pin {
     pub(super) caller: Caller,
     /// The INVITE as it came, or what is still needed of it once a target rings; empty where there is one attempt only.
@@ -32,6 +33,7 @@ pub(super) struct Pin {
     /// Whether no target is to ring any more, and what the caller gets if none of them says so in time.
     pub(super) cancelled: Option<Code>,
     /// The BYE with which a call is ended that was answered too late, until it is answered itself.
+    #[serde(skip)]
     pub(super) closing: Option<Box<Closing>>,
     /// When the present attempt began.
     pub(super) began: Ticks,
@@ -53,7 +55,7 @@ pub(super) struct Closing {
 pub(super) type Code = u16;
 
 /// How far an INVITE has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
     /// The present target has said nothing.
     Calling,
@@ -79,7 +81,7 @@ impl Stage {
 }
 
 /// One target that got the INVITE.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Attempt {
     ip: IpAddr,
     port: u16,
@@ -91,7 +93,7 @@ pub(super) struct Attempt {
 }
 
 /// What a target has said to the INVITE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Heard {
     Nothing,
     Provisional,
@@ -99,7 +101,7 @@ pub(super) enum Heard {
 }
 
 /// How far it is with our CANCEL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Cancel {
     No,
     /// To be sent as soon as the target says anything (RFC 3261 9.1).
@@ -110,7 +112,7 @@ pub(super) enum Cancel {
 }
 
 /// Where an INVITE came from: what is left of its [`Input`] without the bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Caller {
     ip: IpAddr,
     port: u16,

@@ -132,6 +132,11 @@ impl Store {
         self.pins.len()
     }
 
+    /// All pins with their names.
+    pub(super) fn named(&self) -> impl Iterator<Item = (u64, u64, &Pin)> {
+        self.pins.iter().filter_map(|slot| Some((slot.key, slot.call, slot.pin.as_ref()?)))
+    }
+
     /// All pins.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Pin> {
         self.pins.iter().filter_map(|slot| slot.pin.as_ref())
