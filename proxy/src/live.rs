@@ -227,7 +227,7 @@ impl Live {
     /// Sends one message; workers send datagrams in batches instead.
     pub fn send(self: &Arc<Self>, hop: &Hop, bytes: &[u8]) {
         match hop.transport {
-            Transport::Tcp => self.streams.send(self, hop, bytes.to_vec()),
+            Transport::Tcp | Transport::Tls => self.streams.send(self, hop, bytes.to_vec()),
             Transport::Udp => {
                 if let Some(socket) = self.sockets.get(hop.listener).and_then(|sockets| sockets.first()) {
                     let mut outgoing = Outgoing::default();

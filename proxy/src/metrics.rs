@@ -53,10 +53,14 @@ pub struct Metrics {
     pub limited: IntCounterVec,
     /// `switchyard_proxy_shared_secrets`: how many secrets are set; with none, tokens are good in this process alone.
     pub shared_secrets: IntGauge,
-    /// `switchyard_proxy_connections`: open TCP connections.
+    /// `switchyard_proxy_connections`: open TCP and TLS connections.
     pub connections: IntGauge,
     /// `switchyard_proxy_connections_refused_total`: TCP connections that were one too many.
     pub connections_refused: IntCounter,
+    /// `switchyard_proxy_handshakes_failed_total{kind}`: connections that came and never got to SIP.
+    pub handshakes_failed: IntCounterVec,
+    /// `switchyard_proxy_certificate_errors_total`: changed certificates that were refused.
+    pub certificate_errors: IntCounter,
     /// `switchyard_proxy_targets{state}`
     pub targets: IntGaugeVec,
     /// `switchyard_proxy_target_list_changed_timestamp_seconds`: when the list in force was taken, Unix time.
@@ -133,7 +137,16 @@ impl Metrics {
                 "connections_refused_total",
                 "TCP connections that were one too many",
             )?,
-            connections: gauge("connections", "Open TCP connections")?,
+            handshakes_failed: counters(
+                "handshakes_failed_total",
+                "Connections that came and never got to SIP",
+                "kind",
+            )?,
+            certificate_errors: counter(
+                "certificate_errors_total",
+                "Changed certificates that were refused",
+            )?,
+            connections: gauge("connections", "Open TCP and TLS connections")?,
             targets: register(
                 &registry,
                 IntGaugeVec::new(Opts::new(name("targets"), "Targets in the list"), &["state"])?,

@@ -60,6 +60,8 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// An encrypted stream.
+    Tls,
 }
 
 impl Transport {
@@ -68,11 +70,21 @@ impl Transport {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+        }
+    }
+
+    /// As metrics and URIs have it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
         }
     }
 }
 
-/// A TCP connection's number, which no other connection of this process ever gets.
+/// The number of a TCP or TLS connection, which no other connection of this process ever gets.
 pub type ConnectionId = u64;
 
 /// A message and where it came from.

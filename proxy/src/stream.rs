@@ -1,30 +1,39 @@
-//! TCP: connections that came and connections that we made, each with a task that reads and one that writes.
+//! TCP and TLS: connections that came and connections that we made, each with a task that reads and one that writes.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `accept.rs` | connections that come |
 //! | `connection.rs` | one connection's life |
+//! | `proxy_protocol.rs` | what a load balancer says of a connection |
 //! | `registry.rs` | which connections are open, and what waits to be sent on each |
+//! | `tls.rs` | certificates and handshakes |
 
 mod accept;
 mod connection;
+mod proxy_protocol;
 mod registry;
+mod tls;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
 use crate::live::Live;
 use crate::route::Hop;
 pub use accept::accept;
+use connection::End;
 use registry::Open;
+pub use tls::{Tls, TlsError, watch_certificates};
 
 /// The most connections that are open at once, and how many of them are kept for those that we make ourselves.
 const MAX_CONNECTIONS: usize = 10_000;
 const RESERVED: usize = 1_000;
+/// How much time lies at least between two warnings of the same kind: each connection could cause one.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// The open connections.
 #[derive(Debug)]
@@ -32,15 +41,34 @@ pub struct Streams {
     runtime: Handle,
     next: AtomicU64,
     open: Mutex<Open>,
+    tls: Tls,
+    /// When a load balancer's mistake was last told of.
+    warned: Mutex<Option<Instant>>,
 }
 
 impl Streams {
     /// None yet. Tasks run on the current runtime.
-    pub fn new(runtime: Handle) -> Self {
+    pub fn new(runtime: Handle, tls: Tls) -> Self {
         // Numbers of connections are in messages that outlive this process. Where they begin is the system's choice, so
         // that those of another process mean none of ours.
         let first = RandomState::new().build_hasher().finish() >> 16;
-        Streams { runtime, next: AtomicU64::new(first), open: Mutex::default() }
+        Streams {
+            runtime,
+            next: AtomicU64::new(first),
+            open: Mutex::default(),
+            tls,
+            warned: Mutex::default(),
+        }
+    }
+
+    /// Whether a load balancer's mistake is to be told of, rather than whispered.
+    fn may_warn(&self) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = warned.is_none_or(|at| at.elapsed() >= WARN_EVERY);
+        if may {
+            *warned = Some(Instant::now());
+        }
+        may
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -51,8 +79,11 @@ impl Streams {
     /// Sends a message on the connection that it belongs to, else on one to the same address, else on a new one.
     pub fn send(&self, live: &Arc<Live>, hop: &Hop, bytes: Vec<u8>) {
         let queue = self.find(hop).or_else(|| {
-            let (queue, queued) = self.register(hop.address, MAX_CONNECTIONS)?;
-            self.runtime.spawn(connection::connect(Arc::clone(live), hop.listener, hop.address, queued));
+            let (queue, queued) = self.register(hop.address, hop.transport, true, MAX_CONNECTIONS)?;
+            self.announce(queued.id);
+            let (listener, transport) = (hop.listener, hop.transport);
+            let end = End { live: Arc::clone(live), listener, transport, peer: hop.address };
+            self.runtime.spawn(connection::connect(end, queued));
             Some(queue)
         });
         let failed = match queue.map(|queue| queue.push(bytes)) {
@@ -62,4 +93,10 @@ impl Streams {
         };
         live.send_failed(hop.address, &io::Error::other(failed));
     }
+}
+
+/// What comes of it, or an error if it takes longer.
+async fn within<T>(limit: Duration, outcome: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let timed_out = |_| Err(io::Error::from(io::ErrorKind::TimedOut));
+    tokio::time::timeout(limit, outcome).await.unwrap_or_else(timed_out)
 }

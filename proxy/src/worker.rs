@@ -213,7 +213,7 @@ impl Worker {
                 outgoing.push(from, self.bytes.len(), hop.address);
             }
             (Transport::Udp, None) => {}
-            (Transport::Tcp, _) => self.live.streams.send(&self.live, hop, bytes.to_vec()),
+            (Transport::Tcp | Transport::Tls, _) => self.live.streams.send(&self.live, hop, bytes.to_vec()),
         }
     }
 

@@ -24,6 +24,14 @@ pub(super) struct OurRoutes<'a> {
     pub(super) partner: Option<Uri<'a>>,
 }
 
+impl OurRoutes<'_> {
+    /// Whether the next hop is named by a sips URI in Route.
+    pub(super) fn next_is_sips(&self) -> bool {
+        let route = self.next.and_then(|next| NameAddr::parse(next).ok());
+        route.and_then(|route| route.uri().ok()).is_some_and(|uri| uri.scheme == Scheme::Sips)
+    }
+}
+
 /// Why a request has no next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoHop {
@@ -33,6 +41,8 @@ pub(super) enum NoHop {
     Name,
     /// It wants a transport that we do not speak.
     Transport,
+    /// No listener of ours speaks the IP version of its address.
+    Family,
     /// It lies where nobody may be led to by us.
     Forbidden,
 }
@@ -59,9 +69,8 @@ impl<'r> Routing<'r> {
                 ours = OurRoutes { taken: place + 1, found: true, listener, ..ours };
                 partner = r2 && !partner;
             } else if partner && r2 {
-                let port = uri.map(|uri| uri.port_or_default());
-                let same_port = self.router.listeners.iter().position(|l| Some(l.internal.port()) == port);
-                ours = OurRoutes { taken: place + 1, listener: same_port.or(ours.listener), ..ours };
+                let other = uri.and_then(|uri| self.router.partner(&uri));
+                ours = OurRoutes { taken: place + 1, listener: other.or(ours.listener), ..ours };
                 partner = false;
             } else if ours.found || self.inside {
                 ours.next = Some(value);
@@ -150,24 +159,24 @@ impl<'r> Routing<'r> {
     /// RFC 3263 4.1 and 4.2, for hosts that are addresses.
     fn hop_of(&self, uri: &Uri<'_>, listener: usize) -> Result<Hop, NoHop> {
         let hop = self.resolve(uri, listener)?;
-        if self.may_lead_to(hop.address, hop.transport) { Ok(hop) } else { Err(NoHop::Forbidden) }
+        if !self.may_lead_to(hop.address, hop.transport) {
+            return Err(NoHop::Forbidden);
+        }
+        self.router.with_sender(hop)
     }
 
     /// The same, wherever that is.
     pub(super) fn resolve(&self, uri: &Uri<'_>, listener: usize) -> Result<Hop, NoHop> {
-        let transport = match uri.transport() {
-            _ if uri.scheme != Scheme::Sip => return Err(NoHop::Transport),
-            None => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case(b"udp") => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case(b"tcp") => Transport::Tcp,
-            Some(_) => return Err(NoHop::Transport),
-        };
+        let transport = transport(uri).ok_or(NoHop::Transport)?;
         // RFC 3261 16.4: maddr says where to go, unless it says "to us".
         let maddr = uri.params.value("maddr").map(Host::parse).transpose().map_err(NoHop::Malformed)?;
         let port = uri.port_or_default();
         let maddr = maddr.filter(|maddr| self.router.ours(maddr, port).is_none());
         let ip = maddr.or(uri.host).and_then(|host| host.ip()).ok_or(NoHop::Name)?;
         let address = SocketAddr::new(ip, port);
+        // RFC 3261 26.2.2: how the last hop is protected is the domain's own affair. Targets are inside ours.
+        let to_target = uri.scheme == Scheme::Sips && self.table.is_target(address);
+        let transport = if to_target { Transport::Udp } else { transport };
         Ok(Hop { listener, transport, address, connection: None })
     }
 
@@ -183,6 +192,20 @@ impl<'r> Routing<'r> {
         let nobody = ip.is_unspecified() || ip.is_multicast() || address.port() == 0;
         let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
         self.inside && !local && !nobody && !broadcast && !self.router.networks.contains(ip)
+    }
+}
+
+/// How a URI wants to be reached (RFC 3263 4.1); `None` for what we do not speak. A sips URI means TLS, whose transport
+/// parameter names what is below it (RFC 3261 19.1.2, 26.2.2).
+fn transport(uri: &Uri<'_>) -> Option<Transport> {
+    let wants =
+        |name: &str| uri.transport().is_some_and(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()));
+    match uri.scheme {
+        Scheme::Sip if uri.transport().is_none() || wants("udp") => Some(Transport::Udp),
+        Scheme::Sip if wants("tcp") => Some(Transport::Tcp),
+        Scheme::Sip | Scheme::Sips if wants("tls") => Some(Transport::Tls),
+        Scheme::Sips if uri.transport().is_none() || wants("tcp") => Some(Transport::Tls),
+        _ => None,
     }
 }
 

@@ -204,7 +204,7 @@ impl WayBack {
     const NAME: &str = "i";
 
     pub(super) fn write(input: &Input<'_>, hop: &Hop, out: &mut Vec<u8>) {
-        if input.transport == Transport::Tcp || input.listener != hop.listener {
+        if input.transport != Transport::Udp || input.listener != hop.listener {
             let _ = write!(out, ";{}={}", Self::NAME, input.listener);
             if let Some(connection) = input.connection {
                 let _ = write!(out, "-{connection}");
