@@ -151,6 +151,16 @@ pub struct HeaderSettings {
 pub struct UdpSettings {
     pub receive_buffer: usize,
     pub force_rport: bool,
+    pub mtu: usize,
+}
+
+impl UdpSettings {
+    /// Whether a datagram of so many bytes takes more than one packet: there are headers of IP and UDP (RFC 791, 8200,
+    /// 768) in front of it.
+    pub(crate) fn is_fragmented(&self, to: SocketAddr, length: usize) -> bool {
+        let headers = if to.is_ipv4() { 20 + 8 } else { 40 + 8 };
+        length + headers > self.mtu
+    }
 }
 
 /// `[tls]`
@@ -241,7 +251,7 @@ impl Default for AccessSettings {
 
 impl Default for UdpSettings {
     fn default() -> Self {
-        UdpSettings { receive_buffer: 8 << 20, force_rport: false }
+        UdpSettings { receive_buffer: 8 << 20, force_rport: false, mtu: 1500 }
     }
 }
 

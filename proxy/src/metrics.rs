@@ -53,6 +53,8 @@ pub struct Metrics {
     pub limited: IntCounterVec,
     /// `switchyard_proxy_shared_secrets`: how many secrets are set; with none, tokens are good in this process alone.
     pub shared_secrets: IntGauge,
+    /// `switchyard_proxy_datagrams_fragmented_total`: datagrams sent that are longer than `udp.mtu` allows.
+    pub fragmented: IntCounter,
     /// `switchyard_proxy_connections`: open TCP and TLS connections.
     pub connections: IntGauge,
     /// `switchyard_proxy_connections_refused_total`: TCP connections that were one too many.
@@ -133,6 +135,10 @@ impl Metrics {
             )?,
             limited: counters("calls_limited_total", "New calls over a limit", "limit")?,
             shared_secrets: gauge("shared_secrets", "How many secrets are set")?,
+            fragmented: counter(
+                "datagrams_fragmented_total",
+                "Datagrams sent that do not fit into one packet",
+            )?,
             connections_refused: counter(
                 "connections_refused_total",
                 "TCP connections that were one too many",

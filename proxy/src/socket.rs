@@ -35,6 +35,8 @@ pub struct UdpSocket {
     socket: Socket,
     /// Whether the system has told of datagrams that came back.
     troubled: AtomicBool,
+    /// Whether it is bound to all addresses of this machine.
+    of_all: bool,
 }
 
 impl UdpSocket {
@@ -50,8 +52,12 @@ impl UdpSocket {
         }
         socket.bind(&address.into())?;
         socket.set_read_timeout(Some(WAIT))?;
-        let this = UdpSocket { socket, troubled: AtomicBool::new(false) };
+        let of_all = address.ip().is_unspecified();
+        let this = UdpSocket { socket, troubled: AtomicBool::new(false), of_all };
         this.keep_undelivered(address.is_ipv6());
+        if of_all {
+            this.ask_for_locals(address.is_ipv6())?;
+        }
         if !this.force(libc::SO_RCVBUFFORCE, buffer) {
             this.socket.set_recv_buffer_size(buffer)?;
         }
@@ -59,6 +65,24 @@ impl UdpSocket {
             this.socket.set_send_buffer_size(buffer)?;
         }
         Ok(this)
+    }
+
+    /// Has the system say for each datagram which of our addresses it was sent to.
+    fn ask_for_locals(&self, ipv6: bool) -> io::Result<()> {
+        let (level, option) = match ipv6 {
+            true => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+            false => (libc::IPPROTO_IP, libc::IP_PKTINFO),
+        };
+        let (on, size): (libc::c_int, _) = (1, size_of::<libc::c_int>() as libc::socklen_t);
+        // SAFETY: the option's value is a c_int that outlives the call, and `size` is its size.
+        let set =
+            unsafe { libc::setsockopt(self.socket.as_raw_fd(), level, option, (&raw const on).cast(), size) };
+        if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Room for batches of this socket.
+    pub fn received(&self) -> Received {
+        Received::with_room(if self.of_all { BATCH } else { 0 })
     }
 
     /// Sets a buffer's size beyond the system's limit (net.core.rmem_max, wmem_max), which takes a privilege.
@@ -169,6 +193,7 @@ impl UdpSocket {
             }
         }
         outgoing.queue.clear();
+        outgoing.locals.clear();
     }
 }
 
@@ -255,12 +280,19 @@ pub struct Received {
     /// Pointed to by `headers`; never touched by itself.
     _slices: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
+    /// Which of our addresses each was sent to; empty where the system is not asked.
+    controls: Vec<Control>,
     count: usize,
 }
 
 impl Received {
     /// Takes some 4 MB of address space; memory only as far as datagrams fill it.
     pub fn new() -> Self {
+        Received::with_room(0)
+    }
+
+    /// With room for so many addresses of ours.
+    fn with_room(controls: usize) -> Self {
         let mut bytes = vec![0; BATCH * DATAGRAM];
         // SAFETY: all-zero bytes are a valid value of these plain C structures.
         let (address, header): (libc::sockaddr_storage, libc::mmsghdr) = unsafe { (zeroed(), zeroed()) };
@@ -275,13 +307,21 @@ impl Received {
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
         }
-        Received { bytes, addresses, _slices: slices, headers, count: 0 }
+        let mut controls = vec![Control::default(); controls];
+        for (header, control) in headers.iter_mut().zip(&mut controls) {
+            header.msg_hdr.msg_control = (&raw mut *control).cast();
+            header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+        }
+        Received { bytes, addresses, _slices: slices, headers, controls, count: 0 }
     }
 
     /// Makes good what the last call wrote over.
     fn rewind(&mut self) {
         for header in self.headers.iter_mut().take(self.count) {
             header.msg_hdr.msg_namelen = ADDRESS;
+            if !self.controls.is_empty() {
+                header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+            }
         }
         self.count = 0;
     }
@@ -305,6 +345,17 @@ impl Received {
     }
 }
 
+impl Received {
+    /// The same, each with the address of ours that it was sent to, if the socket is bound to all of them.
+    pub fn with_origins(&self) -> impl Iterator<Item = (&[u8], (SocketAddr, Option<IpAddr>))> {
+        let locals = self.headers.iter().map(|header| match self.controls.is_empty() {
+            true => None,
+            false => local_address(&header.msg_hdr),
+        });
+        self.iter().zip(locals).map(|((bytes, source), local)| (bytes, (source, local)))
+    }
+}
+
 impl Default for Received {
     fn default() -> Self {
         Received::new()
@@ -315,6 +366,9 @@ impl Default for Received {
 #[derive(Default)]
 pub struct Outgoing {
     queue: Vec<(usize, usize, SocketAddr)>,
+    /// The address of ours that each leaves from; empty as long as that is the system's choice for all.
+    locals: Vec<Option<IpAddr>>,
+    controls: Vec<Control>,
     addresses: Vec<SockAddr>,
     slices: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
@@ -324,6 +378,15 @@ impl Outgoing {
     /// Adds the datagram in `bytes[from..to]` of the buffer that [`UdpSocket::send`] will be given.
     pub fn push(&mut self, from: usize, to: usize, address: SocketAddr) {
         self.queue.push((from, to, address));
+    }
+
+    /// The same, leaving from an address of ours.
+    pub fn push_from(&mut self, from: usize, to: usize, address: SocketAddr, local: Option<IpAddr>) {
+        if local.is_some() || !self.locals.is_empty() {
+            self.locals.resize(self.queue.len(), None);
+            self.locals.push(local);
+        }
+        self.push(from, to, address);
     }
 
     /// Whether there is nothing to send.
@@ -350,6 +413,68 @@ impl Outgoing {
             header.msg_hdr.msg_iovlen = 1;
             self.headers.push(header);
         }
+        self.controls.clear();
+        self.controls.resize(self.locals.len(), Control::default());
+        for ((header, local), control) in self.headers.iter_mut().zip(&self.locals).zip(&mut self.controls) {
+            if let Some(local) = local {
+                header.msg_hdr.msg_control = (&raw mut *control).cast();
+                header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+                write_local_address(&mut header.msg_hdr, *local);
+            }
+        }
+    }
+}
+
+/// Room for one control message (cmsg(3)) with an address of ours.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+struct Control([u64; 8]);
+
+/// The address of ours that a datagram was sent to.
+fn local_address(header: &libc::msghdr) -> Option<IpAddr> {
+    // SAFETY: the system has filled the control messages that `header` points to, whose room outlives it, and has set
+    // their length; the macros stay within it. What a message holds is told by its level and type.
+    unsafe {
+        let first = libc::CMSG_FIRSTHDR(&raw const *header).as_ref()?;
+        let data = libc::CMSG_DATA(&raw const *first);
+        match (first.cmsg_level, first.cmsg_type) {
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                let info = data.cast::<libc::in_pktinfo>().read_unaligned();
+                Some(IpAddr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()))
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                let info = data.cast::<libc::in6_pktinfo>().read_unaligned();
+                Some(IpAddr::from(info.ipi6_addr.s6_addr))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Says which address of ours a datagram leaves from. The system refuses one that is not.
+fn write_local_address(header: &mut libc::msghdr, local: IpAddr) {
+    // SAFETY: `header` points to a whole `Control`, which has room for either message; all-zero bytes are valid values
+    // of both structures.
+    unsafe {
+        let Some(first) = libc::CMSG_FIRSTHDR(&raw const *header).as_mut() else { return };
+        let data = libc::CMSG_DATA(&raw const *first);
+        let (level, kind, length) = match local {
+            IpAddr::V4(ip) => {
+                let mut info: libc::in_pktinfo = zeroed();
+                info.ipi_spec_dst.s_addr = u32::from_ne_bytes(ip.octets());
+                data.cast::<libc::in_pktinfo>().write_unaligned(info);
+                (libc::IPPROTO_IP, libc::IP_PKTINFO, size_of::<libc::in_pktinfo>())
+            }
+            IpAddr::V6(ip) => {
+                let mut info: libc::in6_pktinfo = zeroed();
+                info.ipi6_addr.s6_addr = ip.octets();
+                data.cast::<libc::in6_pktinfo>().write_unaligned(info);
+                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, size_of::<libc::in6_pktinfo>())
+            }
+        };
+        (first.cmsg_level, first.cmsg_type) = (level, kind);
+        first.cmsg_len = libc::CMSG_LEN(length as _) as _;
+        header.msg_controllen = libc::CMSG_SPACE(length as _) as _;
     }
 }
 
@@ -373,71 +498,4 @@ fn socket_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn exchange(address: &str) {
-        let socket = UdpSocket::bind(address.parse().unwrap(), false, 1 << 20).unwrap();
-        let own = socket.socket.local_addr().unwrap().as_socket().unwrap();
-        let (mut out, mut batch) = (Outgoing::default(), Received::new());
-        let bytes = b"onetwothree";
-        for (from, to) in [(0, 3), (3, 6), (6, 11)] {
-            out.push(from, to, own);
-        }
-        socket.send(&mut out, bytes, |to, error| panic!("{to}: {error}"));
-        assert!(out.is_empty());
-        let mut got = Vec::new();
-        while got.len() < 3 {
-            socket.receive(&mut batch).unwrap();
-            got.extend(batch.iter().map(|(bytes, source)| (bytes.to_vec(), source)));
-        }
-        assert_eq!(got, [&b"one"[..], b"two", b"three"].map(|bytes| (bytes.to_vec(), own)));
-    }
-
-    #[test]
-    fn datagrams_arrive_whole_in_order_and_with_their_source() {
-        exchange("127.0.0.1:0");
-    }
-
-    #[test]
-    fn one_thread_waits_for_several_sockets_and_is_told_which_has_something() {
-        let bind = || UdpSocket::bind("127.0.0.1:0".parse().unwrap(), false, 1 << 20).unwrap();
-        let sockets = [bind(), bind()];
-        let (mut poll, mut batch) = (Poll::new(&sockets), Received::new());
-        poll.wait(Duration::from_millis(1)).unwrap();
-        assert_eq!(poll.ready().count(), 0);
-        sockets[0].receive_now(&mut batch).unwrap();
-        assert_eq!(batch.iter().count(), 0);
-        let mut out = Outgoing::default();
-        out.push(0, 3, sockets[1].socket.local_addr().unwrap().as_socket().unwrap());
-        sockets[0].send(&mut out, b"one", |to, error| panic!("{to}: {error}"));
-        poll.wait(Duration::from_secs(60)).unwrap();
-        let ready: Vec<_> = poll.ready().collect();
-        assert_eq!(ready.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1]);
-        ready[0].1.receive_now(&mut batch).unwrap();
-        assert_eq!(batch.iter().map(|(bytes, _)| bytes.to_vec()).collect::<Vec<_>>(), [b"one"]);
-    }
-
-    #[test]
-    fn ipv6_too() {
-        if std::net::UdpSocket::bind("[::1]:0").is_ok() {
-            exchange("[::1]:0");
-        }
-    }
-
-    #[test]
-    fn a_datagram_that_cannot_be_sent_is_told_and_the_others_leave() {
-        let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), false, 1 << 20).unwrap();
-        let own = socket.socket.local_addr().unwrap().as_socket().unwrap();
-        let mut out = Outgoing::default();
-        out.push(0, 1, own);
-        out.push(1, 2, "127.0.0.1:0".parse().unwrap());
-        out.push(2, 3, own);
-        let mut failures = Vec::new();
-        socket.send(&mut out, b"abc", |to, _| failures.push(to.port()));
-        assert_eq!(failures, [0]);
-        let mut batch = Received::new();
-        socket.receive(&mut batch).unwrap();
-        assert_eq!(batch.iter().map(|(bytes, _)| bytes.to_vec()).collect::<Vec<_>>(), [b"a", b"c"]);
-    }
-}
+mod tests;

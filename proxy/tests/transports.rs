@@ -5,7 +5,7 @@ mod support;
 use std::net::SocketAddr;
 
 use proxy::route::{Cause, ConnectionId, Hop, Input, Transport, Verdict};
-use support::{CARRIER, Outcome, Site, TARGET, invite, request};
+use support::{CARRIER, NOW, Outcome, Site, TARGET, invite, request};
 
 const TLS: &str = "tls = { bind = \"0.0.0.0:5061\", certificate = \"c\", key = \"k\" }\n";
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
@@ -32,7 +32,15 @@ fn over(site: &Site, transport: Transport, message: &str, source: &str) -> Outco
     let connection = (transport != Transport::Udp).then_some(42);
     let message = message.replacen("SIP/2.0/UDP", &format!("SIP/2.0/{}", transport.as_str()), 1);
     let source: SocketAddr = source.parse().unwrap();
-    site.route_input(&Input { bytes: message.as_bytes(), source, listener: 0, transport, connection })
+    site.route_input(&Input {
+        bytes: message.as_bytes(),
+        source,
+        local: None,
+        listener: 0,
+        transport,
+        connection,
+        now: NOW,
+    })
 }
 
 /// The Route lines of a request that one end sends, the route set as that end has it.
@@ -66,7 +74,12 @@ fn a_caller_over_each_transport_and_a_target_over_udp_reach_each_other_in_a_dial
         let port = if transport == Transport::Tls { 5061 } else { 5060 };
         let outside = format!("<sip:52.74.4.205:{port}{};lr;r2=on>", parameter(transport));
         let routed = call.headers("Record-Route");
-        assert_eq!(routed, ["<sip:10.10.1.162:5060;lr;r2=on>".to_owned(), outside], "{}", call.raw);
+        assert_eq!(
+            call.record_routes(),
+            ["<sip:10.10.1.162:5060;lr;r2=on>".to_owned(), outside],
+            "{}",
+            call.raw
+        );
         assert!(call.headers("Via")[0].starts_with("SIP/2.0/UDP 10.10.1.162:5060;"));
         // The answer goes back as the call came.
         let answer = site.route(response_to(&call), TARGET).hop();
@@ -99,7 +112,7 @@ fn a_target_over_udp_calls_out_over_each_transport() {
         let port = if transport == Transport::Tls { 5061 } else { 5060 };
         assert_eq!((call.hop().transport, call.forwarded_to()), (transport, format!("175.100.32.29:{port}")));
         let outside = format!("<sip:52.74.4.205:{port}{};lr;r2=on>", parameter(transport));
-        assert_eq!(call.headers("Record-Route"), [outside, "<sip:10.10.1.162:5060;lr;r2=on>".to_owned()]);
+        assert_eq!(call.record_routes(), [outside, "<sip:10.10.1.162:5060;lr;r2=on>".to_owned()]);
     }
 }
 
@@ -119,14 +132,14 @@ fn a_sips_uri_means_tls_outside_and_is_recorded_as_one() {
         assert_eq!(to, (Transport::Tls, format!("175.100.32.29:{port}")));
         // RFC 3261 16.6.4; the inner side goes over UDP and cannot say so.
         assert_eq!(
-            call.headers("Record-Route"),
+            call.record_routes(),
             ["<sips:52.74.4.205:5061;lr;r2=on>", "<sip:10.10.1.162:5060;lr;r2=on>"]
         );
     }
     let call = over(&site, Transport::Tls, &invite("").replace("INVITE sip:", "INVITE sips:"), CARRIER);
     assert_eq!((call.hop().transport, call.forwarded_to()), (Transport::Udp, TARGET.to_owned()));
     let routed = call.headers("Record-Route");
-    assert_eq!(routed, ["<sip:10.10.1.162:5060;lr;r2=on>", "<sips:52.74.4.205:5061;lr;r2=on>"]);
+    assert_eq!(call.record_routes(), ["<sip:10.10.1.162:5060;lr;r2=on>", "<sips:52.74.4.205:5061;lr;r2=on>"]);
     let bye = request("BYE", "sips:1294@10.10.1.21:5060", "target", &routes(routed.iter().rev()));
     let bye = over(&site, Transport::Tls, &bye, CARRIER);
     assert_eq!((bye.hop().transport, bye.forwarded_to()), (Transport::Udp, TARGET.to_owned()));
@@ -137,7 +150,7 @@ fn a_sips_uri_means_tls_outside_and_is_recorded_as_one() {
         (call.hop().transport, call.forwarded_to()),
         (Transport::Tls, "175.100.32.29:5061".to_owned())
     );
-    assert_eq!(call.headers("Record-Route")[0], "<sips:52.74.4.205:5061;lr;r2=on>");
+    assert_eq!(call.record_routes()[0], "<sips:52.74.4.205:5061;lr;r2=on>");
     // And no sips over datagrams.
     assert_eq!(
         site.route(request("INVITE", "sips:1@175.100.32.29;transport=udp", "", ""), TARGET).code(),
@@ -168,6 +181,32 @@ fn an_answer_goes_by_a_stream_only_where_its_request_came_by_one() {
 }
 
 #[test]
+fn answers_leave_from_the_address_that_the_request_was_sent_to_where_the_listener_has_several() {
+    let site = site();
+    for local in ["10.10.1.163", "2001:db8::163"] {
+        let local = Some(local.parse().unwrap());
+        let route = |message: &str| {
+            let source = "175.100.32.29:40000".parse().unwrap();
+            let (bytes, transport) = (message.as_bytes(), Transport::Udp);
+            site.route_input(&Input {
+                bytes,
+                source,
+                local,
+                listener: 0,
+                transport,
+                connection: None,
+                now: NOW,
+            })
+        };
+        assert_eq!(route(&request("OPTIONS", "sip:52.74.4.205", "", "")).hop().local, local);
+        let call = route(&invite(""));
+        assert_eq!(call.hop().local, None);
+        assert_eq!(site.route(response_to(&call), TARGET).hop().local, local, "{}", call.raw);
+    }
+    assert_eq!(site.route(response_to(&site.route(invite(""), CARRIER)), TARGET).hop().local, None);
+}
+
+#[test]
 fn a_next_hop_of_the_other_ip_version_is_reached_by_the_listener_that_speaks_it() {
     let site = site();
     for (transport, port) in [(Transport::Udp, 5060), (Transport::Tcp, 5060), (Transport::Tls, 5061)] {
@@ -176,7 +215,7 @@ fn a_next_hop_of_the_other_ip_version_is_reached_by_the_listener_that_speaks_it(
         assert_eq!((call.hop().listener, call.hop().transport), (2, transport), "{}", call.raw);
         assert_eq!(call.forwarded_to(), format!("[2001:db8:5::1]:{port}"));
         let outside = format!("<sip:[2001:db8::10]:{port}{};lr;r2=on>", parameter(transport));
-        assert_eq!(call.headers("Record-Route"), [outside, "<sip:10.10.1.162:5060;lr;r2=on>".to_owned()]);
+        assert_eq!(call.record_routes(), [outside, "<sip:10.10.1.162:5060;lr;r2=on>".to_owned()]);
         let via = &call.headers("Via")[0];
         assert!(via.starts_with(&format!("SIP/2.0/{} [2001:db8::10]:{port};branch=", transport.as_str())));
         // And its answer finds the way back to the target, over the first listener.
@@ -185,9 +224,11 @@ fn a_next_hop_of_the_other_ip_version_is_reached_by_the_listener_that_speaks_it(
         let answer = site.route_input(&Input {
             bytes: input.as_bytes(),
             source,
+            local: None,
             listener: 2,
             transport: Transport::Udp,
             connection: None,
+            now: NOW,
         });
         assert_eq!((answer.hop().listener, answer.forwarded_to()), (0, TARGET.to_owned()));
     }
@@ -216,15 +257,20 @@ fn a_caller_over_ipv6_reaches_a_target_over_ipv4_and_back() {
         site.route_input(&Input {
             bytes: message.as_bytes(),
             source,
+            local: None,
             listener: 2,
             transport: Transport::Udp,
             connection: None,
+            now: NOW,
         })
     };
     let call = from_six(&invite(""), "[2001:db8:99::7]:40000");
     assert_eq!((call.hop().listener, call.forwarded_to()), (0, TARGET.to_owned()));
     let routed = call.headers("Record-Route");
-    assert_eq!(routed, ["<sip:10.10.1.162:5060;lr;r2=on>", "<sip:[2001:db8::10]:5060;lr;r2=on>"]);
+    assert_eq!(
+        call.record_routes(),
+        ["<sip:10.10.1.162:5060;lr;r2=on>", "<sip:[2001:db8::10]:5060;lr;r2=on>"]
+    );
     let stamped = &call.headers("Via")[1];
     assert!(stamped.contains("rport=40000") && stamped.ends_with(";received=2001:db8:99::7"), "{stamped}");
     let answer = site.route(response_to(&call), TARGET);

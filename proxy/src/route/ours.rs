@@ -101,9 +101,17 @@ impl Router {
         Ok(Hop { listener, ..hop })
     }
 
+    /// The listener whose pins a listener's calls have. Those that lead to the same ports of targets share theirs: what
+    /// came to one may leave by another ([`Router::sender`]), and its answer comes to that.
+    pub fn pins_of(&self, listener: usize) -> usize {
+        let Some(own) = self.listeners.get(listener) else { return listener };
+        let first = self.listeners.iter().position(|other| other.port_name == own.port_name);
+        first.unwrap_or(listener)
+    }
+
     /// The listener that sends to an address: this one if it can, else one that leads to the same ports of targets.
     /// Each listener speaks the IP version that it is bound to; TLS those that have a port for it.
-    pub(super) fn sender(&self, listener: usize, transport: Transport, to: IpAddr) -> Result<usize, NoHop> {
+    pub(crate) fn sender(&self, listener: usize, transport: Transport, to: IpAddr) -> Result<usize, NoHop> {
         let bound = |listener: &ListenerConfig| match transport {
             Transport::Udp | Transport::Tcp => Some(listener.bind),
             Transport::Tls => listener.tls.as_ref().map(|tls| tls.bind),

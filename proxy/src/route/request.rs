@@ -253,7 +253,7 @@ impl<'r> Routing<'r> {
             Ok(listener) => listener,
             Err(why) => return self.no_hop(why),
         };
-        let hop = Hop { listener, transport, address, connection: None };
+        let hop = Hop { listener, local: None, transport, address, connection: None };
         let extras = Extras {
             record_route: begins_call.then_some(record_route),
             added_headers: begins_call && !self.inside,
@@ -261,9 +261,9 @@ impl<'r> Routing<'r> {
             new_call: place.filter(|_| begins_call),
         };
         let verdict = self.forward(request, hop, extras);
-        // Answers to what leaves by another listener come to that one, whose pins are others.
+        // Answers come to the listener that sends, whose pins may be others.
         if begins_call
-            && hop.listener == self.input.listener
+            && self.router.pins_of(hop.listener) == self.router.pins_of(self.input.listener)
             && self.choice == Choice::Any
             && let (Some(pins), Verdict::Forward { .. }) = (self.pins.as_mut(), verdict)
         {
@@ -322,7 +322,7 @@ impl<'r> Routing<'r> {
             Ok(via) => via,
             Err(error) => return Verdict::Drop(Cause::Malformed, Some(error)),
         };
-        let Input { source, listener, transport, connection, .. } = self.input;
+        let Input { source, local, listener, transport, connection, .. } = self.input;
         let tag = self.router.keys.tags.first().filter(|_| code != 100).map(|key| Tag::of(key, &self.msg));
         let force_rport = self.router.force_rport;
         Reply { code, reason, headers, tag, source, force_rport }.write(&self.msg, self.out);
@@ -331,7 +331,8 @@ impl<'r> Routing<'r> {
             Transport::Udp => via.stamp(source, force_rport).reply_port(),
             Transport::Tcp | Transport::Tls => source.port(),
         };
-        let hop = Hop { listener, transport, address: SocketAddr::new(source.ip(), port), connection };
+        let address = SocketAddr::new(source.ip(), port);
+        let hop = Hop { listener, local, transport, address, connection };
         Verdict::Reply { hop, code }
     }
 }

@@ -69,7 +69,8 @@ impl Routing<'_> {
             self.router.strip(&self.msg, self.edits);
         }
         self.edits.write_to(&self.msg, self.out);
-        let hop = Hop { listener, transport, address, connection: way_back.connection };
+        let WayBack { local, connection, .. } = way_back;
+        let hop = Hop { listener, local, transport, address, connection };
         Verdict::Forward { hop, new_call: None }
     }
 

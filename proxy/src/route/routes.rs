@@ -34,7 +34,7 @@ impl OurRoutes<'_> {
 
 /// Why a request has no next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoHop {
+pub(crate) enum NoHop {
     /// The next hop is no URI.
     Malformed(Error),
     /// It is a name, which cannot be looked up.
@@ -177,7 +177,7 @@ impl<'r> Routing<'r> {
         // RFC 3261 26.2.2: how the last hop is protected is the domain's own affair. Targets are inside ours.
         let to_target = uri.scheme == Scheme::Sips && self.table.is_target(address);
         let transport = if to_target { Transport::Udp } else { transport };
-        Ok(Hop { listener, transport, address, connection: None })
+        Ok(Hop { listener, local: None, transport, address, connection: None })
     }
 
     /// Whether a request may be led to this address: what was checked is what is used. From outside only SIP ports of

@@ -94,7 +94,7 @@ impl Routing<'_> {
         }
         let address = self.token_of(request, routes)?.0.caller?;
         let transport = Side::of(&outer).transport()?;
-        let hop = Hop { listener, transport, address, connection: None };
+        let hop = Hop { listener, local: None, transport, address, connection: None };
         let hop = self.router.with_sender(hop).ok()?;
         self.may_lead_to(address, transport).then_some(hop)
     }

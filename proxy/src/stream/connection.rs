@@ -156,6 +156,7 @@ impl Reader {
         let input = Input {
             bytes,
             source: self.peer,
+            local: None,
             listener: self.listener,
             transport: self.transport,
             connection: Some(self.id),
@@ -174,6 +175,7 @@ impl Reader {
         self.live.metrics.received.with_label_values(&[self.transport.label()]).inc();
         let hop = Hop {
             listener: self.listener,
+            local: None,
             transport: self.transport,
             address: self.peer,
             connection: Some(self.id),
