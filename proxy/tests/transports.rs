@@ -117,6 +117,26 @@ fn a_target_over_udp_calls_out_over_each_transport() {
 }
 
 #[test]
+fn a_target_is_spoken_to_over_tcp_at_a_port_that_it_names_for_that() {
+    let site = Site::with(
+        |settings| settings,
+        r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060, "sip_tcp": 5062}}]}"#,
+    );
+    let lines = "Route: <sip:52.74.4.205;lr>\r\n";
+    let bye = |uri: &str| site.route(request("BYE", uri, "target", lines), CARRIER);
+    let over_tcp = bye("sip:1294@10.10.1.21:5062;transport=tcp");
+    assert_eq!(
+        (over_tcp.hop().transport, over_tcp.forwarded_to().as_str()),
+        (Transport::Tcp, "10.10.1.21:5062")
+    );
+    assert!(over_tcp.headers("Via")[0].starts_with("SIP/2.0/TCP 10.10.1.162:5060;"));
+    assert_eq!(bye("sip:1294@10.10.1.21:5060").hop().transport, Transport::Udp);
+    for forbidden in ["10.10.1.21:5060;transport=tcp", "10.10.1.21:5062", "10.10.1.21:5062;transport=tls"] {
+        assert_eq!(bye(&format!("sip:1294@{forbidden}")).code(), 403, "{forbidden}");
+    }
+}
+
+#[test]
 fn without_a_port_for_tls_nothing_is_sent_by_it() {
     let out = Site::new().route(request("INVITE", "sips:1@175.100.32.29", "", ""), TARGET);
     assert_eq!(out.code(), 500);

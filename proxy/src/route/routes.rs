@@ -175,8 +175,11 @@ impl<'r> Routing<'r> {
         let ip = maddr.or(uri.host).and_then(|host| host.ip()).ok_or(NoHop::Name)?;
         let address = SocketAddr::new(ip, port);
         // RFC 3261 26.2.2: how the last hop is protected is the domain's own affair. Targets are inside ours.
-        let to_target = uri.scheme == Scheme::Sips && self.table.is_target(address);
-        let transport = if to_target { Transport::Udp } else { transport };
+        let transport = match uri.scheme {
+            Scheme::Sips if self.table.offers(address, Transport::Udp) => Transport::Udp,
+            Scheme::Sips if self.table.offers(address, Transport::Tcp) => Transport::Tcp,
+            _ => transport,
+        };
         Ok(Hop { listener, local: None, transport, address, connection: None })
     }
 
@@ -185,7 +188,7 @@ impl<'r> Routing<'r> {
     /// they live. What a token opens besides is in `vouch.rs`.
     pub(super) fn may_lead_to(&self, address: SocketAddr, transport: Transport) -> bool {
         if self.table.is_target(address) {
-            return transport == Transport::Udp;
+            return self.table.offers(address, transport);
         }
         let ip = address.ip();
         let local = is_local(ip) && !self.router.local;
