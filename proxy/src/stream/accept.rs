@@ -8,11 +8,14 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connection::{End, run};
+use super::proxy_protocol::PROBE;
 use super::registry::Queued;
 use super::{MAX_CONNECTIONS, RESERVED, proxy_protocol, within};
 use crate::live::Live;
 use crate::route::{ConnectionId, Transport};
 
+/// The refusal of a connection that is one too many from its address.
+const TOO_MANY: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -76,7 +79,7 @@ async fn identify(end: &mut End, stream: &mut TcpStream, id: ConnectionId) -> io
     }
     match end.live.streams.count(id, end.peer) {
         true => Ok(()),
-        false => Err(io::Error::other("too many connections from there")),
+        false => Err(TOO_MANY.into()),
     }
 }
 
@@ -89,8 +92,11 @@ impl End {
 
 fn refuse(end: &End, id: ConnectionId, kind: &str, error: &io::Error) {
     end.live.streams.forget(id);
-    end.live.metrics.handshakes_failed.with_label_values(&[kind]).inc();
-    // Load balancers look whether a port is open by connecting and closing.
+    match error.kind() {
+        PROBE => {}
+        TOO_MANY => end.live.metrics.connections_refused.inc(),
+        _ => end.live.metrics.handshakes_failed.with_label_values(&[kind]).inc(),
+    }
     let is_mistaken = kind == "proxy_protocol" && error.kind() == io::ErrorKind::Other;
     match is_mistaken && end.live.streams.may_warn() {
         true => tracing::warn!(load_balancer = %end.peer, %error, "connection refused"),

@@ -20,6 +20,9 @@ const MAX: usize = 4096;
 /// How long a load balancer may take for its header.
 const HEADER: Duration = Duration::from_secs(5);
 
+/// What a connection ends with that has no header because nothing was to be said on it.
+pub(super) const PROBE: io::ErrorKind = io::ErrorKind::ConnectionAborted;
+
 /// What the bytes so far amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -110,7 +113,9 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Opti
                 Progress::Needs(wanted) => {
                     let missing = wanted.saturating_sub(bytes.len()) as u64;
                     if (&mut *from).take(missing).read_buf(&mut bytes).await? == 0 {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
+                        // A load balancer looks whether a port is open by connecting and closing.
+                        let probe = bytes.is_empty();
+                        return Err(if probe { PROBE } else { io::ErrorKind::UnexpectedEof }.into());
                     }
                 }
             }
