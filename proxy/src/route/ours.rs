@@ -109,6 +109,11 @@ impl Router {
         first.unwrap_or(listener)
     }
 
+    /// Whether the calls of two listeners have the same pins.
+    pub(super) fn share_pins(&self, one: usize, other: usize) -> bool {
+        one == other || self.pins_of(one) == self.pins_of(other)
+    }
+
     /// The listener that sends to an address: this one if it can, else one that leads to the same ports of targets.
     /// Each listener speaks the IP version that it is bound to; TLS those that have a port for it.
     pub(crate) fn sender(&self, listener: usize, transport: Transport, to: IpAddr) -> Result<usize, NoHop> {

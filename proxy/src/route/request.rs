@@ -263,7 +263,7 @@ impl<'r> Routing<'r> {
         let verdict = self.forward(request, hop, extras);
         // Answers come to the listener that sends, whose pins may be others.
         if begins_call
-            && self.router.pins_of(hop.listener) == self.router.pins_of(self.input.listener)
+            && self.router.share_pins(hop.listener, self.input.listener)
             && self.choice == Choice::Any
             && let (Some(pins), Verdict::Forward { .. }) = (self.pins.as_mut(), verdict)
         {
