@@ -1,4 +1,5 @@
 //! UDP, TCP, TLS, IPv4 and IPv6: each end of a call keeps its own, and both reach each other (RFC 5658).
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -70,9 +70,6 @@ pub enum TlsError {
         /// Why.
         error: rustls::Error,
     },
-    /// None of the system's roots can be read.
-    #[error("the system has no root certificates (tls.ca names a file of others): {0}")]
-    NoRoots(String),
 }
 
 impl Tls {
@@ -218,7 +215,7 @@ impl Identity {
         let server = server.with_single_cert(chain.clone(), key.clone_key()).map_err(unfit)?;
         let trusted = match (&files.ca, &config.ca) {
             (Some(pem), Some(path)) => roots(pem, path)?,
-            _ => system_roots()?,
+            _ => system_roots(),
         };
         let client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -251,11 +248,18 @@ fn roots(pem: &[u8], path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(store)
 }
 
-fn system_roots() -> Result<RootCertStore, TlsError> {
+/// Without any, servers are trusted no more; callers do not mind.
+fn system_roots() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();
     // Some of a system's roots are of kinds that nobody uses any more.
     let (taken, _) = store.add_parsable_certificates(found.certs);
-    let error = || found.errors.first().map_or("none found".to_owned(), ToString::to_string);
-    if taken > 0 { Ok(store) } else { Err(TlsError::NoRoots(error())) }
+    if taken == 0 {
+        let error = found.errors.first().map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(
+            error,
+            "the system has no root certificates: no server is trusted (tls.ca names others)"
+        );
+    }
+    store
 }

@@ -29,6 +29,11 @@ struct Secured {
 impl Secured {
     /// `further` lines stand in `[listener.tls]`.
     fn start(further: impl Fn(&TempDir, &Issuer) -> Result<String>) -> Result<Self> {
+        Self::start_with("", further)
+    }
+
+    /// `names` is a line of `[tls]`.
+    fn start_with(names: &str, further: impl Fn(&TempDir, &Issuer) -> Result<String>) -> Result<Self> {
         let (addresses, directory, issuer) = (Addresses::take(), TempDir::new()?, Issuer::new()?);
         issuer.issue(&[&addresses.proxy().to_string()])?.write(directory.path())?;
         let ca = issuer.write(directory.path().join("ca.pem"))?;
@@ -37,7 +42,7 @@ impl Secured {
         let mut settings = settings(addresses);
         settings.targets = TargetList::File(vec![Target::new("task-0", target.local())]);
         settings.log = "debug".to_owned();
-        settings.further = format!("[tls]\nca = {ca:?}\npoll = \"50ms\"\n");
+        settings.further = format!("[tls]\nca = {ca:?}\npoll = \"50ms\"\n{names}\n");
         settings.listeners.truncate(1);
         for listener in &mut settings.listeners {
             listener.advertise = None;
@@ -144,6 +149,23 @@ fn a_server_whose_certificate_is_for_somebody_else_gets_nothing() -> Result<()> 
             Ok(site.proxy.metric("switchyard_proxy_send_failures_total") == Some(before + 1.0))
         })?;
     }
+    Ok(())
+}
+
+#[test]
+fn who_has_to_prove_a_name_gets_no_request_on_a_connection_of_its_own_making() -> Result<()> {
+    let names = "names = { \"127.0.0.1\" = \"sip.carrier.example\" }";
+    let site = Secured::start_with(names, |_, _| Ok(String::new()))?;
+    let mut caller = site.connect()?;
+    assert_eq!(site.options(&mut caller)?.status(), Some(200));
+    let invite = site.target.request("INVITE", &format!("sip:1@{};transport=tls", caller.local()));
+    site.target.send(invite.to_string(), site.proxy.sip_address())?;
+    // Nobody listens there.
+    wait_until("the failure is counted", SOON, || {
+        Ok(site.proxy.metric("switchyard_proxy_send_failures_total") == Some(1.0))
+    })?;
+    // And the next that the caller hears is the answer to itself.
+    assert_eq!(site.options(&mut caller)?.status(), Some(200));
     Ok(())
 }
 
