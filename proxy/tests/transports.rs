@@ -308,3 +308,16 @@ fn a_caller_over_ipv6_reaches_a_target_over_ipv4_and_back() {
     let bye = site.route(bye, TARGET);
     assert_eq!((bye.hop().listener, bye.forwarded_to()), (2, "[2001:db8:99::7]:5060".to_owned()));
 }
+
+#[test]
+fn the_partner_of_another_proxy_selects_the_listener_of_its_ip_version() {
+    let six =
+        "[[listener]]\nname = \"six\"\nbind = \"[2001:db8::10]:5060\"\nport_name = \"six\"\n[targets]\n";
+    let site = Site::with(
+        |settings| settings.replace("[targets]\n", six),
+        r#"{"targets": [{"id": "a", "address": "2001:db8:10::1", "ports": {"six": 5060}}]}"#,
+    );
+    let lines = "Route: <sip:52.74.4.205;lr;r2=on>, <sip:[2001:db8::99]:5060;lr;r2=on>\r\n";
+    let bye = site.route(request("BYE", "sip:x@[2001:db8:10::1]:5060", "target", lines), CARRIER);
+    assert_eq!((bye.hop().listener, bye.forwarded_to().as_str()), (2, "[2001:db8:10::1]:5060"));
+}
