@@ -260,11 +260,12 @@ fn a_next_hop_of_an_ip_version_that_no_listener_speaks_is_told_so() {
     let out = Site::new().route(request("INVITE", "sip:1@[2001:db8:5::1]", "", ""), TARGET);
     assert_eq!(out.code(), 500);
     assert!(out.raw.starts_with("SIP/2.0 500 Next Hop Has Another IP Version"), "{}", out.raw);
-    // Calls of the second listener's ports are not carried by others.
+    // One that leads to other ports of the targets is no help.
+    let six =
+        "[[listener]]\nname = \"six\"\nbind = \"[2001:db8::10]:5060\"\nport_name = \"six\"\n[targets]\n";
     let site = Site::with(
-        |settings| settings,
-        r#"{"targets": [
-        {"id": "six", "address": "2001:db8:10::1", "ports": {"sip": 5060}}]}"#,
+        |settings| settings.replace("[targets]\n", six),
+        r#"{"targets": [{"id": "six", "address": "2001:db8:10::1", "ports": {"sip": 5060}}]}"#,
     );
     assert_eq!(site.route(invite(""), CARRIER).code(), 500);
 }
