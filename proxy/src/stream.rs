@@ -78,15 +78,19 @@ impl Streams {
 
     /// Sends a message on the connection that it belongs to, else on one to the same address, else on a new one.
     pub fn send(&self, live: &Arc<Live>, hop: &Hop, bytes: Vec<u8>) {
-        let queue = self.find(hop).or_else(|| {
-            let (queue, queued) = self.register(hop.address, hop.transport, true, MAX_CONNECTIONS)?;
+        let (queue, new) = match self.find(hop) {
+            Some(queue) => (Some(queue), None),
+            None => self.register(hop.address, hop.transport, true, MAX_CONNECTIONS).unzip(),
+        };
+        let outcome = queue.map(|queue| queue.push(bytes));
+        // Not before the message waits: a connection that fails at once takes with it what does.
+        if let Some(queued) = new {
             self.announce(queued.id);
             let (listener, transport) = (hop.listener, hop.transport);
             let end = End { live: Arc::clone(live), listener, transport, peer: hop.address };
             self.runtime.spawn(connection::connect(end, queued));
-            Some(queue)
-        });
-        let failed = match queue.map(|queue| queue.push(bytes)) {
+        }
+        let failed = match outcome {
             Some(true) => return,
             Some(false) => "the other side does not read",
             None => "too many connections",

@@ -163,7 +163,8 @@ fn who_has_to_prove_a_name_gets_no_request_on_a_connection_of_its_own_making() -
     // Nobody listens there.
     wait_until("the failure is counted", SOON, || {
         Ok(site.proxy.metric("switchyard_proxy_send_failures_total") == Some(1.0))
-    })?;
+    })
+    .with_context(|| site.proxy.log())?;
     // And the next that the caller hears is the answer to itself.
     assert_eq!(site.options(&mut caller)?.status(), Some(200));
     Ok(())
