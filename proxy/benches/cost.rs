@@ -118,7 +118,8 @@ impl Bench {
         let source: SocketAddr = source.parse().expect("an address");
         let bytes = message.as_bytes();
         let now = Duration::from_secs(1_800_000_000);
-        let input = Input { bytes, source, listener: 0, transport: Transport::Udp, connection: None, now };
+        let (local, connection) = (None, None);
+        let input = Input { bytes, source, local, listener: 0, transport: Transport::Udp, connection, now };
         let began = Instant::now();
         for _ in 0..times {
             let verdict = self.measured(&input);

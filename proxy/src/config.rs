@@ -9,6 +9,7 @@ mod health;
 mod limits;
 mod show;
 mod sources;
+mod tls;
 mod token;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use check::{Config, ListenerConfig, Source};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
 pub use sources::{Sources, SourcesSetting};
+pub use tls::{TlsConfig, TlsListener};
 pub use token::Token;
 
 /// The file, key by key.
@@ -43,6 +45,7 @@ pub struct Settings {
     pub headers: HeaderSettings,
     pub udp: UdpSettings,
     pub health: HealthSettings,
+    pub tls: TlsSettings,
     pub admin: AdminSettings,
     pub log: LogSettings,
 }
@@ -58,6 +61,22 @@ pub struct ListenerSettings {
     pub internal: Option<String>,
     #[serde(default = "sip")]
     pub port_name: String,
+    #[serde(default)]
+    pub proxy_protocol: Vec<String>,
+    pub tls: Option<TlsListenerSettings>,
+}
+
+/// `[listener.tls]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct TlsListenerSettings {
+    pub bind: SocketAddr,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub client_ca: Option<PathBuf>,
+    pub advertise: Option<String>,
+    pub internal: Option<String>,
 }
 
 /// `[tokens]`
@@ -132,6 +151,27 @@ pub struct HeaderSettings {
 pub struct UdpSettings {
     pub receive_buffer: usize,
     pub force_rport: bool,
+    pub mtu: usize,
+}
+
+impl UdpSettings {
+    /// Whether a datagram of so many bytes takes more than one packet: there are headers of IP and UDP (RFC 791, 8200,
+    /// 768) in front of it.
+    pub(crate) fn is_fragmented(&self, to: SocketAddr, length: usize) -> bool {
+        let headers = if to.is_ipv4() { 20 + 8 } else { 40 + 8 };
+        length + headers > self.mtu
+    }
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
+pub struct TlsSettings {
+    pub ca: Option<PathBuf>,
+    pub names: BTreeMap<String, String>,
+    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    pub poll: Duration,
 }
 
 /// `[admin]`
@@ -178,6 +218,7 @@ impl Default for Settings {
             headers: HeaderSettings::default(),
             udp: UdpSettings::default(),
             health: HealthSettings::default(),
+            tls: TlsSettings::default(),
             admin: AdminSettings::default(),
             log: LogSettings::default(),
         }
@@ -210,7 +251,13 @@ impl Default for AccessSettings {
 
 impl Default for UdpSettings {
     fn default() -> Self {
-        UdpSettings { receive_buffer: 8 << 20, force_rport: false }
+        UdpSettings { receive_buffer: 8 << 20, force_rport: false, mtu: 1500 }
+    }
+}
+
+impl Default for TlsSettings {
+    fn default() -> Self {
+        TlsSettings { ca: None, names: BTreeMap::new(), poll: Duration::from_secs(10) }
     }
 }
 

@@ -148,7 +148,7 @@ impl Live {
 
     /// The pins of a listener's worker, at the present time. There always are some for a listener that exists.
     pub fn pins(&self, listener: usize, worker: usize) -> Option<MutexGuard<'_, Pins>> {
-        Some(self.lock(self.pins.get(listener)?.get(worker)?))
+        Some(self.lock(self.pins.get(self.router.pins_of(listener))?.get(worker)?))
     }
 
     fn lock<'a>(&self, pins: &'a Mutex<Pins>) -> MutexGuard<'a, Pins> {
@@ -227,14 +227,22 @@ impl Live {
     /// Sends one message; workers send datagrams in batches instead.
     pub fn send(self: &Arc<Self>, hop: &Hop, bytes: &[u8]) {
         match hop.transport {
-            Transport::Tcp => self.streams.send(self, hop, bytes.to_vec()),
+            Transport::Tcp | Transport::Tls => self.streams.send(self, hop, bytes.to_vec()),
             Transport::Udp => {
                 if let Some(socket) = self.sockets.get(hop.listener).and_then(|sockets| sockets.first()) {
+                    self.measure(hop, bytes.len());
                     let mut outgoing = Outgoing::default();
-                    outgoing.push(0, bytes.len(), hop.address);
+                    outgoing.push_from(0, bytes.len(), hop.address, hop.local);
                     socket.send(&mut outgoing, bytes, |to, error| self.send_failed(to, &error));
                 }
             }
+        }
+    }
+
+    /// Counts a datagram of so many bytes that will not leave in one piece.
+    pub fn measure(&self, hop: &Hop, length: usize) {
+        if self.config.udp.is_fragmented(hop.address, length) {
+            self.metrics.fragmented.inc();
         }
     }
 

@@ -53,10 +53,16 @@ pub struct Metrics {
     pub limited: IntCounterVec,
     /// `switchyard_proxy_shared_secrets`: how many secrets are set; with none, tokens are good in this process alone.
     pub shared_secrets: IntGauge,
-    /// `switchyard_proxy_connections`: open TCP connections.
+    /// `switchyard_proxy_datagrams_fragmented_total`: datagrams sent that are longer than `udp.mtu` allows.
+    pub fragmented: IntCounter,
+    /// `switchyard_proxy_connections`: open TCP and TLS connections.
     pub connections: IntGauge,
     /// `switchyard_proxy_connections_refused_total`: TCP connections that were one too many.
     pub connections_refused: IntCounter,
+    /// `switchyard_proxy_handshakes_failed_total{kind}`: connections that came and never got to SIP.
+    pub handshakes_failed: IntCounterVec,
+    /// `switchyard_proxy_certificate_errors_total`: changed certificates that were refused.
+    pub certificate_errors: IntCounter,
     /// `switchyard_proxy_targets{state}`
     pub targets: IntGaugeVec,
     /// `switchyard_proxy_target_list_changed_timestamp_seconds`: when the list in force was taken, Unix time.
@@ -129,11 +135,24 @@ impl Metrics {
             )?,
             limited: counters("calls_limited_total", "New calls over a limit", "limit")?,
             shared_secrets: gauge("shared_secrets", "How many secrets are set")?,
+            fragmented: counter(
+                "datagrams_fragmented_total",
+                "Datagrams sent that do not fit into one packet",
+            )?,
             connections_refused: counter(
                 "connections_refused_total",
                 "TCP connections that were one too many",
             )?,
-            connections: gauge("connections", "Open TCP connections")?,
+            handshakes_failed: counters(
+                "handshakes_failed_total",
+                "Connections that came and never got to SIP",
+                "kind",
+            )?,
+            certificate_errors: counter(
+                "certificate_errors_total",
+                "Changed certificates that were refused",
+            )?,
+            connections: gauge("connections", "Open TCP and TLS connections")?,
             targets: register(
                 &registry,
                 IntGaugeVec::new(Opts::new(name("targets"), "Targets in the list"), &["state"])?,

@@ -32,7 +32,7 @@ mod token;
 mod via;
 mod vouch;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// An encrypted stream.
+    Tls,
 }
 
 impl Transport {
@@ -68,11 +70,21 @@ impl Transport {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+        }
+    }
+
+    /// As metrics and URIs have it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
         }
     }
 }
 
-/// A TCP connection's number, which no other connection of this process ever gets.
+/// The number of a TCP or TLS connection, which no other connection of this process ever gets.
 pub type ConnectionId = u64;
 
 /// A message and where it came from.
@@ -82,6 +94,8 @@ pub struct Input<'a> {
     pub bytes: &'a [u8],
     /// Who sent it.
     pub source: SocketAddr,
+    /// Which of our addresses it was sent to, where the listener is bound to all of them and it came as a datagram.
+    pub local: Option<IpAddr>,
     /// The listener that it came to, counted from 0.
     pub listener: usize,
     /// How it came.
@@ -97,6 +111,8 @@ pub struct Input<'a> {
 pub struct Hop {
     /// The listener whose socket sends it, counted from 0.
     pub listener: usize,
+    /// Which of our addresses it leaves from; `None` leaves that to the system.
+    pub local: Option<IpAddr>,
     /// How.
     pub transport: Transport,
     /// Where to.

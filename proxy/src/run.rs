@@ -18,10 +18,10 @@ use crate::health::{self, Health};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pins::{Dispatch, Pins};
-use crate::route::Router;
+use crate::route::{Router, Transport};
 use crate::socket::UdpSocket;
 use crate::steer::Mailbox;
-use crate::stream::Streams;
+use crate::stream::{Streams, Tls};
 use crate::worker::Worker;
 use crate::{access, admin, stream, watch};
 
@@ -30,9 +30,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let admin_port = bind_tcp(config.admin.bind).context("admin.bind")?;
     let (mut tcp, mut sockets) = (Vec::new(), Vec::new());
-    for listener in &config.listeners {
+    for (number, listener) in config.listeners.iter().enumerate() {
         let place = || format!("listener {:?}", listener.name);
-        tcp.push(bind_tcp(listener.bind).with_context(place)?);
+        tcp.push((number, Transport::Tcp, bind_tcp(listener.bind).with_context(place)?));
+        if let Some(tls) = &listener.tls {
+            tcp.push((number, Transport::Tls, bind_tcp(tls.bind).with_context(place)?));
+        }
         sockets.push(bind_udp(listener.bind, &config).with_context(place)?);
         tracing::info!(listener = listener.name, bind = %listener.bind, advertise = %listener.advertise, internal = %listener.internal, "listening");
     }
@@ -54,9 +57,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         table: None.into(),
         sockets,
         mailboxes,
-        streams: Streams::new(Handle::current()),
         drains: Drains::load(config.admin.state_file.clone()),
         health: Health::default(),
+        streams: Streams::new(Handle::current(), Tls::load(&config).context("TLS")?),
         metrics: Metrics::new()?,
         dropped: AtomicU64::new(0),
         draining: AtomicBool::new(false),
@@ -68,12 +71,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(admin::serve(Arc::clone(&live), admin_port));
     let accepting: Vec<_> = tcp
         .into_iter()
-        .enumerate()
-        .map(|(i, tcp)| tokio::spawn(stream::accept(Arc::clone(&live), i, tcp)))
+        .map(|(number, transport, tcp)| {
+            tokio::spawn(stream::accept(Arc::clone(&live), number, transport, tcp))
+        })
         .collect();
     tokio::spawn(watch::watch(Arc::clone(&live)));
     tokio::spawn(health::run(Arc::clone(&live)));
     tokio::spawn(access::watch(Arc::clone(&live)));
+    if live.config.listeners.iter().any(|listener| listener.tls.is_some()) {
+        tokio::spawn(stream::watch_certificates(Arc::clone(&live)));
+    }
     let workers = start_workers(&live)?;
 
     signals.next().await;

@@ -3,6 +3,7 @@
 //! This module must not know what a datagram means.
 #![allow(unsafe_code, reason = "recvmmsg and sendmmsg have no safe interface")]
 
+mod local;
 mod undelivered;
 
 use std::io;
@@ -12,6 +13,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use local::{Control, local_address, write_local_address};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// How many datagrams one system call takes or gives at most.
@@ -35,6 +37,8 @@ pub struct UdpSocket {
     socket: Socket,
     /// Whether the system has told of datagrams that came back.
     troubled: AtomicBool,
+    /// Whether it is bound to all addresses of this machine.
+    of_all: bool,
 }
 
 impl UdpSocket {
@@ -50,8 +54,12 @@ impl UdpSocket {
         }
         socket.bind(&address.into())?;
         socket.set_read_timeout(Some(WAIT))?;
-        let this = UdpSocket { socket, troubled: AtomicBool::new(false) };
+        let of_all = address.ip().is_unspecified();
+        let this = UdpSocket { socket, troubled: AtomicBool::new(false), of_all };
         this.keep_undelivered(address.is_ipv6());
+        if of_all {
+            this.ask_for_locals(address.is_ipv6())?;
+        }
         if !this.force(libc::SO_RCVBUFFORCE, buffer) {
             this.socket.set_recv_buffer_size(buffer)?;
         }
@@ -59,6 +67,11 @@ impl UdpSocket {
             this.socket.set_send_buffer_size(buffer)?;
         }
         Ok(this)
+    }
+
+    /// Room for batches of this socket.
+    pub fn received(&self) -> Received {
+        Received::with_room(if self.of_all { BATCH } else { 0 })
     }
 
     /// Sets a buffer's size beyond the system's limit (net.core.rmem_max, wmem_max), which takes a privilege.
@@ -169,6 +182,7 @@ impl UdpSocket {
             }
         }
         outgoing.queue.clear();
+        outgoing.locals.clear();
     }
 }
 
@@ -255,12 +269,19 @@ pub struct Received {
     /// Pointed to by `headers`; never touched by itself.
     _slices: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
+    /// Which of our addresses each was sent to; empty where the system is not asked.
+    controls: Vec<Control>,
     count: usize,
 }
 
 impl Received {
     /// Takes some 4 MB of address space; memory only as far as datagrams fill it.
     pub fn new() -> Self {
+        Received::with_room(0)
+    }
+
+    /// With room for so many addresses of ours.
+    fn with_room(controls: usize) -> Self {
         let mut bytes = vec![0; BATCH * DATAGRAM];
         // SAFETY: all-zero bytes are a valid value of these plain C structures.
         let (address, header): (libc::sockaddr_storage, libc::mmsghdr) = unsafe { (zeroed(), zeroed()) };
@@ -275,13 +296,21 @@ impl Received {
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
         }
-        Received { bytes, addresses, _slices: slices, headers, count: 0 }
+        let mut controls = vec![Control::default(); controls];
+        for (header, control) in headers.iter_mut().zip(&mut controls) {
+            header.msg_hdr.msg_control = (&raw mut *control).cast();
+            header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+        }
+        Received { bytes, addresses, _slices: slices, headers, controls, count: 0 }
     }
 
     /// Makes good what the last call wrote over.
     fn rewind(&mut self) {
         for header in self.headers.iter_mut().take(self.count) {
             header.msg_hdr.msg_namelen = ADDRESS;
+            if !self.controls.is_empty() {
+                header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+            }
         }
         self.count = 0;
     }
@@ -305,6 +334,17 @@ impl Received {
     }
 }
 
+impl Received {
+    /// The same, each with the address of ours that it was sent to, if the socket is bound to all of them.
+    pub fn with_origins(&self) -> impl Iterator<Item = (&[u8], (SocketAddr, Option<IpAddr>))> {
+        let locals = self.headers.iter().map(|header| match self.controls.is_empty() {
+            true => None,
+            false => local_address(&header.msg_hdr),
+        });
+        self.iter().zip(locals).map(|((bytes, source), local)| (bytes, (source, local)))
+    }
+}
+
 impl Default for Received {
     fn default() -> Self {
         Received::new()
@@ -315,6 +355,9 @@ impl Default for Received {
 #[derive(Default)]
 pub struct Outgoing {
     queue: Vec<(usize, usize, SocketAddr)>,
+    /// The address of ours that each leaves from; empty as long as that is the system's choice for all.
+    locals: Vec<Option<IpAddr>>,
+    controls: Vec<Control>,
     addresses: Vec<SockAddr>,
     slices: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
@@ -324,6 +367,15 @@ impl Outgoing {
     /// Adds the datagram in `bytes[from..to]` of the buffer that [`UdpSocket::send`] will be given.
     pub fn push(&mut self, from: usize, to: usize, address: SocketAddr) {
         self.queue.push((from, to, address));
+    }
+
+    /// The same, leaving from an address of ours.
+    pub fn push_from(&mut self, from: usize, to: usize, address: SocketAddr, local: Option<IpAddr>) {
+        if local.is_some() || !self.locals.is_empty() {
+            self.locals.resize(self.queue.len(), None);
+            self.locals.push(local);
+        }
+        self.push(from, to, address);
     }
 
     /// Whether there is nothing to send.
@@ -350,6 +402,15 @@ impl Outgoing {
             header.msg_hdr.msg_iovlen = 1;
             self.headers.push(header);
         }
+        self.controls.clear();
+        self.controls.resize(self.locals.len(), Control::default());
+        for ((header, local), control) in self.headers.iter_mut().zip(&self.locals).zip(&mut self.controls) {
+            if let Some(local) = local {
+                header.msg_hdr.msg_control = (&raw mut *control).cast();
+                header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+                write_local_address(&mut header.msg_hdr, *local);
+            }
+        }
     }
 }
 
@@ -373,71 +434,4 @@ fn socket_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn exchange(address: &str) {
-        let socket = UdpSocket::bind(address.parse().unwrap(), false, 1 << 20).unwrap();
-        let own = socket.socket.local_addr().unwrap().as_socket().unwrap();
-        let (mut out, mut batch) = (Outgoing::default(), Received::new());
-        let bytes = b"onetwothree";
-        for (from, to) in [(0, 3), (3, 6), (6, 11)] {
-            out.push(from, to, own);
-        }
-        socket.send(&mut out, bytes, |to, error| panic!("{to}: {error}"));
-        assert!(out.is_empty());
-        let mut got = Vec::new();
-        while got.len() < 3 {
-            socket.receive(&mut batch).unwrap();
-            got.extend(batch.iter().map(|(bytes, source)| (bytes.to_vec(), source)));
-        }
-        assert_eq!(got, [&b"one"[..], b"two", b"three"].map(|bytes| (bytes.to_vec(), own)));
-    }
-
-    #[test]
-    fn datagrams_arrive_whole_in_order_and_with_their_source() {
-        exchange("127.0.0.1:0");
-    }
-
-    #[test]
-    fn one_thread_waits_for_several_sockets_and_is_told_which_has_something() {
-        let bind = || UdpSocket::bind("127.0.0.1:0".parse().unwrap(), false, 1 << 20).unwrap();
-        let sockets = [bind(), bind()];
-        let (mut poll, mut batch) = (Poll::new(&sockets), Received::new());
-        poll.wait(Duration::from_millis(1)).unwrap();
-        assert_eq!(poll.ready().count(), 0);
-        sockets[0].receive_now(&mut batch).unwrap();
-        assert_eq!(batch.iter().count(), 0);
-        let mut out = Outgoing::default();
-        out.push(0, 3, sockets[1].socket.local_addr().unwrap().as_socket().unwrap());
-        sockets[0].send(&mut out, b"one", |to, error| panic!("{to}: {error}"));
-        poll.wait(Duration::from_secs(60)).unwrap();
-        let ready: Vec<_> = poll.ready().collect();
-        assert_eq!(ready.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1]);
-        ready[0].1.receive_now(&mut batch).unwrap();
-        assert_eq!(batch.iter().map(|(bytes, _)| bytes.to_vec()).collect::<Vec<_>>(), [b"one"]);
-    }
-
-    #[test]
-    fn ipv6_too() {
-        if std::net::UdpSocket::bind("[::1]:0").is_ok() {
-            exchange("[::1]:0");
-        }
-    }
-
-    #[test]
-    fn a_datagram_that_cannot_be_sent_is_told_and_the_others_leave() {
-        let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), false, 1 << 20).unwrap();
-        let own = socket.socket.local_addr().unwrap().as_socket().unwrap();
-        let mut out = Outgoing::default();
-        out.push(0, 1, own);
-        out.push(1, 2, "127.0.0.1:0".parse().unwrap());
-        out.push(2, 3, own);
-        let mut failures = Vec::new();
-        socket.send(&mut out, b"abc", |to, _| failures.push(to.port()));
-        assert_eq!(failures, [0]);
-        let mut batch = Received::new();
-        socket.receive(&mut batch).unwrap();
-        assert_eq!(batch.iter().map(|(bytes, _)| bytes.to_vec()).collect::<Vec<_>>(), [b"a", b"c"]);
-    }
-}
+mod tests;

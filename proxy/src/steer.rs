@@ -6,7 +6,7 @@
 //! those that one source sent in the order in which they came.
 
 use std::hash::Hasher;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,27 +26,30 @@ pub fn owner(key: &[u8; 16], message: &[u8], workers: usize) -> Option<usize> {
     usize::try_from(hash.finish() % u64::try_from(workers).ok()?).ok()
 }
 
+/// Who sent a datagram, and which of our addresses to, where that is known.
+pub type Origin = (SocketAddr, Option<IpAddr>);
+
 /// Messages one behind the other, with their sources.
 #[derive(Debug, Default)]
 pub struct Parcel {
     bytes: Vec<u8>,
-    messages: Vec<(usize, SocketAddr)>,
+    messages: Vec<(usize, Origin)>,
 }
 
 impl Parcel {
     /// Adds a message.
-    pub fn push(&mut self, message: &[u8], source: SocketAddr) {
+    pub fn push(&mut self, message: &[u8], origin: Origin) {
         self.bytes.extend_from_slice(message);
-        self.messages.push((self.bytes.len(), source));
+        self.messages.push((self.bytes.len(), origin));
     }
 
     /// The messages, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], SocketAddr)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Origin)> {
         let mut from = 0;
-        self.messages.iter().filter_map(move |(to, source)| {
+        self.messages.iter().filter_map(move |(to, origin)| {
             let message = self.bytes.get(from..*to)?;
             from = *to;
-            Some((message, *source))
+            Some((message, *origin))
         })
     }
 
@@ -85,9 +88,9 @@ impl Mailbox {
     pub fn put(&self, parcel: &Parcel) -> usize {
         let mut lost = 0;
         let mut waiting = self.lock();
-        for (message, source) in parcel.iter() {
+        for (message, origin) in parcel.iter() {
             match waiting.bytes.len() + message.len() <= MAX_WAITING {
-                true => waiting.push(message, source),
+                true => waiting.push(message, origin),
                 false => lost += 1,
             }
         }
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn messages_come_out_in_the_order_they_went_in_and_too_many_are_lost_not_kept() {
         let mailbox = Mailbox::new().unwrap();
-        let source = "10.0.0.1:5060".parse().unwrap();
+        let source = ("10.0.0.1:5060".parse().unwrap(), None);
         let (mut parcel, mut taken) = (Parcel::default(), Parcel::default());
         (0..10).for_each(|i| parcel.push(message(1, i).as_bytes(), source));
         assert_eq!(mailbox.put(&parcel), 0);

@@ -7,6 +7,7 @@ use fleet::{Picker, Snapshot, State, Target};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::health::Mark;
+use crate::route::Transport;
 
 /// The most addresses of former targets that are remembered.
 const MAX_FORMER: usize = 65_536;
@@ -17,6 +18,8 @@ pub struct Table {
     targets: Vec<Target>,
     /// SIP addresses of the targets in the list, those that drain among them.
     addresses: FxHashSet<SocketAddr>,
+    /// The same for TCP: ports named like those for UDP with `_tcp` behind.
+    over_tcp: FxHashSet<SocketAddr>,
     /// SIP addresses of targets that this proxy has seen leave the list. They get no new calls, but those that they have
     /// go on: who proves to belong to one is led there, and what they send comes from inside.
     former: FxHashSet<SocketAddr>,
@@ -60,6 +63,7 @@ impl Table {
     /// what was thought of its targets is still thought of those that stay where they are.
     pub fn new(snapshot: Snapshot, port_names: &[String], key: [u8; 16], before: Option<&Table>) -> Self {
         let mut addresses: FxHashSet<SocketAddr> = FxHashSet::default();
+        let mut over_tcp: FxHashSet<SocketAddr> = FxHashSet::default();
         let mut marks = before.map(Table::marks).unwrap_or_default();
         let mut ports: Vec<Port> = Vec::new();
         for name in port_names {
@@ -74,6 +78,11 @@ impl Table {
             };
             let endpoints: Vec<_> = snapshot.targets.iter().map(&mut endpoint).collect();
             addresses.extend(endpoints.iter().flatten().map(|endpoint| endpoint.address));
+            let name_over_tcp = format!("{name}_tcp");
+            let over = |target: &Target| {
+                Some(SocketAddr::new(target.address.to_canonical(), *target.ports.get(&name_over_tcp)?))
+            };
+            over_tcp.extend(snapshot.targets.iter().filter_map(over));
             let places = (0..=u16::MAX).zip(&snapshot.targets).zip(&endpoints);
             let takes_calls = places
                 .filter(|((_, target), endpoint)| target.state == State::Active && endpoint.is_some())
@@ -84,12 +93,20 @@ impl Table {
         let all_ports = snapshot.targets.iter().flat_map(|target| {
             target.ports.values().map(|port| SocketAddr::new(target.address.to_canonical(), *port))
         });
-        let other_ports = all_ports.filter(|address| !addresses.contains(address)).collect();
-        let known = before.iter().flat_map(|before| before.addresses.iter().chain(&before.former));
-        let former = known.filter(|known| !addresses.contains(known)).take(MAX_FORMER).copied().collect();
+        let other_ports =
+            all_ports.filter(|address| !addresses.contains(address) && !over_tcp.contains(address)).collect();
+        let known = before
+            .iter()
+            .flat_map(|before| before.addresses.iter().chain(&before.over_tcp).chain(&before.former));
+        let former = known
+            .filter(|known| !addresses.contains(known) && !over_tcp.contains(known))
+            .take(MAX_FORMER)
+            .copied()
+            .collect();
         Table {
             targets: snapshot.targets,
             addresses,
+            over_tcp,
             former,
             other_ports,
             ports,
@@ -129,12 +146,21 @@ impl Table {
 
     /// Whether a target of the list has SIP at this address.
     pub fn is_target(&self, address: SocketAddr) -> bool {
-        self.addresses.contains(&address)
+        self.addresses.contains(&address) || self.over_tcp.contains(&address)
+    }
+
+    /// Whether what is at a target's address is spoken to in that way.
+    pub fn offers(&self, address: SocketAddr, transport: Transport) -> bool {
+        match transport {
+            Transport::Udp => self.addresses.contains(&address),
+            Transport::Tcp => self.over_tcp.contains(&address),
+            Transport::Tls => false,
+        }
     }
 
     /// Whether a target has, or had while this proxy looked, SIP at this address.
     pub fn was_target(&self, address: SocketAddr) -> bool {
-        self.addresses.contains(&address) || self.former.contains(&address)
+        self.is_target(address) || self.former.contains(&address)
     }
 
     /// Whether a target of the list has something other than SIP at this address.

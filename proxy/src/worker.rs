@@ -3,7 +3,6 @@
 //! This module must not decide what becomes of a message: it only moves bytes.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use crate::live::{Live, Targets};
 use crate::pins::{Pins, TICK};
 use crate::route::{Hop, Input, Scratch, Transport};
 use crate::socket::{Outgoing, Received, UdpSocket, WAIT};
-use crate::steer::{Mailbox, Parcel, owner};
+use crate::steer::{Mailbox, Origin, Parcel, owner};
 
 /// How long a worker waits after an error that may repeat itself at once.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -73,7 +72,7 @@ impl Worker {
         let (Some(socket), Some(mailbox)) = (live.socket(self.listener, self.number), mailbox) else {
             return;
         };
-        let mut batch = Received::new();
+        let mut batch = socket.received();
         while !live.stopping.load(Ordering::Relaxed) {
             let turn = match live.config.workers {
                 1 => self.turn_alone(&live, socket, &mut batch),
@@ -98,7 +97,9 @@ impl Worker {
         if let Some(targets) = live.table.load().as_ref() {
             let now = Live::now();
             self.with_pins(targets, |worker, pins| {
-                batch.iter().for_each(|(bytes, source)| worker.carry(targets, pins, bytes, source, now));
+                batch
+                    .with_origins()
+                    .for_each(|(bytes, origin)| worker.carry(targets, pins, bytes, origin, now));
             });
             self.send();
         }
@@ -148,11 +149,11 @@ impl Worker {
         if let Some(targets) = live.table.load().as_ref() {
             let now = Live::now();
             self.with_pins(targets, |worker, pins| {
-                mail.iter().for_each(|(bytes, source)| worker.carry(targets, pins, bytes, source, now));
-                for (bytes, source) in batch.iter() {
+                mail.iter().for_each(|(bytes, origin)| worker.carry(targets, pins, bytes, origin, now));
+                for (bytes, origin) in batch.with_origins() {
                     match owner(&live.config.keys.pick, bytes, live.config.workers) {
-                        Some(other) if other != worker.number => worker.put_aside(other, bytes, source),
-                        _ => worker.carry(targets, pins, bytes, source, now),
+                        Some(other) if other != worker.number => worker.put_aside(other, bytes, origin),
+                        _ => worker.carry(targets, pins, bytes, origin, now),
                     }
                 }
             });
@@ -168,9 +169,9 @@ impl Worker {
         Ok(())
     }
 
-    fn put_aside(&mut self, worker: usize, bytes: &[u8], source: SocketAddr) {
+    fn put_aside(&mut self, worker: usize, bytes: &[u8], origin: Origin) {
         if let Some(parcel) = self.parcels.get_mut(worker) {
-            parcel.push(bytes, source);
+            parcel.push(bytes, origin);
         }
     }
 
@@ -184,16 +185,18 @@ impl Worker {
         }
     }
 
-    fn carry(&mut self, targets: &Targets, pins: &mut Pins, bytes: &[u8], source: SocketAddr, now: Duration) {
+    fn carry(&mut self, targets: &Targets, pins: &mut Pins, bytes: &[u8], origin: Origin, now: Duration) {
         self.carried.inc();
-        let (listener, transport) = (self.listener, Transport::Udp);
-        let input = Input { bytes, source, listener, transport, connection: None, now };
+        let ((source, local), listener) = (origin, self.listener);
+        let transport = Transport::Udp;
+        let input = Input { bytes, source, local, listener, transport, connection: None, now };
         let from = self.bytes.len();
         let hop = self.live.decide(targets, pins, &input, &mut self.scratch, &mut self.bytes);
         match hop {
             Some(hop) if hop.transport == Transport::Udp => {
+                self.live.measure(&hop, self.bytes.len() - from);
                 if let Some(outgoing) = self.outgoing.get_mut(hop.listener) {
-                    outgoing.push(from, self.bytes.len(), hop.address);
+                    outgoing.push_from(from, self.bytes.len(), hop.address, hop.local);
                 }
             }
             Some(hop) => {
@@ -210,10 +213,11 @@ impl Worker {
             (Transport::Udp, Some(outgoing)) => {
                 let from = self.bytes.len();
                 self.bytes.extend_from_slice(bytes);
-                outgoing.push(from, self.bytes.len(), hop.address);
+                self.live.measure(hop, bytes.len());
+                outgoing.push_from(from, self.bytes.len(), hop.address, hop.local);
             }
             (Transport::Udp, None) => {}
-            (Transport::Tcp, _) => self.live.streams.send(&self.live, hop, bytes.to_vec()),
+            (Transport::Tcp | Transport::Tls, _) => self.live.streams.send(&self.live, hop, bytes.to_vec()),
         }
     }
 

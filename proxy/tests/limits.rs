@@ -25,7 +25,15 @@ fn site(limits: &str) -> Site {
 fn at(site: &Site, message: &str, source: &str, now: Duration) -> (Outcome, Notes) {
     let (mut scratch, mut out) = (Scratch::new(), Vec::new());
     let (source, transport) = (source.parse().unwrap(), Transport::Udp);
-    let input = Input { bytes: message.as_bytes(), source, listener: 0, transport, connection: None, now };
+    let input = Input {
+        bytes: message.as_bytes(),
+        source,
+        local: None,
+        listener: 0,
+        transport,
+        connection: None,
+        now,
+    };
     let verdict = site.router.route(&input, &site.table, &mut scratch, &mut out);
     (Outcome { verdict, raw: String::from_utf8(out).unwrap() }, scratch.notes)
 }

@@ -284,6 +284,7 @@ fn a_call_over_tcp_shows_its_transport_outside_only_and_remembers_its_connection
     let input = Input {
         bytes: message.as_bytes(),
         source: "175.100.32.29:45678".parse().unwrap(),
+        local: None,
         listener: 0,
         transport: Transport::Tcp,
         connection: Some(17),

@@ -40,6 +40,7 @@ fn allocations(site: &Site, message: &str, source: &str) -> (u64, Verdict) {
     let input = Input {
         bytes: message.as_bytes(),
         source: source.parse().unwrap(),
+        local: None,
         listener: 0,
         transport: Transport::Udp,
         connection: None,

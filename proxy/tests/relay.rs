@@ -58,6 +58,7 @@ fn bye(token: &str) -> String {
 fn at(site: &Site, message: &str, source: &str, now: Duration) -> (Outcome, Option<Check>) {
     let (mut scratch, mut out) = (Scratch::new(), Vec::new());
     let input = Input {
+        local: None,
         bytes: message.as_bytes(),
         source: source.parse().unwrap(),
         listener: 0,
@@ -228,7 +229,8 @@ fn a_token_opens_sip_ports_where_targets_live_and_nothing_else() {
 #[test]
 fn targets_networks_that_hold_loopback_or_metadata_addresses_do_not_open_them() {
     let everything = |settings: String| {
-        settings.replace(
+        let six = "[[listener]]\nname = \"six\"\nbind = \"[fd00::1]:5060\"\n[targets]\n";
+        settings.replace("[targets]\n", six).replace(
             r#"networks = ["10.10.0.0/16"]"#,
             r#"networks = ["10.10.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "fd00::/8"]"#,
         )
@@ -270,6 +272,7 @@ fn a_stream_is_opened_where_the_call_had_one() {
         request("INVITE", "sip:85512345678@175.100.32.29", "", "").replace("SIP/2.0/UDP", "SIP/2.0/TCP");
     let site = Site::new();
     let out = site.route_input(&Input {
+        local: None,
         bytes: message.as_bytes(),
         source: "10.10.1.99:41000".parse().unwrap(),
         listener: 0,
@@ -450,6 +453,7 @@ fn a_caller_behind_a_nat_over_tcp_is_reached_by_its_transport() {
     let site = Site::new();
     let message = invite_of(PHONE, PHONE, "").replace("SIP/2.0/UDP", "SIP/2.0/TCP");
     let out = site.route_input(&Input {
+        local: None,
         bytes: message.as_bytes(),
         source: BEHIND_NAT.parse().unwrap(),
         listener: 0,

@@ -31,7 +31,13 @@ fn the_next_via_says_where_to() {
     assert_eq!(to("SIP/2.0/UDP 192.168.0.1:5070;received=203.0.113.1;rport=40000"), "203.0.113.1:40000");
     assert_eq!(to("SIP/2.0/UDP host.example;received=203.0.113.1"), "203.0.113.1:5060");
     assert_eq!(to("SIP/2.0/UDP 203.0.113.1;maddr=203.0.113.9;received=203.0.113.2"), "203.0.113.9:5060");
-    assert_eq!(to("SIP/2.0/UDP [2001:db8::1]:5070;received=2001:db8::2"), "[2001:db8::2]:5070");
+    // Over IPv6 by a listener that speaks it, or not at all.
+    let six = response(&[OURS, "SIP/2.0/UDP [2001:db8::1]:5070;received=2001:db8::2", "SIP/2.0/UDP far"]);
+    let listener = "[[listener]]\nname = \"six\"\nbind = \"[2001:db8::10]:5060\"\n[targets]\n";
+    let site = Site::with(|settings| settings.replace("[targets]\n", listener), r#"{"targets": []}"#);
+    let hop = site.route(&six, TARGET).hop();
+    assert_eq!((hop.listener, hop.address.to_string()), (2, "[2001:db8::2]:5070".to_owned()));
+    dropped(&Site::new().route(&six, TARGET), Cause::NoAddress);
 }
 
 #[test]

@@ -106,8 +106,15 @@ fn generously_read(message: &[u8]) -> Vec<(String, String)> {
 fn ours_in(message: &str, source: &str) -> Option<Vec<(String, String)>> {
     let (mut scratch, mut out) = (Scratch::new(), Vec::new());
     let (source, transport) = (source.parse().unwrap(), Transport::Udp);
-    let input =
-        Input { bytes: message.as_bytes(), source, listener: 0, transport, connection: None, now: NOW };
+    let input = Input {
+        bytes: message.as_bytes(),
+        source,
+        local: None,
+        listener: 0,
+        transport,
+        connection: None,
+        now: NOW,
+    };
     match site().router.route(&input, &site().table, &mut scratch, &mut out) {
         Verdict::Forward { .. } => {
             Some(generously_read(&out).into_iter().filter(|(name, _)| is_ours(name)).collect())

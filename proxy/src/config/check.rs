@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fleet::Snapshot;
 
+use super::tls::{TlsConfig, TlsListener};
 use super::{
     AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
     Settings, Sources, TargetSettings, Token, UdpSettings,
@@ -54,6 +55,8 @@ pub struct Config {
     pub udp: UdpSettings,
     /// Probes of targets.
     pub health: HealthConfig,
+    /// TLS, beside what listeners say of theirs.
+    pub tls: TlsConfig,
     /// The admin port.
     pub admin: AdminSettings,
     /// All settings as they are in force, for people to look at: without secrets.
@@ -75,6 +78,10 @@ pub struct ListenerConfig {
     pub internal: Authority,
     /// Which of a target's ports its calls go to.
     pub port_name: String,
+    /// Load balancers whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: Networks,
+    /// TLS, on a port of its own.
+    pub tls: Option<TlsListener>,
 }
 
 /// Where the target list comes from.
@@ -131,6 +138,7 @@ impl Config {
             health: settings.health.check()?,
             admin: admin(settings.admin)?,
             shown,
+            tls: TlsConfig::check(settings.tls)?,
             log: settings.log,
         })
     }
@@ -167,6 +175,13 @@ fn listeners(settings: &[ListenerSettings]) -> Result<Vec<ListenerConfig>, Confi
         if others.clone().any(|other| other.bind == listener.bind) {
             return wrong("listener", format!("two listeners bind {}", listener.bind));
         }
+        if let Some(bind) = listener.tls.as_ref().map(|tls| tls.bind) {
+            let taken = settings.iter().any(|other| other.bind == bind)
+                || others.clone().any(|other| other.tls.as_ref().is_some_and(|tls| tls.bind == bind));
+            if taken {
+                return wrong("listener", format!("two listeners bind {bind} (TCP)"));
+            }
+        }
     }
     settings.iter().map(listener).collect()
 }
@@ -184,11 +199,18 @@ fn listener(settings: &ListenerSettings) -> Result<ListenerConfig, ConfigError> 
         ),
         None => Ok(Authority::from(settings.bind)),
     };
+    let (advertise, internal) =
+        (authority("advertise", &settings.advertise)?, authority("internal", &settings.internal)?);
+    let tls = settings.tls.as_ref();
+    let tls = tls.map(|tls| TlsListener::check(tls, &settings.name, &advertise, &internal));
     Ok(ListenerConfig {
         name: settings.name.clone(),
         bind: settings.bind,
-        advertise: authority("advertise", &settings.advertise)?,
-        internal: authority("internal", &settings.internal)?,
+        proxy_protocol: Networks::parse(&settings.proxy_protocol)
+            .or_else(|what| wrong(&format!("listener {:?}, proxy_protocol", settings.name), what))?,
+        tls: tls.transpose()?,
+        advertise,
+        internal,
         port_name: settings.port_name.clone(),
     })
 }

@@ -24,7 +24,40 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!((example.access_poll, example.limits), (defaults.access_poll, defaults.limits));
     assert_eq!(example.udp.receive_buffer, defaults.udp.receive_buffer);
     assert_eq!(example.health, defaults.health);
+    assert_eq!((example.udp.mtu, example.tls.poll), (defaults.udp.mtu, defaults.tls.poll));
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
+}
+
+#[test]
+fn what_does_not_fit_into_a_packet_is_known() {
+    let udp = UdpSettings::default();
+    let fragmented = |to: &str, length| udp.is_fragmented(to.parse().unwrap(), length);
+    assert!(!fragmented("192.0.2.1:5060", 1472) && fragmented("192.0.2.1:5060", 1473));
+    assert!(!fragmented("[2001:db8::1]:5060", 1452) && fragmented("[2001:db8::1]:5060", 1453));
+}
+
+#[test]
+fn tls_of_a_listener_is_known_by_its_host_and_its_own_port() {
+    let tls = "tls = { bind = \"127.0.0.1:5061\", certificate = \"c\", key = \"k\" }";
+    let with = |further: &str| {
+        let tls = tls.replace(" }", further);
+        SMALL.replace("[targets]", &format!("advertise = \"proxy.example:5060\"\n{tls}\n[targets]"))
+    };
+    let listener = |further: &str| parse(&with(further), &[]).unwrap().listeners.remove(0).tls.unwrap();
+    assert_eq!(listener(" }").advertise.to_string(), "proxy.example:5061");
+    assert_eq!(listener(" }").internal.to_string(), "127.0.0.1:5061");
+    assert_eq!(listener(", advertise = \"203.0.113.9\" }").advertise.to_string(), "203.0.113.9:5061");
+    let error = |text: &str| parse(text, &[]).unwrap_err();
+    assert!(error(&with(", advertise = \"a b\" }")).contains("tls.advertise"));
+    assert!(error(&with(" }").replace("127.0.0.1:5061", "127.0.0.1:5060")).contains("two listeners bind"));
+    let names = |names: &str| format!("{SMALL}[tls]\nnames = {{ {names} }}\n");
+    assert!(parse(&names("\"192.0.2.1\" = \"sip.carrier.example\""), &[]).is_ok());
+    assert!(
+        error(&names("\"carrier\" = \"sip.carrier.example\"")).contains("tls.names: expected an address")
+    );
+    assert!(
+        error(&SMALL.replace("[targets]", "proxy_protocol = [\"x\"]\n[targets]")).contains("proxy_protocol")
+    );
 }
 
 #[test]

@@ -65,8 +65,11 @@ fn act(live: &Arc<Live>, command: Command, bytes: &mut Vec<u8>) {
     match command {
         Command::Probe { listener, address, slot, sequence } => {
             bytes.clear();
+            // As calls to it do, a probe leaves by a listener that speaks the address's IP version.
+            let sender = live.router.sender(listener, Transport::Udp, address.ip());
+            let listener = sender.unwrap_or(listener);
             live.router.write_probe(listener, address, slot, sequence, bytes);
-            let hop = Hop { listener, transport: Transport::Udp, address, connection: None };
+            let hop = Hop { listener, local: None, transport: Transport::Udp, address, connection: None };
             live.send(&hop, bytes);
         }
         Command::Tell(change) => tell(live, &change),

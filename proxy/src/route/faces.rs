@@ -19,7 +19,11 @@ pub(super) struct Faces {
 pub(super) struct Face {
     udp: Texts,
     tcp: Texts,
+    tls: Texts,
+    /// The same for requests to sips URIs.
+    sips: Texts,
     authority: Authority,
+    tls_authority: Authority,
 }
 
 #[derive(Debug)]
@@ -31,35 +35,50 @@ struct Texts {
 
 impl Faces {
     pub(super) fn of(listener: &ListenerConfig) -> Self {
-        Faces { outside: Face::new(&listener.advertise), inside: Face::new(&listener.internal) }
+        let tls = listener.tls.as_ref();
+        Faces {
+            outside: Face::new(&listener.advertise, tls.map(|tls| &tls.advertise)),
+            inside: Face::new(&listener.internal, tls.map(|tls| &tls.internal)),
+        }
     }
 
     /// What stands behind `branch=` in a Via that this listener wrote; `None` if it did not.
     pub(super) fn branch_of_own_via<'v>(&self, via: &'v [u8]) -> Option<&'v [u8]> {
-        let texts = [&self.outside.udp, &self.inside.udp, &self.outside.tcp, &self.inside.tcp];
+        let (outside, inside) = (&self.outside, &self.inside);
+        let texts = [&outside.udp, &inside.udp, &outside.tcp, &inside.tcp, &outside.tls, &inside.tls];
         texts.iter().find_map(|texts| via.strip_prefix(texts.via.strip_prefix(b"Via: ")?))
     }
 }
 
 impl Face {
-    fn new(authority: &Authority) -> Self {
-        let texts = |transport: Transport| {
-            // RFC 5658: a side that is not UDP says so.
-            let tcp = if transport == Transport::Tcp { ";transport=tcp" } else { "" };
+    fn new(authority: &Authority, tls: Option<&Authority>) -> Self {
+        // Without a port for TLS nothing comes or goes by it, and its texts are never read.
+        let tls = tls.unwrap_or(authority);
+        let texts = |transport: Transport, scheme: &str, parameter: &str| {
+            let authority = if transport == Transport::Tls { tls } else { authority };
             Texts {
                 via: format!("Via: SIP/2.0/{} {authority};branch=", transport.as_str()).into_bytes(),
-                record_route: format!("Record-Route: <sip:{authority}{tcp};lr;did=").into_bytes(),
-                paired_record_route: format!("Record-Route: <sip:{authority}{tcp};lr;r2=on;did=")
+                record_route: format!("Record-Route: <{scheme}:{authority}{parameter};lr;did=").into_bytes(),
+                paired_record_route: format!("Record-Route: <{scheme}:{authority}{parameter};lr;r2=on;did=")
                     .into_bytes(),
             }
         };
-        Face { udp: texts(Transport::Udp), tcp: texts(Transport::Tcp), authority: authority.clone() }
+        Face {
+            // RFC 5658: a side that is not UDP says so.
+            udp: texts(Transport::Udp, "sip", ""),
+            tcp: texts(Transport::Tcp, "sip", ";transport=tcp"),
+            tls: texts(Transport::Tls, "sip", ";transport=tls"),
+            sips: texts(Transport::Tls, "sips", ""),
+            authority: authority.clone(),
+            tls_authority: tls.clone(),
+        }
     }
 
     fn texts(&self, transport: Transport) -> &Texts {
         match transport {
             Transport::Udp => &self.udp,
             Transport::Tcp => &self.tcp,
+            Transport::Tls => &self.tls,
         }
     }
 
@@ -68,19 +87,24 @@ impl Face {
         &self.texts(transport).via
     }
 
-    /// The Record-Route line as far as the value of its token, alone or as one of two that belong together.
-    pub(super) fn record_route(&self, transport: Transport, paired: bool) -> &[u8] {
-        let texts = self.texts(transport);
+    /// The Record-Route line as far as the value of its token, alone or as one of two that belong together. For a request to a sips URI it is one too
+    /// (RFC 3261 16.6.4), on a side where that can be true.
+    pub(super) fn record_route(&self, transport: Transport, paired: bool, sips: bool) -> &[u8] {
+        let texts = match transport {
+            Transport::Tls if sips => &self.sips,
+            _ => self.texts(transport),
+        };
         if paired { &texts.paired_record_route } else { &texts.record_route }
     }
 
     /// What a token says of this side.
     pub(super) fn side(&self, transport: Transport) -> Side {
-        Side::new(self.authority.port(), transport)
+        let authority = if transport == Transport::Tls { &self.tls_authority } else { &self.authority };
+        Side::new(authority.port(), transport)
     }
 
     /// Whether two faces look the same.
     pub(super) fn is(&self, other: &Face) -> bool {
-        self.authority == other.authority
+        self.authority == other.authority && self.tls_authority == other.tls_authority
     }
 }

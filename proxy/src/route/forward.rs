@@ -1,6 +1,6 @@
 //! What changes in a request that is forwarded (RFC 3261 16.6). All else leaves as it came.
 
-use sip::{Edits, Field, Message, Name};
+use sip::{Edits, Field, Message, Name, Scheme};
 
 use super::request::Request;
 use super::token::{Claims, Direction, hour};
@@ -15,6 +15,8 @@ const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
 pub(super) struct Extras {
     /// Record-Route: both sides, or the inner one alone.
     pub(super) record_route: Option<RecordRoute>,
+    /// Whether what comes next was named by a sips URI.
+    pub(super) sips: bool,
     /// The header fields of `headers.add`.
     pub(super) added_headers: bool,
     /// For a new call: its target's place in the table.
@@ -37,7 +39,8 @@ impl Routing<'_> {
             return self.reply(400, "Bad Request", b"");
         };
         let to_inside = self.router.is_inside(self.table, hop.address);
-        self.record_route(request, &top, &hop, to_inside, extras.record_route);
+        let sips = extras.sips || request.uri.scheme == Scheme::Sips;
+        self.record_route(request, &top, &hop, to_inside, extras.record_route, sips);
         self.add_via(request, &top, &hop, to_inside);
         self.count_down(request.hops, &top);
         if !self.inside {
@@ -60,6 +63,7 @@ impl Routing<'_> {
         hop: &Hop,
         to_inside: bool,
         which: Option<RecordRoute>,
+        sips: bool,
     ) {
         let faces = |listener: usize| self.router.faces.get(listener);
         let (Some(which), Some(from), Some(to)) = (which, faces(self.input.listener), faces(hop.listener))
@@ -88,13 +92,13 @@ impl Routing<'_> {
         // There always is one: `Keys` are not made without a secret.
         let Some(key) = self.router.keys.tokens.first() else { return };
         self.edits.insert_before(&self.msg, place.line, |out| {
-            out.extend_from_slice(far.record_route(hop.transport, paired));
+            out.extend_from_slice(far.record_route(hop.transport, paired, sips));
             let from = out.len();
             claims.write(key, out);
             let to = out.len();
             out.extend_from_slice(b">\r\n");
             if paired {
-                out.extend_from_slice(near.record_route(arrival, paired));
+                out.extend_from_slice(near.record_route(arrival, paired, sips));
                 out.extend_from_within(from..to);
                 out.extend_from_slice(b">\r\n");
             }

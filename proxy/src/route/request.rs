@@ -159,7 +159,8 @@ impl<'r> Routing<'r> {
         }
         let begins_dialog = matches!(request.line.method, Method::Invite | Method::Subscribe | Method::Refer);
         let record_route = begins_dialog.then_some(RecordRoute::Through);
-        self.follow(request, routes, Extras { record_route, ..Extras::default() })
+        let sips = routes.next_is_sips();
+        self.follow(request, routes, Extras { record_route, sips, ..Extras::default() })
     }
 
     /// A request of a dialog: it carries all that is to be known.
@@ -247,14 +248,22 @@ impl<'r> Routing<'r> {
         let Some((place, address)) = self.choose(request, listener) else {
             return self.reply(500, "No Destination available", b"");
         };
-        let hop = Hop { listener, transport: Transport::Udp, address, connection: None };
+        let transport = Transport::Udp;
+        let listener = match self.router.sender(listener, transport, address.ip()) {
+            Ok(listener) => listener,
+            Err(why) => return self.no_hop(why),
+        };
+        let hop = Hop { listener, local: None, transport, address, connection: None };
         let extras = Extras {
             record_route: begins_call.then_some(record_route),
             added_headers: begins_call && !self.inside,
+            sips: false,
             new_call: place.filter(|_| begins_call),
         };
         let verdict = self.forward(request, hop, extras);
+        // Answers come to the listener that sends, whose pins may be others.
         if begins_call
+            && self.router.share_pins(hop.listener, self.input.listener)
             && self.choice == Choice::Any
             && let (Some(pins), Verdict::Forward { .. }) = (self.pins.as_mut(), verdict)
         {
@@ -289,10 +298,18 @@ impl<'r> Routing<'r> {
                 self.edits.clear();
                 self.dispatch_without_routes(request)
             }
-            Err(NoHop::Malformed(error)) => self.reply(400, &format!("Bad Request ({error})"), b""),
-            Err(NoHop::Forbidden) => self.reply(403, "Forbidden", b""),
-            Err(NoHop::Name) => self.reply(500, "Next Hop Is A Name", b""),
-            Err(NoHop::Transport) => self.reply(500, "Next Hop Wants Another Transport", b""),
+            Err(why) => self.no_hop(why),
+        }
+    }
+
+    /// Says why there is no next hop.
+    fn no_hop(&mut self, why: NoHop) -> Verdict {
+        match why {
+            NoHop::Malformed(error) => self.reply(400, &format!("Bad Request ({error})"), b""),
+            NoHop::Forbidden => self.reply(403, "Forbidden", b""),
+            NoHop::Name => self.reply(500, "Next Hop Is A Name", b""),
+            NoHop::Transport => self.reply(500, "Next Hop Wants Another Transport", b""),
+            NoHop::Family => self.reply(500, "Next Hop Has Another IP Version", b""),
         }
     }
 
@@ -305,16 +322,17 @@ impl<'r> Routing<'r> {
             Ok(via) => via,
             Err(error) => return Verdict::Drop(Cause::Malformed, Some(error)),
         };
-        let Input { source, listener, transport, connection, .. } = self.input;
+        let Input { source, local, listener, transport, connection, .. } = self.input;
         let tag = self.router.keys.tags.first().filter(|_| code != 100).map(|key| Tag::of(key, &self.msg));
         let force_rport = self.router.force_rport;
         Reply { code, reason, headers, tag, source, force_rport }.write(&self.msg, self.out);
         // Back to where it came from, and not to a maddr: nobody has vouched for this request.
         let port = match transport {
             Transport::Udp => via.stamp(source, force_rport).reply_port(),
-            Transport::Tcp => source.port(),
+            Transport::Tcp | Transport::Tls => source.port(),
         };
-        let hop = Hop { listener, transport, address: SocketAddr::new(source.ip(), port), connection };
+        let address = SocketAddr::new(source.ip(), port);
+        let hop = Hop { listener, local, transport, address, connection };
         Verdict::Reply { hop, code }
     }
 }

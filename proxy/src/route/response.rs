@@ -61,20 +61,23 @@ impl Routing<'_> {
         let Some((transport, address)) = address(below).filter(|hop| self.may_pass_to(hop, &way_back)) else {
             return Verdict::Drop(Cause::NoAddress, None);
         };
+        let Ok(listener) = self.router.sender(way_back.listener, transport, address.ip()) else {
+            return Verdict::Drop(Cause::NoAddress, None);
+        };
         self.edits.remove_values(&self.msg, Name::Via, |place, _| place < count);
         if !self.inside {
             self.router.strip(&self.msg, self.edits);
         }
         self.edits.write_to(&self.msg, self.out);
-        let hop = Hop { listener: way_back.listener, transport, address, connection: way_back.connection };
+        let WayBack { local, connection, .. } = way_back;
+        let hop = Hop { listener, local, transport, address, connection };
         Verdict::Forward { hop, new_call: None }
     }
 
-    /// Over TCP only to where a request came from over TCP. From outside, where all but branch and sent-by of the next
+    /// Over a stream only to where a request came from over a stream. From outside, where all but branch and sent-by of the next
     /// Via may have been changed, only to where targets live.
     fn may_pass_to(&self, (transport, address): &(Transport, SocketAddr), way_back: &WayBack) -> bool {
-        way_back.listener < self.router.listeners.len()
-            && (*transport == Transport::Udp || way_back.connection.is_some())
+        (*transport == Transport::Udp || way_back.connection.is_some())
             && (self.inside || self.router.is_inside(self.table, *address))
     }
 }
@@ -84,6 +87,7 @@ fn address(via: &Via<'_>) -> Option<(Transport, SocketAddr)> {
     let transport = match via.transport {
         name if name.eq_ignore_ascii_case(b"UDP") => Transport::Udp,
         name if name.eq_ignore_ascii_case(b"TCP") => Transport::Tcp,
+        name if name.eq_ignore_ascii_case(b"TLS") => Transport::Tls,
         _ => return None,
     };
     Some((transport, via.response_address()?))

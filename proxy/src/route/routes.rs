@@ -24,15 +24,25 @@ pub(super) struct OurRoutes<'a> {
     pub(super) partner: Option<Uri<'a>>,
 }
 
+impl OurRoutes<'_> {
+    /// Whether the next hop is named by a sips URI in Route.
+    pub(super) fn next_is_sips(&self) -> bool {
+        let route = self.next.and_then(|next| NameAddr::parse(next).ok());
+        route.and_then(|route| route.uri().ok()).is_some_and(|uri| uri.scheme == Scheme::Sips)
+    }
+}
+
 /// Why a request has no next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoHop {
+pub(crate) enum NoHop {
     /// The next hop is no URI.
     Malformed(Error),
     /// It is a name, which cannot be looked up.
     Name,
     /// It wants a transport that we do not speak.
     Transport,
+    /// No listener of ours speaks the IP version of its address.
+    Family,
     /// It lies where nobody may be led to by us.
     Forbidden,
 }
@@ -59,9 +69,8 @@ impl<'r> Routing<'r> {
                 ours = OurRoutes { taken: place + 1, found: true, listener, ..ours };
                 partner = r2 && !partner;
             } else if partner && r2 {
-                let port = uri.map(|uri| uri.port_or_default());
-                let same_port = self.router.listeners.iter().position(|l| Some(l.internal.port()) == port);
-                ours = OurRoutes { taken: place + 1, listener: same_port.or(ours.listener), ..ours };
+                let other = uri.and_then(|uri| self.router.partner(&uri));
+                ours = OurRoutes { taken: place + 1, listener: other.or(ours.listener), ..ours };
                 partner = false;
             } else if ours.found || self.inside {
                 ours.next = Some(value);
@@ -150,25 +159,28 @@ impl<'r> Routing<'r> {
     /// RFC 3263 4.1 and 4.2, for hosts that are addresses.
     fn hop_of(&self, uri: &Uri<'_>, listener: usize) -> Result<Hop, NoHop> {
         let hop = self.resolve(uri, listener)?;
-        if self.may_lead_to(hop.address, hop.transport) { Ok(hop) } else { Err(NoHop::Forbidden) }
+        if !self.may_lead_to(hop.address, hop.transport) {
+            return Err(NoHop::Forbidden);
+        }
+        self.router.with_sender(hop)
     }
 
     /// The same, wherever that is.
     pub(super) fn resolve(&self, uri: &Uri<'_>, listener: usize) -> Result<Hop, NoHop> {
-        let transport = match uri.transport() {
-            _ if uri.scheme != Scheme::Sip => return Err(NoHop::Transport),
-            None => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case(b"udp") => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case(b"tcp") => Transport::Tcp,
-            Some(_) => return Err(NoHop::Transport),
-        };
+        let transport = transport(uri).ok_or(NoHop::Transport)?;
         // RFC 3261 16.4: maddr says where to go, unless it says "to us".
         let maddr = uri.params.value("maddr").map(Host::parse).transpose().map_err(NoHop::Malformed)?;
         let port = uri.port_or_default();
         let maddr = maddr.filter(|maddr| self.router.ours(maddr, port).is_none());
         let ip = maddr.or(uri.host).and_then(|host| host.ip()).ok_or(NoHop::Name)?;
         let address = SocketAddr::new(ip, port);
-        Ok(Hop { listener, transport, address, connection: None })
+        // RFC 3261 26.2.2: how the last hop is protected is the domain's own affair. Targets are inside ours.
+        let transport = match uri.scheme {
+            Scheme::Sips if self.table.offers(address, Transport::Udp) => Transport::Udp,
+            Scheme::Sips if self.table.offers(address, Transport::Tcp) => Transport::Tcp,
+            _ => transport,
+        };
+        Ok(Hop { listener, local: None, transport, address, connection: None })
     }
 
     /// Whether a request may be led to this address: what was checked is what is used. From outside only SIP ports of
@@ -176,13 +188,27 @@ impl<'r> Routing<'r> {
     /// they live. What a token opens besides is in `vouch.rs`.
     pub(super) fn may_lead_to(&self, address: SocketAddr, transport: Transport) -> bool {
         if self.table.is_target(address) {
-            return transport == Transport::Udp;
+            return self.table.offers(address, transport);
         }
         let ip = address.ip();
         let local = is_local(ip) && !self.router.local;
         let nobody = ip.is_unspecified() || ip.is_multicast() || address.port() == 0;
         let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
         self.inside && !local && !nobody && !broadcast && !self.router.networks.contains(ip)
+    }
+}
+
+/// How a URI wants to be reached (RFC 3263 4.1); `None` for what we do not speak. A sips URI means TLS, whose transport
+/// parameter names what is below it (RFC 3261 19.1.2, 26.2.2).
+fn transport(uri: &Uri<'_>) -> Option<Transport> {
+    let wants =
+        |name: &str| uri.transport().is_some_and(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()));
+    match uri.scheme {
+        Scheme::Sip if uri.transport().is_none() || wants("udp") => Some(Transport::Udp),
+        Scheme::Sip if wants("tcp") => Some(Transport::Tcp),
+        Scheme::Sip | Scheme::Sips if wants("tls") => Some(Transport::Tls),
+        Scheme::Sips if uri.transport().is_none() || wants("tcp") => Some(Transport::Tls),
+        _ => None,
     }
 }
 

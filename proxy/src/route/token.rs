@@ -74,7 +74,7 @@ impl Side {
     /// How it is reached.
     pub(super) fn transport(&self) -> Option<Transport> {
         let is = |transport: &Transport| self.transport == letters(transport.as_str().as_bytes());
-        [Transport::Udp, Transport::Tcp].into_iter().find(is)
+        [Transport::Udp, Transport::Tcp, Transport::Tls].into_iter().find(is)
     }
 }
 

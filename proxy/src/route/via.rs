@@ -4,7 +4,7 @@ use std::hash::Hasher;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use sip::{Message, Name, Via};
+use sip::{Host, Message, Name, Via};
 use siphasher::sip::SipHasher13;
 
 use super::request::Request;
@@ -194,21 +194,27 @@ fn hash_address(hash: &mut SipHasher13, address: SocketAddr) {
 
 /// How the way back is found where the Via below cannot tell it: by a parameter of our own Via. It names the listener
 /// that the request came to, where that is not the one that sent it on, and the connection that it came on
-/// (RFC 3261 18.2.2: responses use the connection of their request).
+/// (RFC 3261 18.2.2: responses use the connection of their request). Another one names the address of ours that the
+/// request was sent to, where the listener has several: from there the answer leaves.
 pub(super) struct WayBack {
     pub(super) listener: usize,
     pub(super) connection: Option<ConnectionId>,
+    pub(super) local: Option<IpAddr>,
 }
 
 impl WayBack {
     const NAME: &str = "i";
+    const LOCAL: &str = "l";
 
     pub(super) fn write(input: &Input<'_>, hop: &Hop, out: &mut Vec<u8>) {
-        if input.transport == Transport::Tcp || input.listener != hop.listener {
+        if input.transport != Transport::Udp || input.listener != hop.listener {
             let _ = write!(out, ";{}={}", Self::NAME, input.listener);
             if let Some(connection) = input.connection {
                 let _ = write!(out, "-{connection}");
             }
+        }
+        if let Some(local) = input.local {
+            let _ = write!(out, ";{}={}", Self::LOCAL, Host::Ip(local));
         }
     }
 
@@ -218,6 +224,7 @@ impl WayBack {
             Some((listener, connection)) => (listener.parse().ok(), connection.parse().ok()),
             None => (text.parse().ok(), None),
         });
-        WayBack { listener: listener.unwrap_or(arrival), connection }
+        let local = own.params.value(Self::LOCAL).and_then(|value| Host::parse(value).ok()?.ip());
+        WayBack { listener: listener.unwrap_or(arrival), connection, local }
     }
 }

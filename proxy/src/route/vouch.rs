@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sip::{Name, NameAddr};
+use sip::{Name, NameAddr, Scheme};
 
 use super::request::Request;
 use super::routes::{NoHop, OurRoutes, is_local};
@@ -33,6 +33,12 @@ impl Routing<'_> {
             return Err(NoHop::Forbidden);
         }
         let hop = self.resolve(&request.uri, listener)?;
+        // What lives inside is spoken to in the open, whatever the caller was promised for the way to us.
+        let hop = match (request.uri.scheme, hop.transport) {
+            (Scheme::Sips, Transport::Tls) => Hop { transport: Transport::Udp, ..hop },
+            (_, Transport::Tls) => return Err(NoHop::Forbidden),
+            _ => hop,
+        };
         let lives_there =
             self.router.networks.contains(hop.address.ip()) || self.table.was_target(hop.address);
         let never = is_local(hop.address.ip()) && !self.router.local
@@ -48,7 +54,7 @@ impl Routing<'_> {
                 if hop.transport == Transport::Udp
                     || sides.iter().any(|side| side.transport() == Some(hop.transport)) =>
             {
-                Ok(hop)
+                self.router.with_sender(hop)
             }
             _ => Err(NoHop::Forbidden),
         }
@@ -88,7 +94,8 @@ impl Routing<'_> {
         }
         let address = self.token_of(request, routes)?.0.caller?;
         let transport = Side::of(&outer).transport()?;
-        let hop = Hop { listener, transport, address, connection: None };
+        let hop = Hop { listener, local: None, transport, address, connection: None };
+        let hop = self.router.with_sender(hop).ok()?;
         self.may_lead_to(address, transport).then_some(hop)
     }
 

@@ -97,6 +97,7 @@ impl Site {
         self.route_input(&Input {
             bytes: message.as_ref(),
             source,
+            local: None,
             listener,
             transport: Transport::Udp,
             connection: None,
@@ -231,6 +232,7 @@ impl PinnedSite {
         let input = Input {
             bytes: message.as_ref(),
             source,
+            local: None,
             listener: 0,
             transport: Transport::Udp,
             connection: None,

@@ -1,18 +1,18 @@
 //! Plain sockets that speak SIP as text: for what SIPp would not send, and answers that have to be looked at whole.
 
 use std::{
-    io::{Read, Write},
-    net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
+    io::{ErrorKind, Read, Write},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::message::Message;
+use crate::{message::Message, wait_until};
 
 /// How long an answer may take on a busy machine.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long nothing has to come until we believe that nothing comes.
 const SILENCE: Duration = Duration::from_millis(400);
@@ -110,11 +110,18 @@ impl Wire {
     }
 }
 
-/// A TCP connection.
+/// A TCP or TLS connection.
 pub struct Stream {
-    stream: TcpStream,
+    stream: Box<dyn Bytes>,
+    transport: &'static str,
+    local: SocketAddr,
     received: Vec<u8>,
 }
+
+/// What a connection reads and writes through.
+pub(crate) trait Bytes: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Bytes for T {}
 
 impl Stream {
     /// Connects to `peer`.
@@ -123,10 +130,28 @@ impl Stream {
     ///
     /// Nobody listens there.
     pub fn connect(peer: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect_timeout(&peer, ANSWER_WITHIN).context("connecting")?;
+        Self::over(open(peer)?)
+    }
+
+    /// On a connection that is open.
+    ///
+    /// # Errors
+    ///
+    /// It is closed.
+    pub fn over(stream: TcpStream) -> Result<Self> {
         stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new() })
+        let local = stream.local_addr()?;
+        Ok(Self::new(Box::new(stream), "TCP", local))
+    }
+
+    pub(crate) fn new(stream: Box<dyn Bytes>, transport: &'static str, local: SocketAddr) -> Self {
+        Self { stream, transport, local, received: Vec::new() }
+    }
+
+    /// This end's address.
+    pub fn local(&self) -> SocketAddr {
+        self.local
     }
 
     /// Sends bytes, which need not be a message.
@@ -135,7 +160,10 @@ impl Stream {
     ///
     /// The connection is closed.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
-        self.stream.write_all(bytes.as_ref()).context("sending over TCP")
+        self.stream
+            .write_all(bytes.as_ref())
+            .and_then(|()| self.stream.flush())
+            .context("sending on a connection")
     }
 
     /// The next message. Bodies are not expected.
@@ -153,6 +181,39 @@ impl Stream {
         }
     }
 
+    /// The next final response, whatever comes before.
+    ///
+    /// # Errors
+    ///
+    /// None comes.
+    pub fn receive_final(&mut self) -> Result<Message> {
+        loop {
+            let message = self.receive()?;
+            if message.status().is_some_and(|status| status >= 200) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Waits until the other side closes it, whatever comes before.
+    ///
+    /// # Errors
+    ///
+    /// It does not.
+    pub fn wait_closed(&mut self) -> Result<()> {
+        loop {
+            match self.stream.read(&mut [0; 4096]) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    bail!("the connection stays open")
+                }
+                // Reset, or no TLS any more.
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+
     /// So many bytes, whatever they are.
     ///
     /// # Errors
@@ -167,7 +228,7 @@ impl Stream {
 
     fn receive_more(&mut self) -> Result<()> {
         let mut buffer = [0; 4096];
-        let length = self.stream.read(&mut buffer).context("waiting for something over TCP")?;
+        let length = self.stream.read(&mut buffer).context("waiting for something on a connection")?;
         ensure!(length > 0, "the connection was closed");
         self.received.extend(buffer.iter().take(length));
         Ok(())
@@ -179,8 +240,35 @@ impl Stream {
     ///
     /// The connection is closed.
     pub fn request(&self, method: &str, uri: &str) -> Result<Request> {
-        Ok(Request::new(method, uri, "TCP", self.stream.local_addr()?))
+        Ok(Request::new(method, uri, self.transport, self.local))
     }
+}
+
+/// A TCP connection that waits for answers as long as a busy machine may take.
+pub(crate) fn open(peer: SocketAddr) -> Result<TcpStream> {
+    TcpStream::connect_timeout(&peer, ANSWER_WITHIN).context("connecting")
+}
+
+/// The next connection that comes.
+///
+/// # Errors
+///
+/// None comes.
+pub fn accept(listener: &TcpListener) -> Result<TcpStream> {
+    listener.set_nonblocking(true)?;
+    let mut accepted = None;
+    wait_until("a connection comes", ANSWER_WITHIN, || match listener.accept() {
+        Ok((stream, _)) => {
+            accepted = Some(stream);
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error.into()),
+    })?;
+    let stream = accepted.context("a connection")?;
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    Ok(stream)
 }
 
 /// A request with the usual headers.
@@ -255,6 +343,18 @@ impl Request {
         let to = refusal.header("To").to_owned();
         Self { method: "ACK".to_owned(), to, headers: Vec::new(), ..self.clone() }
     }
+}
+
+/// An answer to a request as it came: its Via, From, Call-ID, CSeq and Record-Route, and a To tag.
+pub fn answer(request: &Message, status: &str, contact: &str) -> String {
+    let mut answer = format!("SIP/2.0 {status}\r\n");
+    let copied = ["Via", "Record-Route", "From", "Call-ID", "CSeq"];
+    let lines = copied.into_iter().flat_map(|name| request.headers(name).into_iter().map(move |v| (name, v)));
+    lines.for_each(|(name, value)| answer.push_str(&format!("{name}: {value}\r\n")));
+    let to = request.header("To");
+    let tag = if to.contains(";tag=") { "" } else { ";tag=answering" };
+    answer.push_str(&format!("To: {to}{tag}\r\nContact: <{contact}>\r\nContent-Length: 0\r\n\r\n"));
+    answer
 }
 
 impl std::fmt::Display for Request {

@@ -1,14 +1,16 @@
 //! Over which transport, listener and port a call goes.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, ensure};
 use e2e::{
-    message::is_pair_value,
+    message::{Message, is_pair_value},
     site::{ADVERTISED_ALTERNATIVE, Addresses, Site, settings},
-    wire::{Stream, Wire},
+    wire::{self, Stream, Wire},
 };
-use lab::proxy_process::{ProxyProcess, TargetList};
+use lab::proxy_process::{Listener, ProxyProcess, ProxySettings, Target, TargetList};
 
 #[test]
 fn a_caller_over_tcp_reaches_targets_over_udp_and_hangs_up() -> Result<()> {
@@ -72,7 +74,6 @@ fn the_second_listener_leads_to_the_targets_second_port() -> Result<()> {
 }
 
 #[test]
-#[ignore = "not so yet on a machine with several addresses and a wildcard bind: docs/operations.md says what to do"]
 fn a_reply_leaves_from_the_address_that_was_addressed() -> Result<()> {
     let addresses = Addresses::take();
     let mut settings = settings(addresses);
@@ -81,13 +82,202 @@ fn a_reply_leaves_from_the_address_that_was_addressed() -> Result<()> {
         listener.bind = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         listener.internal = Some(format!("{}:5060", addresses.proxy()));
     }
+    let target = Wire::bind(addresses.target(0))?;
+    settings.targets = TargetList::File(vec![Target::new("task-0", target.local())]);
     let proxy = ProxyProcess::start(settings)?;
     let addressed = SocketAddr::new(addresses.proxy(), proxy.sip_address().port());
     // Hears nothing that comes from anywhere else.
     let wire = Wire::connect(addresses.caller(0), addressed)?;
     wire.send(wire.request("OPTIONS", "sip:203.0.113.10:5060").to_string(), addressed)?;
-    let answer = wire.receive().with_context(|| proxy.log())?;
-    assert_eq!(answer.status(), Some(200), "{answer:?}");
+    let reply = wire.receive().with_context(|| proxy.log())?;
+    assert_eq!(reply.status(), Some(200), "{reply:?}");
+    // A target's answers, too.
+    wire.send(wire.request("INVITE", "sip:1294@203.0.113.10:5060").to_string(), addressed)?;
+    let invite = target.receive().with_context(|| proxy.log())?;
+    target.send(wire::answer(&invite, "486 Busy Here", "sip:x@y"), addressed)?;
+    let busy = wire.receive_final().with_context(|| proxy.log())?;
+    assert_eq!(busy.status(), Some(486), "{busy:?}");
+    Ok(())
+}
+
+/// A proxy and one target, which the test plays.
+fn with_target(
+    change: impl FnOnce(&mut ProxySettings, Addresses),
+) -> Result<(ProxyProcess, Wire, Addresses)> {
+    let addresses = Addresses::take();
+    let mut settings = settings(addresses);
+    let target = Wire::bind(addresses.target(0))?;
+    settings.targets = TargetList::File(vec![Target::new("task-0", target.local())]);
+    settings.log = "debug".to_owned();
+    change(&mut settings, addresses);
+    Ok((ProxyProcess::start(settings)?, target, addresses))
+}
+
+#[test]
+fn an_answer_whose_connection_is_gone_goes_to_the_port_in_via_on_a_new_one() -> Result<()> {
+    let (proxy, target, addresses) = with_target(|_, _| ())?;
+    let listening = TcpListener::bind((addresses.caller(0), 0))?;
+    let mut caller = Stream::connect(proxy.sip_address())?;
+    let mut invite = caller.request("INVITE", "sip:1294@203.0.113.10:5060")?;
+    // The connection is from 127.0.0.1: that is where the answer may go, and to no other host.
+    let port = listening.local_addr()?.port();
+    let listening = TcpListener::bind((caller.local().ip(), port)).unwrap_or(listening);
+    let sent_by = format!("{}:{}", addresses.caller(1), listening.local_addr()?.port());
+    invite.via = invite.via.replace(&caller.local().to_string(), &sent_by);
+    caller.send(invite.to_string())?;
+    let arrived = target.receive().with_context(|| proxy.log())?;
+    drop(caller);
+    e2e::wait_until("the connection is gone", Duration::from_secs(20), || {
+        Ok(proxy.metric("switchyard_proxy_connections") == Some(0.0))
+    })?;
+    target.send(wire::answer(&arrived, "486 Busy Here", "sip:x@y"), proxy.sip_address())?;
+    let mut stream = Stream::over(wire::accept(&listening).with_context(|| proxy.log())?)?;
+    assert_eq!(stream.receive_final()?.status(), Some(486));
+    Ok(())
+}
+
+#[test]
+fn a_target_calls_out_over_tcp_on_one_connection_from_the_address_that_the_listener_has() -> Result<()> {
+    let (proxy, target, addresses) = with_target(|_, _| ())?;
+    let carrier = TcpListener::bind((addresses.caller(0), 0))?;
+    let uri = format!("sip:1@{};transport=tcp", carrier.local_addr()?);
+    let mut stream = None;
+    for _ in 0..3 {
+        let invite = target.request("INVITE", &uri);
+        target.send(invite.to_string(), proxy.sip_address())?;
+        if stream.is_none() {
+            let accepted = wire::accept(&carrier).with_context(|| proxy.log())?;
+            assert_eq!(accepted.peer_addr()?.ip(), addresses.proxy());
+            stream = Some(Stream::over(accepted)?);
+        }
+        let stream = stream.as_mut().context("a connection")?;
+        let arrived = stream.receive().with_context(|| proxy.log())?;
+        assert_eq!(arrived.header("Call-ID"), invite.call_id);
+        stream.send(wire::answer(&arrived, "486 Busy Here", "sip:x@y"))?;
+        assert_eq!(target.receive_final()?.status(), Some(486));
+        target.send(invite.ack_of(&arrived).to_string(), proxy.sip_address())?;
+        ensure!(stream.receive()?.is("ACK"), "no ACK");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_caller_over_ipv6_and_a_target_over_ipv4_reach_each_other() -> Result<()> {
+    let six = IpAddr::from(Ipv6Addr::LOCALHOST);
+    let (proxy, target, _) = with_target(|settings, _| {
+        settings.listeners.truncate(1);
+        settings.listeners.push(Listener::new("six", SocketAddr::new(six, 0)));
+        settings.access.sources.push("::1/128".to_owned());
+    })?;
+    let proxy_six = proxy.listener_address("six").context("the listener")?;
+    let contact = format!("sip:{}", target.local());
+    let uri = format!("sip:1294@{proxy_six}");
+    let answered = |arrived: &Message| -> Result<()> {
+        let routes = arrived.values("Record-Route");
+        ensure!(is_pair_value(routes[0], &proxy.sip_address().to_string()), "{arrived:?}");
+        ensure!(
+            is_pair_value(routes[1].replace(";transport=tcp", "").as_str(), &proxy_six.to_string()),
+            "{arrived:?}"
+        );
+        target.send(wire::answer(arrived, "200 OK", &contact), proxy.sip_address())
+    };
+    // Over UDP, asking for rport.
+    let caller = Wire::bind(six)?;
+    let mut invite = caller.request("INVITE", &uri);
+    invite.via.push_str(";rport");
+    caller.send(invite.to_string(), proxy_six)?;
+    let arrived = target.receive().with_context(|| proxy.log())?;
+    ensure!(arrived.values("Via")[1].contains("received=::1"), "{arrived:?}");
+    answered(&arrived)?;
+    let ok = caller.receive_final().with_context(|| proxy.log())?;
+    caller.send(invite.next("ACK", &ok).to_string(), proxy_six)?;
+    ensure!(target.receive()?.is("ACK"), "no ACK");
+    // The target hangs up.
+    let mut bye = target.request("BYE", &format!("sip:x@{}", caller.local()));
+    bye.headers = arrived.values("Record-Route").iter().map(|route| format!("Route: {route}")).collect();
+    bye.to = format!("{};tag=x", bye.to);
+    target.send(bye.to_string(), proxy.sip_address())?;
+    let bye = caller.receive().with_context(|| proxy.log())?;
+    ensure!(bye.is("BYE") && bye.values("Via")[0].contains(&proxy_six.to_string()), "{bye:?}");
+    caller.send(wire::answer(&bye, "200 OK", "sip:x@y"), proxy_six)?;
+    assert_eq!(target.receive_final()?.status(), Some(200));
+    // Over TCP.
+    let mut caller = Stream::connect(proxy_six)?;
+    let invite = caller.request("INVITE", &uri)?;
+    caller.send(invite.to_string())?;
+    answered(&target.receive().with_context(|| proxy.log())?)?;
+    let ok = caller.receive_final().with_context(|| proxy.log())?;
+    caller.send(invite.next("ACK", &ok).to_string())?;
+    ensure!(target.receive()?.is("ACK"), "no ACK");
+    caller.send(invite.next("BYE", &ok).to_string())?;
+    ensure!(target.receive()?.is("BYE"), "no BYE");
+    Ok(())
+}
+
+#[test]
+fn a_call_over_ipv6_fails_over_to_the_next_target() -> Result<()> {
+    let six = IpAddr::from(Ipv6Addr::LOCALHOST);
+    let (proxy, first, addresses) = with_target(|settings, _| {
+        settings.listeners.truncate(1);
+        settings.listeners.push(Listener::new("six", SocketAddr::new(six, 0)));
+        settings.access.sources.push("::1/128".to_owned());
+    })?;
+    let second = Wire::bind(addresses.target(1))?;
+    let targets = [("task-0", &first), ("task-1", &second)];
+    proxy.set_targets(&targets.map(|(id, wire)| Target::new(id, wire.local())))?;
+    e2e::wait_until("both are known", Duration::from_secs(20), || {
+        Ok(proxy.metric("switchyard_proxy_targets{state=\"active\"}") == Some(2.0))
+    })?;
+    let proxy_six = proxy.listener_address("six").context("the listener")?;
+    let caller = Wire::bind(six)?;
+    let invite = caller.request("INVITE", &format!("sip:1294@{proxy_six}"));
+    caller.send(invite.to_string(), proxy_six)?;
+    // Each listener is another thread: the refusal comes to one that has not seen the INVITE.
+    let asked = AtomicUsize::new(0);
+    let refuse = |target: &Wire| -> Result<()> {
+        let mut status = None;
+        loop {
+            let message = target.receive()?;
+            if message.is("INVITE") {
+                let next =
+                    || ["503 Service Unavailable", "486 Busy Here"][asked.fetch_add(1, Ordering::Relaxed)];
+                let status = status.get_or_insert_with(next);
+                target.send(wire::answer(&message, status, "sip:x@y"), proxy.sip_address())?;
+            } else {
+                ensure!(message.is("ACK"), "{message:?}");
+                return Ok(());
+            }
+        }
+    };
+    let refusal = std::thread::scope(|threads| {
+        let targets = [&first, &second].map(|target| threads.spawn(|| refuse(target)));
+        let refusal = caller.receive_final()?;
+        caller.send(invite.ack_of(&refusal).to_string(), proxy_six)?;
+        for target in targets {
+            target.join().map_err(|_| anyhow!("a target failed"))??;
+        }
+        anyhow::Ok(refusal)
+    });
+    let refusal = refusal.with_context(|| proxy.log())?;
+    assert_eq!(refusal.status(), Some(486), "{refusal:?}");
+    Ok(())
+}
+
+#[test]
+fn datagrams_that_do_not_fit_into_a_packet_are_counted() -> Result<()> {
+    let (proxy, target, addresses) = with_target(|_, _| ())?;
+    let caller = Wire::bind(addresses.caller(0))?;
+    let fragmented = || proxy.metric("switchyard_proxy_datagrams_fragmented_total");
+    let invite = |length: usize| {
+        caller
+            .request("INVITE", "sip:1294@203.0.113.10:5060")
+            .header(&format!("X-Long: {}", "x".repeat(length)))
+    };
+    for (length, count) in [(10, 0.0), (2000, 1.0)] {
+        caller.send(invite(length).to_string(), proxy.sip_address())?;
+        target.receive().with_context(|| proxy.log())?;
+        e2e::wait_until("it is counted", Duration::from_secs(20), || Ok(fragmented() == Some(count)))?;
+    }
     Ok(())
 }
 

@@ -56,6 +56,8 @@ pub struct Listener {
     pub internal: Option<String>,
     /// Which of a target's ports its calls go to.
     pub port_name: String,
+    /// Lines that nothing above has, as TOML.
+    pub further: String,
 }
 
 /// How the proxy learns its targets.
@@ -118,13 +120,28 @@ impl Default for ProxySettings {
 impl Listener {
     /// A listener which is known by the address that it binds, for calls to the targets' port `sip`.
     pub fn new(name: &str, bind: SocketAddr) -> Self {
-        Self { name: name.to_owned(), bind, advertise: None, internal: None, port_name: "sip".to_owned() }
+        Self {
+            name: name.to_owned(),
+            bind,
+            advertise: None,
+            internal: None,
+            port_name: "sip".to_owned(),
+            further: String::new(),
+        }
     }
 
     /// The same for calls to another of the targets' ports.
     #[must_use]
     pub fn to_port(mut self, port_name: &str) -> Self {
         self.port_name = port_name.to_owned();
+        self
+    }
+
+    /// The same with one more line of TOML.
+    #[must_use]
+    pub fn with(mut self, line: &str) -> Self {
+        self.further.push_str(line);
+        self.further.push('\n');
         self
     }
 }
@@ -216,6 +233,7 @@ impl Listener {
         if let Some(internal) = &self.internal {
             line("internal", internal);
         }
+        toml.push_str(&self.further);
     }
 }
 

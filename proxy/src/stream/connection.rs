@@ -1,0 +1,185 @@
+//! One connection: made, read, written, and closed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sip::Limits;
+use sip::stream::{Frame, Framer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::registry::Queued;
+use super::within;
+use crate::live::Live;
+use crate::route::{ConnectionId, Hop, Input, Scratch, Transport};
+use crate::steer::owner;
+
+/// How long a connection may be silent between messages.
+const IDLE: Duration = Duration::from_secs(600);
+/// How long a message may take from its first byte to its last, and how long the other side may take to read one.
+const ONE_MESSAGE: Duration = Duration::from_secs(10);
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A connection's other end, and where it came to or is made from.
+pub(super) struct End {
+    pub(super) live: Arc<Live>,
+    pub(super) listener: usize,
+    pub(super) transport: Transport,
+    pub(super) peer: SocketAddr,
+}
+
+/// Makes a connection for what is queued already.
+pub(super) async fn connect(end: End, queued: Queued) {
+    let (live, peer) = (Arc::clone(&end.live), end.peer);
+    let failed = match (within(CONNECT, end.open()).await, end.transport) {
+        (Err(error), _) => error,
+        (Ok(stream), Transport::Udp | Transport::Tcp) => return run(end, stream, queued).await,
+        (Ok(stream), Transport::Tls) => {
+            let handshake = live.streams.tls.connect(end.listener, stream, peer, &live.config.tls);
+            match within(CONNECT, handshake).await {
+                Ok(stream) => return run(end, stream, queued).await,
+                Err(error) => error,
+            }
+        }
+    };
+    live.streams.forget(queued.id);
+    live.send_failed(peer, &failed);
+}
+
+impl End {
+    /// A connection from the address that the listener is bound to, as its datagrams are: others may know us by it.
+    async fn open(&self) -> io::Result<TcpStream> {
+        let socket = if self.peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let bind = self.live.config.listeners.get(self.listener).map(|listener| listener.bind.ip());
+        if let Some(ip) = bind.filter(|ip| !ip.is_unspecified() && ip.is_ipv4() == self.peer.is_ipv4()) {
+            socket.bind(SocketAddr::new(ip, 0))?;
+        }
+        let stream = socket.connect(self.peer).await?;
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+}
+
+/// One connection's life.
+pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Queued) {
+    let (live, peer, transport, id) = (Arc::clone(&end.live), end.peer, end.transport, queued.id);
+    live.metrics.connections.inc();
+    tracing::debug!(%peer, ?transport, id, "connection opened");
+    let (read, write) = tokio::io::split(stream);
+    let reader = Reader { live: end.live, listener: end.listener, transport, peer, id };
+    let mut writing = pin!(write_all(write, queued));
+    let reason = tokio::select! {
+        reason = reader.run(read) => {
+            // The other side may have ended its half alone, and still wait for what is queued.
+            live.streams.forget(id);
+            let _ = timeout(ONE_MESSAGE, writing).await;
+            reason
+        }
+        reason = &mut writing => reason,
+    };
+    live.streams.forget(id);
+    live.metrics.connections.dec();
+    tracing::debug!(%peer, id, reason, "connection closed");
+}
+
+async fn write_all(mut write: impl AsyncWrite + Unpin, mut queued: Queued) -> String {
+    while let Some(bytes) = queued.messages.recv().await {
+        match timeout(ONE_MESSAGE, write_one(&mut write, &bytes)).await {
+            Ok(Ok(())) => queued.bytes.fetch_sub(bytes.len(), Ordering::Relaxed),
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return "the other side does not read".to_owned(),
+        };
+    }
+    // TLS says goodbye.
+    let _ = timeout(ONE_MESSAGE, write.shutdown()).await;
+    "no longer wanted".to_owned()
+}
+
+async fn write_one(write: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    write.write_all(bytes).await?;
+    // TLS may keep what the system would not take at once.
+    write.flush().await
+}
+
+struct Reader {
+    live: Arc<Live>,
+    listener: usize,
+    transport: Transport,
+    peer: SocketAddr,
+    id: ConnectionId,
+}
+
+impl Reader {
+    /// Reads messages until the connection ends; returns why it did.
+    async fn run(self, mut read: impl AsyncRead + Unpin) -> String {
+        let mut framer = Framer::new(Limits::default());
+        let mut buffer = vec![0; 16 * 1024];
+        let (mut scratch, mut out) = (Scratch::new(), Vec::new());
+        // Whoever connects has something to say.
+        let mut deadline = Instant::now() + ONE_MESSAGE;
+        loop {
+            let count = match timeout_at(deadline, read.read(&mut buffer)).await {
+                Ok(Ok(0)) => return "closed by the other side".to_owned(),
+                Ok(Ok(count)) => count,
+                Ok(Err(error)) => return error.to_string(),
+                Err(_) => return "silent for too long, or too slow with a message".to_owned(),
+            };
+            let was_in_message = framer.is_in_message();
+            framer.push(buffer.get(..count).unwrap_or_default());
+            let mut any = false;
+            loop {
+                match framer.next_frame() {
+                    Ok(Some(Frame::Message(bytes))) => self.message(bytes, &mut scratch, &mut out),
+                    // RFC 5626 4.4.1: a ping of two empty lines is answered by one.
+                    Ok(Some(Frame::Ping)) => self.pong(),
+                    Ok(None) => break,
+                    Err(error) => return format!("no SIP: {error}"),
+                }
+                any = true;
+            }
+            // A message that goes on keeps the deadline it began with: slow senders gain nothing by single bytes.
+            if any || was_in_message != framer.is_in_message() {
+                deadline = Instant::now() + if framer.is_in_message() { ONE_MESSAGE } else { IDLE };
+            }
+        }
+    }
+
+    fn message(&self, bytes: &[u8], scratch: &mut Scratch, out: &mut Vec<u8>) {
+        let Some(targets) = self.live.table.load_full() else { return };
+        self.live.metrics.received.with_label_values(&[self.transport.label()]).inc();
+        let input = Input {
+            bytes,
+            source: self.peer,
+            local: None,
+            listener: self.listener,
+            transport: self.transport,
+            connection: Some(self.id),
+            now: Live::now(),
+        };
+        out.clear();
+        let worker = owner(&self.live.config.keys.pick, bytes, self.live.config.workers).unwrap_or(0);
+        let Some(mut pins) = self.live.pins(self.listener, worker) else { return };
+        if let Some(hop) = self.live.decide(&targets, &mut pins, &input, scratch, out) {
+            self.live.send(&hop, out);
+        }
+        self.live.empty_outbox(&targets, &mut pins, |hop, bytes| self.live.send(hop, bytes));
+    }
+
+    fn pong(&self) {
+        self.live.metrics.received.with_label_values(&[self.transport.label()]).inc();
+        let hop = Hop {
+            listener: self.listener,
+            local: None,
+            transport: self.transport,
+            address: self.peer,
+            connection: Some(self.id),
+        };
+        self.live.streams.send(&self.live, &hop, b"\r\n".to_vec());
+    }
+}

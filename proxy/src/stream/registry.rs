@@ -1,0 +1,141 @@
+//! Which connections are open, and what waits to be sent on each.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+use super::Streams;
+use crate::route::{ConnectionId, Hop, Transport};
+
+/// The most connections from one address.
+const MAX_PER_ADDRESS: usize = 500;
+/// The most messages, and the most bytes, that wait for one connection's other side to read.
+const MAX_QUEUED: usize = 1_000;
+const MAX_QUEUED_BYTES: usize = 256 * 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    by_id: HashMap<ConnectionId, Queue>,
+    /// Those that may be used for anybody's messages.
+    by_peer: HashMap<(Transport, SocketAddr), ConnectionId>,
+    /// How many there are to each address.
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// What is to be sent on a connection.
+#[derive(Debug, Clone)]
+pub(super) struct Queue {
+    peer: SocketAddr,
+    transport: Transport,
+    /// Whether it is among those that its address is allowed.
+    counts: bool,
+    messages: Sender<Vec<u8>>,
+    /// How many bytes wait.
+    bytes: Arc<AtomicUsize>,
+}
+
+/// The other end of a queue.
+pub(super) struct Queued {
+    pub(super) id: ConnectionId,
+    pub(super) messages: Receiver<Vec<u8>>,
+    pub(super) bytes: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    fn place(&self) -> (Transport, SocketAddr) {
+        (self.transport, self.peer)
+    }
+
+    /// Whether there was room.
+    pub(super) fn push(&self, message: Vec<u8>) -> bool {
+        let length = message.len();
+        if self.bytes.fetch_add(length, Ordering::Relaxed) + length <= MAX_QUEUED_BYTES
+            && self.messages.try_send(message).is_ok()
+        {
+            return true;
+        }
+        self.bytes.fetch_sub(length, Ordering::Relaxed);
+        false
+    }
+}
+
+impl Streams {
+    pub(super) fn find(&self, hop: &Hop) -> Option<Queue> {
+        let open = self.lock();
+        let its_own = hop.connection.and_then(|id| open.by_id.get(&id));
+        let its_own = its_own.filter(|queue| queue.peer.ip() == hop.address.ip());
+        let same_peer = || open.by_id.get(open.by_peer.get(&(hop.transport, hop.address))?);
+        its_own.or_else(same_peer).cloned()
+    }
+
+    /// Makes room for a connection, unless there are so many or (where it counts) too many to that address.
+    pub(super) fn register(
+        &self,
+        peer: SocketAddr,
+        transport: Transport,
+        counts: bool,
+        most: usize,
+    ) -> Option<(Queue, Queued)> {
+        let mut open = self.lock();
+        if open.by_id.len() >= most || (counts && !open.count(peer.ip())) {
+            return None;
+        }
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED);
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let queue = Queue { peer, transport, counts, messages: sender, bytes: Arc::clone(&bytes) };
+        open.by_id.insert(id, queue.clone());
+        Some((queue, Queued { id, messages: receiver, bytes }))
+    }
+
+    /// Says whom a connection is from that did not count so far; `false` if there are too many from there.
+    pub(super) fn count(&self, id: ConnectionId, peer: SocketAddr) -> bool {
+        let mut open = self.lock();
+        let counts = open.count(peer.ip());
+        if let Some(queue) = open.by_id.get_mut(&id) {
+            (queue.peer, queue.counts) = (peer, counts);
+        }
+        counts
+    }
+
+    /// From now on the connection carries also what has none of its own.
+    pub(super) fn announce(&self, id: ConnectionId) {
+        let mut open = self.lock();
+        if let Some(place) = open.by_id.get(&id).map(Queue::place) {
+            open.by_peer.insert(place, id);
+        }
+    }
+
+    pub(super) fn forget(&self, id: ConnectionId) {
+        let mut open = self.lock();
+        let Some(queue) = open.by_id.remove(&id) else { return };
+        if open.by_peer.get(&queue.place()) == Some(&id) {
+            open.by_peer.remove(&queue.place());
+        }
+        if queue.counts {
+            open.discount(queue.peer.ip());
+        }
+    }
+}
+
+impl Open {
+    /// One more to that address, if there is room.
+    fn count(&mut self, ip: IpAddr) -> bool {
+        let count = self.by_address.entry(ip).or_default();
+        let room = *count < MAX_PER_ADDRESS;
+        *count += usize::from(room);
+        room
+    }
+
+    fn discount(&mut self, ip: IpAddr) {
+        if let Some(count) = self.by_address.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&ip);
+            }
+        }
+    }
+}
