@@ -2,7 +2,7 @@
 
 use crate::message::{Field, Message};
 use crate::name::Name;
-use crate::scan::cut;
+use crate::scan::{cut, tail};
 use crate::values::Values;
 
 /// Insertions, replacements and removals for one message at a time. Reused: once it has grown, it allocates nothing.
@@ -147,9 +147,15 @@ impl Edits {
 
     /// Appends the message as it leaves.
     pub fn write_to(&self, msg: &Message<'_>, out: &mut Vec<u8>) {
-        for piece in self.pieces(msg) {
-            out.extend_from_slice(piece);
+        let bytes = msg.bytes();
+        out.reserve(bytes.len() + self.text.len());
+        let mut kept = 0;
+        for edit in &self.list {
+            out.extend_from_slice(cut(bytes, kept, edit.from));
+            out.extend_from_slice(cut(&self.text, edit.text_from, edit.text_to));
+            kept = kept.max(edit.to);
         }
+        out.extend_from_slice(tail(bytes, kept));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Parameters: `;name=value` (RFC 3261 7.3.1), of URIs and of header field values alike.
 
-use crate::scan::{PARAM, cut, find_unquoted, is_lws, span, tail, trim};
+use crate::scan::{cut, find, find_unquoted, is_lws, tail, trim};
 
 /// One parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +78,9 @@ impl<'a> Params<'a> {
     }
 }
 
-/// Where the parameter that `at` lies in ends: at the next semicolon outside quoted strings. They are short: a plain
-/// loop finds it faster than a vector search.
+/// Where the parameter that `at` lies in ends: at the next semicolon outside quoted strings.
 fn next(bytes: &[u8], at: usize) -> usize {
-    let end = at + span(tail(bytes, at), PARAM);
-    if bytes.get(end) == Some(&b'"') { find_unquoted(bytes, end, b';', b';') } else { end }
+    find_unquoted(bytes, at, b';', b';')
 }
 
 /// Whether the name behind this semicolon may be that one.
@@ -96,10 +94,8 @@ fn could_be(raw: &[u8], name: &str) -> bool {
 impl<'a> Param<'a> {
     fn new(raw: &'a [u8]) -> Self {
         let text = tail(raw, 1);
-        match text.iter().position(|byte| *byte == b'=') {
-            Some(at) => Param { name: trim(cut(text, 0, at)), value: Some(trim(tail(text, at + 1))), raw },
-            None => Param { name: trim(text), value: None, raw },
-        }
+        let equals = find(text, b'=');
+        Param { name: trim(cut(text, 0, equals)), value: text.get(equals + 1..).map(trim), raw }
     }
 }
 

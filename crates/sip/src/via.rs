@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::error::Error;
 use crate::host::Host;
 use crate::params::{Param, Params};
-use crate::scan::{cut, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
+use crate::scan::{cut, find_unquoted, find3, is_lws, is_token, number, quotes_close, tail, trim};
 use crate::write::{write_ip, write_number};
 
 /// One Via.
@@ -30,9 +30,15 @@ impl<'a> Via<'a> {
     pub fn parse(raw: &'a [u8]) -> Result<Self, Error> {
         // No Via holds these (RFC 3261 25.1), and `received` written behind them might be read by nobody: then our answer
         // would go to a sent-by that its sender made up.
-        let odd = find_unquoted(raw, 0, b'<', b'>');
-        if odd < raw.len() || !quotes_close(raw) {
-            return Err(Error::expected("a Via without an open quoted string or angle brackets", raw, odd));
+        if find3(raw, b'"', b'<', b'>') < raw.len() {
+            let odd = find_unquoted(raw, 0, b'<', b'>');
+            if odd < raw.len() || !quotes_close(raw) {
+                return Err(Error::expected(
+                    "a Via without an open quoted string or angle brackets",
+                    raw,
+                    odd,
+                ));
+            }
         }
         let end = find_unquoted(raw, 0, b';', b';');
         let head = cut(raw, 0, end);

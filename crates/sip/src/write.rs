@@ -19,6 +19,16 @@ pub fn write_number(out: &mut Vec<u8>, number: u32) {
     out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
 }
 
+fn write_octet(out: &mut Vec<u8>, octet: u8) {
+    if octet >= 100 {
+        out.push(b'0' + octet / 100);
+    }
+    if octet >= 10 {
+        out.push(b'0' + octet / 10 % 10);
+    }
+    out.push(b'0' + octet % 10);
+}
+
 /// Appends an address, an IPv6 one without brackets.
 pub fn write_ip(out: &mut Vec<u8>, ip: IpAddr) {
     match ip {
@@ -27,7 +37,7 @@ pub fn write_ip(out: &mut Vec<u8>, ip: IpAddr) {
                 if place > 0 {
                     out.push(b'.');
                 }
-                write_number(out, u32::from(octet));
+                write_octet(out, octet);
             }
         }
         IpAddr::V6(ip) => {
