@@ -26,11 +26,11 @@ pub(crate) fn place(marked: Block) -> usize {
     marked.to_bitmask().trailing_zeros() as usize
 }
 
-/// Where the first byte is that `marks` marks in the blocks of `bytes`; their length if there is none.
+/// Where the first byte at or after `from` is that `marks` marks; the length of `bytes` if there is none.
 #[inline(always)]
-pub(crate) fn first(bytes: &[u8], marks: impl Fn(Block) -> Block) -> usize {
-    let (blocks, rest) = bytes.as_chunks::<WIDTH>();
-    let mut at = 0;
+pub(crate) fn first(bytes: &[u8], from: usize, marks: impl Fn(Block) -> Block) -> usize {
+    let (blocks, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<WIDTH>();
+    let mut at = from;
     for block in blocks {
         let place = place(marks(Block::new(*block)));
         if place < WIDTH {
@@ -41,12 +41,12 @@ pub(crate) fn first(bytes: &[u8], marks: impl Fn(Block) -> Block) -> usize {
     if rest.is_empty() {
         return bytes.len();
     }
-    // The last block overlaps the one before, in which nothing was found. Where there is none, the rest is filled up.
-    let (block, from) = match bytes.last_chunk() {
-        Some(block) => (Block::new(*block), bytes.len() - WIDTH),
-        None => (padded(rest), 0),
+    let marked = match bytes.last_chunk() {
+        // What stands before the rest in the last sixteen bytes does not count.
+        Some(block) => marks(Block::new(*block)).to_bitmask() >> (WIDTH - rest.len()),
+        None => marks(padded(rest)).to_bitmask(),
     };
-    (from + place(marks(block))).min(bytes.len())
+    (at + marked.trailing_zeros() as usize).min(bytes.len())
 }
 
 /// Up to fifteen bytes as the first ones of a block.
@@ -62,14 +62,14 @@ fn padded(bytes: &[u8]) -> Block {
     Block::new(number.to_le_bytes())
 }
 
-/// Where the first such byte is; their length if there is none.
-pub(crate) fn find(bytes: &[u8], byte: u8) -> usize {
-    first(bytes, |block| is(block, byte))
+/// Where the first such byte at or after `from` is; the length of `bytes` if there is none.
+pub(crate) fn find(bytes: &[u8], from: usize, byte: u8) -> usize {
+    first(bytes, from, |block| is(block, byte))
 }
 
-/// Where the first of these three is; their length if there is none.
-pub(crate) fn find3(bytes: &[u8], one: u8, two: u8, three: u8) -> usize {
-    first(bytes, |block| is(block, one) | is(block, two) | is(block, three))
+/// The same for the first of three.
+pub(crate) fn find3(bytes: &[u8], from: usize, one: u8, two: u8, three: u8) -> usize {
+    first(bytes, from, |block| is(block, one) | is(block, two) | is(block, three))
 }
 
 #[cfg(test)]
@@ -78,19 +78,16 @@ mod tests {
 
     #[test]
     fn bytes_are_found_where_a_plain_search_finds_them() {
-        let odd = [0u8, 1, 13, 14, 127, 128, 255, b':', b';', b'!'];
-        for length in 0..35 {
-            for place in 0..=length {
-                for (a, b) in odd.iter().flat_map(|a| odd.iter().map(move |b| (*a, *b))) {
-                    let mut text = vec![a; length];
-                    text.iter_mut().skip(place).step_by(3).for_each(|byte| *byte = b);
-                    let plain = |which: &dyn Fn(u8) -> bool| {
-                        text.iter().position(|byte| which(*byte)).unwrap_or(length)
-                    };
-                    assert_eq!(find(&text, b), plain(&|x| x == b), "{text:?} {b}");
-                    assert_eq!(find3(&text, b, b';', 0), plain(&|x| x == b || x == b';' || x == 0));
-                    assert_eq!(first(&text, |block| up_to(block, 13)), plain(&|x| x < 14), "{text:?}");
-                }
+        let odd = [0u8, 13, 14, 127, 128, 255, b':', b';'];
+        for (length, from) in (0..35).flat_map(|length| (0..20).map(move |from| (length, from))) {
+            for (a, b) in odd.iter().flat_map(|a| odd.iter().map(move |b| (*a, *b))) {
+                let mut text = vec![a; length];
+                text.iter_mut().skip((length * 7 + from) % 37).step_by(3).for_each(|byte| *byte = b);
+                let plain =
+                    |which: &dyn Fn(u8) -> bool| (from..length).find(|at| which(text[*at])).unwrap_or(length);
+                assert_eq!(find(&text, from, b), plain(&|x| x == b), "{text:?} {from} {b}");
+                assert_eq!(find3(&text, from, b, b';', 0), plain(&|x| x == b || x == b';' || x == 0));
+                assert_eq!(first(&text, from, |block| up_to(block, 13)), plain(&|x| x < 14), "{text:?}");
             }
         }
     }

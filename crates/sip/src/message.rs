@@ -40,6 +40,8 @@ const NOWHERE: (u16, u16) = (u16::MAX, 0);
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     name: Name,
+    /// The first byte of its name as it came.
+    initial: u8,
     start: u32,
     name_end: u32,
     value: u32,
@@ -225,6 +227,14 @@ impl<'a> Message<'a> {
         self.index.entries.iter().map(move |entry| entry.field(bytes))
     }
 
+    /// Those header fields, in order, for whose name and first letter (as it came) `which` holds. Takes less than looking
+    /// at each.
+    pub fn fields_that(&self, which: impl Fn(Name, u8) -> bool) -> impl Iterator<Item = Field<'a>> {
+        let bytes = self.bytes;
+        let entries = self.index.entries.iter().filter(move |entry| which(entry.name, entry.initial));
+        entries.map(move |entry| entry.field(bytes))
+    }
+
     /// The header fields of a known name, in order.
     pub fn all(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let bytes = self.bytes;
@@ -317,7 +327,8 @@ impl Entry {
         // A message is no larger than `MAX_BYTES`.
         let [start, name_end, value, value_end, end] =
             [start, start + length, value, value_end, next].map(|at| at as u32);
-        Ok(Entry { name, start, name_end, value, value_end, end })
+        let initial = bytes.get(start as usize).copied().unwrap_or(0);
+        Ok(Entry { name, initial, start, name_end, value, value_end, end })
     }
 
     /// Any name, its length, and where the value begins.
@@ -365,7 +376,7 @@ impl Lines<'_> {
         let mut from = start;
         loop {
             // Line ends are almost the only bytes up to there.
-            let end = from + first(tail(self.bytes, from), |block| up_to(block, b'\r'));
+            let end = first(self.bytes, from, |block| up_to(block, b'\r'));
             let next = match (*self.bytes.get(end)?, self.bytes.get(end + 1)) {
                 (b'\n', _) => end + 1,
                 (b'\r', Some(b'\n')) => end + 2,

@@ -28,7 +28,7 @@ impl<'a> NameAddr<'a> {
             }
             return NameAddr { display: b"", raw_uri, params: Params::new(tail(value, open)) }.closed(value);
         }
-        let close = open + find(tail(value, open), b'>');
+        let close = find(value, open, b'>');
         if close == value.len() {
             return Err(Error::expected("'>'", value, close));
         }

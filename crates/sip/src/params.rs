@@ -1,6 +1,6 @@
 //! Parameters: `;name=value` (RFC 3261 7.3.1), of URIs and of header field values alike.
 
-use crate::scan::{cut, find, find_unquoted, is_lws, tail, trim};
+use crate::scan::{cut, find_unquoted, is_lws, tail, trim};
 
 /// One parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +55,9 @@ impl<'a> Params<'a> {
         while at < self.0.len() {
             let end = next(self.0, at + 1);
             let raw = cut(self.0, at, end);
-            // Most are told apart by their first letter; only then is it worth taking one to pieces.
-            for (name, place) in names.iter().zip(&mut found).filter(|(name, _)| could_be(raw, name)) {
-                let param = Param::new(raw);
-                if place.is_none() && param.name.eq_ignore_ascii_case(name.as_bytes()) {
-                    *place = Some(param);
+            for (name, place) in names.iter().zip(&mut found) {
+                if place.is_none() && is_named(raw, name.as_bytes()) {
+                    *place = Some(Param::new(raw));
                 }
             }
             at = end;
@@ -83,18 +81,29 @@ fn next(bytes: &[u8], at: usize) -> usize {
     find_unquoted(bytes, at, b';', b';')
 }
 
-/// Whether the name behind this semicolon may be that one.
-fn could_be(raw: &[u8], name: &str) -> bool {
-    match (raw.get(1), name.as_bytes().first()) {
-        (Some(first), Some(known)) => is_lws(*first) || first | 0x20 == known | 0x20,
-        _ => true,
+/// Whether this parameter, its semicolon included, has that name. Where no white space stands around it, there is no
+/// need to take it to pieces.
+fn is_named(raw: &[u8], name: &[u8]) -> bool {
+    let plain = || Param::new(raw).name.eq_ignore_ascii_case(name);
+    let (Some(first), Some(known)) = (raw.get(1), name.first()) else { return plain() };
+    if is_lws(*first) {
+        return plain();
+    }
+    // Most are told apart by their first letter.
+    if !known.eq_ignore_ascii_case(first) {
+        return false;
+    }
+    let same = cut(raw, 1, 1 + name.len()).eq_ignore_ascii_case(name);
+    same && match raw.get(1 + name.len()) {
+        None | Some(b'=') => true,
+        Some(byte) => is_lws(*byte) && Param::new(raw).name.len() == name.len(),
     }
 }
 
 impl<'a> Param<'a> {
     fn new(raw: &'a [u8]) -> Self {
         let text = tail(raw, 1);
-        let equals = find(text, b'=');
+        let equals = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
         Param { name: trim(cut(text, 0, equals)), value: text.get(equals + 1..).map(trim), raw }
     }
 }

@@ -91,9 +91,9 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
 pub(crate) fn find_unquoted(bytes: &[u8], from: usize, one: u8, other: u8) -> usize {
     let mut at = from;
     loop {
-        at += find3(tail(bytes, at), b'"', one, other);
+        at = find3(bytes, at, b'"', one, other);
         if bytes.get(at) != Some(&b'"') {
-            return at.min(bytes.len());
+            return at;
         }
         at = quote_end(bytes, at);
     }
@@ -104,7 +104,7 @@ pub(crate) fn find_unquoted(bytes: &[u8], from: usize, one: u8, other: u8) -> us
 pub(crate) fn quote_end(bytes: &[u8], open: usize) -> usize {
     let mut at = open + 1;
     loop {
-        at += find3(tail(bytes, at), b'"', b'\\', b'\\');
+        at = find3(bytes, at, b'"', b'\\', b'\\');
         match bytes.get(at) {
             Some(b'\\') => at += 2,
             Some(_) => return at + 1,
@@ -116,7 +116,7 @@ pub(crate) fn quote_end(bytes: &[u8], open: usize) -> usize {
 /// Whether every quoted string that begins in `bytes` ends there too. What is written behind an open one would be read
 /// as its text.
 pub(crate) fn quotes_close(bytes: &[u8]) -> bool {
-    if find(bytes, b'"') == bytes.len() {
+    if find(bytes, 0, b'"') == bytes.len() {
         return true;
     }
     let mut quoted = false;

@@ -42,7 +42,7 @@ impl<'a> Uri<'a> {
     /// Reads a URI that is the whole of `bytes`, without brackets around it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         // RFC 3261 25.1 has no quoted strings in URIs: a reader that knows none would see `;lr` in `;x=";lr"`.
-        let good = first(bytes, outside);
+        let good = first(bytes, 0, outside);
         if good < bytes.len() {
             return Err(Error::expected("a URI without spaces, quotes or angle brackets", bytes, good));
         }
@@ -85,16 +85,15 @@ impl<'a> Uri<'a> {
 
     fn sip(scheme: Scheme<'a>, rest: &'a [u8]) -> Result<Self, Error> {
         // The user part may hold ';' and '?' (RFC 3261 25.1, user-unreserved), so '@' is looked for first.
-        let at = find(rest, b'@');
+        let at = find(rest, 0, b'@');
         let ((user, password), rest) = match rest.get(at + 1..) {
             Some(behind) => (split_user(cut(rest, 0, at)), behind),
             None => ((None, None), rest),
         };
-        let host_end = find3(rest, b';', b'?', b'?');
+        let host_end = find3(rest, 0, b';', b'?', b'?');
         let (host, port) = Host::parse_with_port(cut(rest, 0, host_end))?;
-        let rest = tail(rest, host_end);
-        let question = find(rest, b'?');
-        let params = Params::new(cut(rest, 0, question));
+        let question = find(rest, host_end, b'?');
+        let params = Params::new(cut(rest, host_end, question));
         Ok(Uri { scheme, user, password, host: Some(host), port, params, headers: tail(rest, question + 1) })
     }
 
@@ -119,7 +118,7 @@ fn outside(block: Block) -> Block {
 }
 
 fn split_user(userinfo: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
-    let colon = find(userinfo, b':');
+    let colon = find(userinfo, 0, b':');
     let user = Some(cut(userinfo, 0, colon)).filter(|user| !user.is_empty());
     (user, userinfo.get(colon + 1..))
 }

@@ -30,7 +30,7 @@ impl<'a> Via<'a> {
     pub fn parse(raw: &'a [u8]) -> Result<Self, Error> {
         // No Via holds these (RFC 3261 25.1), and `received` written behind them might be read by nobody: then our answer
         // would go to a sent-by that its sender made up.
-        if find3(raw, b'"', b'<', b'>') < raw.len() {
+        if find3(raw, 0, b'"', b'<', b'>') < raw.len() {
             let odd = find_unquoted(raw, 0, b'<', b'>');
             if odd < raw.len() || !quotes_close(raw) {
                 return Err(Error::expected(
@@ -48,7 +48,7 @@ impl<'a> Via<'a> {
         };
         let space = rest.iter().position(|b| is_lws(*b)).unwrap_or(rest.len());
         let transport = cut(rest, 0, space);
-        if !is_token(transport) {
+        if transport != b"UDP" && !is_token(transport) {
             return Err(Error::expected("a transport", raw, end - rest.len()));
         }
         let sent_by = trim(tail(rest, space));

@@ -61,7 +61,7 @@ impl Routing<'_> {
         let Some((transport, address)) = address(below).filter(|hop| self.may_pass_to(hop, &way_back)) else {
             return Verdict::Drop(Cause::NoAddress, None);
         };
-        self.edits.remove_values(&self.msg, Name::Via, |place, _| place < count);
+        self.edits.remove_first_values(&self.msg, Name::Via, count);
         if !self.inside {
             self.router.strip(&self.msg, self.edits);
         }
