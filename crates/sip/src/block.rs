@@ -32,9 +32,9 @@ pub(crate) fn first(bytes: &[u8], from: usize, marks: impl Fn(Block) -> Block) -
     let (blocks, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<WIDTH>();
     let mut at = from;
     for block in blocks {
-        let place = place(marks(Block::new(*block)));
-        if place < WIDTH {
-            return at + place;
+        let marked = marks(Block::new(*block)).to_bitmask();
+        if marked != 0 {
+            return at + marked.trailing_zeros() as usize;
         }
         at += WIDTH;
     }

@@ -138,16 +138,19 @@ impl Edits {
     fn add(&mut self, from: usize, to: usize, write: impl FnOnce(&mut Vec<u8>)) {
         // Edits come nearly in order; the list stays sorted, and equal places in the order they came.
         let at = self.list.iter().rposition(|other| other.from <= from).map_or(0, |at| at + 1);
-        self.push(from, to, write);
-        if let Some(later) = self.list.get_mut(at..) {
-            later.rotate_right(1);
-        }
+        let edit = self.write(from, to, write);
+        self.list.insert(at, edit);
     }
 
     fn push(&mut self, from: usize, to: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let edit = self.write(from, to, write);
+        self.list.push(edit);
+    }
+
+    fn write(&mut self, from: usize, to: usize, write: impl FnOnce(&mut Vec<u8>)) -> Edit {
         let text_from = self.text.len();
         write(&mut self.text);
-        self.list.push(Edit { from, to, text_from, text_to: self.text.len() });
+        Edit { from, to, text_from, text_to: self.text.len() }
     }
 
     /// The message as it leaves: slices of what came and of what was written, in order.

@@ -56,8 +56,8 @@ impl<'a> Params<'a> {
             let end = next(self.0, at + 1);
             let raw = cut(self.0, at, end);
             for (name, place) in names.iter().zip(&mut found) {
-                if place.is_none() && is_named(raw, name.as_bytes()) {
-                    *place = Some(Param::new(raw));
+                if place.is_none() {
+                    *place = named(raw, name.as_bytes());
                 }
             }
             at = end;
@@ -81,22 +81,21 @@ fn next(bytes: &[u8], at: usize) -> usize {
     find_unquoted(bytes, at, b';', b';')
 }
 
-/// Whether this parameter, its semicolon included, has that name. Where no white space stands around it, there is no
-/// need to take it to pieces.
-fn is_named(raw: &[u8], name: &[u8]) -> bool {
-    let plain = || Param::new(raw).name.eq_ignore_ascii_case(name);
-    let (Some(first), Some(known)) = (raw.get(1), name.first()) else { return plain() };
-    if is_lws(*first) {
-        return plain();
-    }
+/// This parameter, its semicolon included, if it has that name. Where no white space stands around that, there is no
+/// need to look for its end.
+fn named<'a>(raw: &'a [u8], name: &[u8]) -> Option<Param<'a>> {
+    let any = || Some(Param::new(raw)).filter(|param| param.name.eq_ignore_ascii_case(name));
+    let (Some(first), Some(known)) = (raw.get(1), name.first()) else { return any() };
     // Most are told apart by their first letter.
     if !known.eq_ignore_ascii_case(first) {
-        return false;
+        return if is_lws(*first) { any() } else { None };
     }
-    let same = cut(raw, 1, 1 + name.len()).eq_ignore_ascii_case(name);
-    same && match raw.get(1 + name.len()) {
-        None | Some(b'=') => true,
-        Some(byte) => is_lws(*byte) && Param::new(raw).name.len() == name.len(),
+    let (text, rest) = tail(raw, 1).split_at_checked(name.len())?;
+    match rest {
+        _ if !text.eq_ignore_ascii_case(name) => None,
+        [] => Some(Param { name: text, value: None, raw }),
+        [b'=', value @ ..] => Some(Param { name: text, value: Some(trim(value)), raw }),
+        _ => any(),
     }
 }
 
