@@ -29,7 +29,8 @@ pub(crate) fn place(marked: Block) -> usize {
 /// Where the first byte at or after `from` is that `marks` marks; the length of `bytes` if there is none.
 #[inline(always)]
 pub(crate) fn first(bytes: &[u8], from: usize, marks: impl Fn(Block) -> Block) -> usize {
-    let (blocks, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<WIDTH>();
+    let Some(text) = bytes.get(from..) else { return bytes.len() };
+    let (blocks, rest) = text.as_chunks::<WIDTH>();
     let mut at = from;
     for block in blocks {
         let marked = marks(Block::new(*block)).to_bitmask();

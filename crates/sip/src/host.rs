@@ -87,16 +87,16 @@ fn ipv4_with_port(bytes: &[u8]) -> Option<(Ipv4Addr, Option<u16>)> {
 
 /// A number up to 255 and what follows it. Not with a zero before other digits, which is octal to some.
 fn octet(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let (first, mut rest) = bytes.split_first().filter(|(first, _)| first.is_ascii_digit())?;
-    let mut sum = u32::from(first - b'0');
-    while let Some((digit @ b'0'..=b'9', behind)) = rest.split_first() {
-        if sum == 0 || sum > 25 {
-            return None;
+    let digit = |byte: &u8| u32::from(byte - b'0');
+    let (number, rest) = match bytes {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
+            (100 * digit(a) + 10 * digit(b) + digit(c), rest)
         }
-        sum = sum * 10 + u32::from(digit - b'0');
-        rest = behind;
-    }
-    Some((u8::try_from(sum).ok()?, rest))
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', rest @ ..] => (10 * digit(a) + digit(b), rest),
+        [a @ b'0'..=b'9', rest @ ..] => (digit(a), rest),
+        _ => return None,
+    };
+    Some((u8::try_from(number).ok()?, rest))
 }
 
 /// Whether the last label is a number, so that this is no name (RFC 3261 25.1, toplabel). Resolvers read `010.0.0.1`,

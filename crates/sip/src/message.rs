@@ -312,7 +312,7 @@ impl Entry {
     #[inline(always)]
     fn parse(bytes: &[u8], start: usize, end: usize, next: usize) -> Result<Self, Error> {
         // Almost all names are known or short, and have their colon right behind them.
-        let (name, length, value) = match Name::at_start(tail(bytes, start)) {
+        let (name, length, value) = match bytes.get(start..).and_then(Name::at_start) {
             Some((name, length)) => (name, length, start + length + 1),
             None => Entry::name(bytes, start, end)?,
         };
@@ -332,6 +332,7 @@ impl Entry {
     }
 
     /// Any name, its length, and where the value begins.
+    #[cold]
     fn name(bytes: &[u8], start: usize, end: usize) -> Result<(Name, usize, usize), Error> {
         let line = cut(bytes, start, end);
         let length = span(line, TOKEN);

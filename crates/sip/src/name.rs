@@ -90,8 +90,15 @@ impl Name {
         if u128::from_le_bytes(*start) & mask == letters && (name as usize) < Name::COUNT {
             return Some((name, length));
         }
+        Name::unknown(start, length)
+    }
+
+    /// The same for what is no known name in its long form.
+    #[inline(never)]
+    fn unknown(start: &[u8; WIDTH], length: usize) -> Option<(Self, usize)> {
         let text = start.get(..length).filter(|text| length < WIDTH && is_token(text))?;
-        Some((if length == 1 { Name::compact(first) } else { Name::Other }, text.len()))
+        let name = if let [letter] = text { Name::compact(*letter) } else { Name::Other };
+        Some((name, length))
     }
 
     /// The only name that may have this length and these first letters.

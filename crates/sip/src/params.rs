@@ -56,7 +56,7 @@ impl<'a> Params<'a> {
             let end = next(self.0, at + 1);
             let raw = cut(self.0, at, end);
             for (name, place) in names.iter().zip(&mut found) {
-                if place.is_none() {
+                if place.is_none() && could_be(raw, name.as_bytes()) {
                     *place = named(raw, name.as_bytes());
                 }
             }
@@ -81,21 +81,25 @@ fn next(bytes: &[u8], at: usize) -> usize {
     find_unquoted(bytes, at, b';', b';')
 }
 
+/// Whether the name behind this semicolon may be that one: most are told apart by their first letter.
+#[inline(always)]
+fn could_be(raw: &[u8], name: &[u8]) -> bool {
+    match (raw.get(1), name.first()) {
+        (Some(first), Some(known)) => first | 0x20 == known | 0x20 || is_lws(*first),
+        _ => true,
+    }
+}
+
 /// This parameter, its semicolon included, if it has that name. Where no white space stands around that, there is no
 /// need to look for its end.
 fn named<'a>(raw: &'a [u8], name: &[u8]) -> Option<Param<'a>> {
-    let any = || Some(Param::new(raw)).filter(|param| param.name.eq_ignore_ascii_case(name));
-    let (Some(first), Some(known)) = (raw.get(1), name.first()) else { return any() };
-    // Most are told apart by their first letter.
-    if !known.eq_ignore_ascii_case(first) {
-        return if is_lws(*first) { any() } else { None };
-    }
-    let (text, rest) = tail(raw, 1).split_at_checked(name.len())?;
-    match rest {
-        _ if !text.eq_ignore_ascii_case(name) => None,
-        [] => Some(Param { name: text, value: None, raw }),
-        [b'=', value @ ..] => Some(Param { name: text, value: Some(trim(value)), raw }),
-        _ => any(),
+    let same = |text: &[u8]| text == name || text.eq_ignore_ascii_case(name);
+    match tail(raw, 1).split_at_checked(name.len()) {
+        Some((text, [])) if same(text) => Some(Param { name: text, value: None, raw }),
+        Some((text, [b'=', value @ ..])) if same(text) => {
+            Some(Param { name: text, value: Some(trim(value)), raw })
+        }
+        _ => Some(Param::new(raw)).filter(|param| same(param.name)),
     }
 }
 
