@@ -30,6 +30,11 @@ impl<'a> Params<'a> {
 
     /// In the order they stand.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
+        self.raw().map(Param::new)
+    }
+
+    /// The same, each as it came, from its semicolon to the next.
+    pub(crate) fn raw(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let bytes = self.0;
         let mut at = 0;
         std::iter::from_fn(move || {
@@ -38,7 +43,7 @@ impl<'a> Params<'a> {
                 return None;
             }
             at = next(bytes, start + 1);
-            Some(Param::new(cut(bytes, start, at)))
+            Some(cut(bytes, start, at))
         })
     }
 
@@ -51,16 +56,12 @@ impl<'a> Params<'a> {
     /// The first one of each of these names, found in one pass.
     pub fn pick<const N: usize>(&self, names: [&str; N]) -> [Option<Param<'a>>; N] {
         let mut found = [None; N];
-        let mut at = 0;
-        while at < self.0.len() {
-            let end = next(self.0, at + 1);
-            let raw = cut(self.0, at, end);
+        for raw in self.raw() {
             for (name, place) in names.iter().zip(&mut found) {
                 if place.is_none() && could_be(raw, name.as_bytes()) {
                     *place = named(raw, name.as_bytes());
                 }
             }
-            at = end;
         }
         found
     }
@@ -88,6 +89,12 @@ fn could_be(raw: &[u8], name: &[u8]) -> bool {
         (Some(first), Some(known)) => first | 0x20 == known | 0x20 || is_lws(*first),
         _ => true,
     }
+}
+
+/// Whether this parameter, its semicolon included, has that name.
+#[inline]
+pub(crate) fn is_named(raw: &[u8], name: &str) -> bool {
+    could_be(raw, name.as_bytes()) && named(raw, name.as_bytes()).is_some()
 }
 
 /// This parameter, its semicolon included, if it has that name. Where no white space stands around that, there is no

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::error::Error;
 use crate::host::Host;
-use crate::params::{Param, Params};
+use crate::params::{Param, Params, is_named};
 use crate::scan::{cut, find_unquoted, find3, is_lws, is_token, number, quotes_close, tail, trim};
 use crate::write::{write_ip, write_number};
 
@@ -145,19 +145,19 @@ impl Stamp<'_> {
         let head = self.via.raw.len() - self.via.params.as_bytes().len();
         out.extend_from_slice(cut(self.via.raw, 0, head));
         let mut rport = self.rport;
-        for param in self.via.params.iter() {
-            let is = |name: &[u8]| param.name.eq_ignore_ascii_case(name);
-            if is(b"received") || (self.drops_maddr && is(b"maddr")) {
+        for param in self.via.params.raw() {
+            let is = |name: &str| is_named(param, name);
+            if is("received") || (self.drops_maddr && is("maddr")) {
                 continue;
             }
-            if self.rport.is_some() && param.name.eq_ignore_ascii_case(b"rport") {
+            if self.rport.is_some() && is("rport") {
                 // A second one goes: some readers take the first of a name, some the last.
                 if let Some(port) = rport.take() {
                     write_rport(out, port);
                 }
                 continue;
             }
-            out.extend_from_slice(param.raw);
+            out.extend_from_slice(param);
         }
         if let Some(ip) = self.received {
             out.extend_from_slice(b";received=");
