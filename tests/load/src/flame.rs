@@ -170,10 +170,9 @@ fn plain(function: &str) -> String {
 
 /// The end of a path, which says more than its beginning, where only a part can be shown.
 fn short(name: &str) -> &str {
-    match name.contains(['<', ' ']) {
-        true => name,
-        false => name.rmatch_indices("::").nth(1).map_or(name, |(at, _)| name.get(at + 2..).unwrap_or(name)),
-    }
+    let last = |places| name.rmatch_indices("::").nth(places).and_then(|(at, _)| name.get(at + 2..));
+    let no_type = |part: &&str| !part.contains(['<', '>']);
+    last(1).filter(no_type).or_else(|| last(0).filter(no_type)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -204,6 +203,7 @@ mod tests {
         );
         assert!(svg.contains("width=\"1199.5\"") && svg.contains("width=\"599.5\""), "{svg}");
         assert!(svg.contains(">Message::parse</text>"), "{svg}");
+        assert_eq!((short("a::<impl b::C>::d"), short("a::b::c"), short("<T>::a<b>")), ("d", "b::c", "<T>::a<b>"));
     }
 
     #[test]
