@@ -32,6 +32,9 @@ enum Task {
     /// Measures the proxy against a bare forwarder and, where it is installed, Kamailio: `--out docs/performance.md`.
     #[command(disable_help_flag = true)]
     Bench(programs::Arguments),
+    /// Draws where the proxy's CPU time goes as a flame graph: `--rate 2000 --out docs/flame.svg`. Needs `perf`.
+    #[command(disable_help_flag = true)]
+    Flame(programs::Arguments),
     /// Runs what has to pass before a change is merged: format, lints, all tests. Installs SIPp if it can.
     Test(test::Arguments),
     /// Counts the instructions that the routing of a message takes, and compares them with the figures kept in
@@ -44,6 +47,7 @@ fn main() -> Result<()> {
         Task::Demo(arguments) => programs::demo(&arguments),
         Task::Load(arguments) => programs::load("run", &arguments),
         Task::Bench(arguments) => programs::load("bench", &arguments),
+        Task::Flame(arguments) => programs::load("flame", &arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Instructions(arguments) => instructions::run(&arguments),
     }

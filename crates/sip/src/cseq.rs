@@ -20,10 +20,10 @@ impl<'a> CSeq<'a> {
         let number = number(cut(value, 0, digits)).filter(|number| *number < 1 << 31);
         let method = trim(tail(value, digits));
         let number = number.ok_or_else(|| Error::expected("a CSeq number below 2147483648", value, 0))?;
-        if !is_token(method) {
-            return Err(Error::expected("a method", value, digits));
+        match Method::of(method) {
+            Method::Other(text) if !is_token(text) => Err(Error::expected("a method", value, digits)),
+            method => Ok(CSeq { number, method }),
         }
-        Ok(CSeq { number, method: Method::of(method) })
     }
 }
 

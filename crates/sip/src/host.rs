@@ -18,14 +18,14 @@ pub enum Host<'a> {
 impl<'a> Host<'a> {
     /// Reads a host: an IPv4 address, an IPv6 address in brackets (RFC 5118: also without), or a name.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        if let Some((address, None)) = ipv4_with_port(bytes) {
+            return Ok(Host::Ip(IpAddr::V4(address)));
+        }
         let bare = bytes.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
         if bare.is_some() || bytes.contains(&b':') {
             let text = std::str::from_utf8(bare.unwrap_or(bytes)).unwrap_or_default();
             let address: Ipv6Addr = text.parse().map_err(|_| Error::expected("an IPv6 address", bytes, 0))?;
             return Ok(Host::Ip(IpAddr::V6(address).to_canonical()));
-        }
-        if let Some((address, _)) = ipv4_with_port(bytes) {
-            return Ok(Host::Ip(IpAddr::V4(address)));
         }
         if ends_in_number(bytes) {
             return Err(Error::expected("an IPv4 address of four decimal numbers, or a name", bytes, 0));
@@ -73,31 +73,30 @@ impl<'a> Host<'a> {
 
 /// `host[:port]` in its most frequent form, in one pass; `None` for any other, right or wrong.
 fn ipv4_with_port(bytes: &[u8]) -> Option<(Ipv4Addr, Option<u16>)> {
-    let (mut address, mut octet, mut digits, mut dots) = (0u32, 0u32, 0, 0);
-    let mut port = None;
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            // A second digit behind a zero: octal to some.
-            b'0'..=b'9' if digits == 0 || octet > 0 => {
-                octet = octet * 10 + u32::from(byte - b'0');
-                digits += 1;
-                if octet > 255 {
-                    return None;
-                }
-            }
-            b'.' if digits > 0 => {
-                address = address << 8 | octet;
-                (octet, digits) = (0, 0);
-                dots += 1;
-            }
-            b':' => {
-                port = Some(u16::try_from(number(tail(bytes, at + 1))?).ok()?);
-                break;
-            }
-            _ => return None,
+    let (a, rest) = octet(bytes)?;
+    let (b, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (c, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (d, rest) = octet(rest.strip_prefix(b".")?)?;
+    let port = match rest {
+        [] => None,
+        [b':', port @ ..] => Some(u16::try_from(number(port)?).ok()?),
+        _ => return None,
+    };
+    Some((Ipv4Addr::new(a, b, c, d), port))
+}
+
+/// A number up to 255 and what follows it. Not with a zero before other digits, which is octal to some.
+fn octet(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |byte: &u8| u32::from(byte - b'0');
+    let (number, rest) = match bytes {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
+            (100 * digit(a) + 10 * digit(b) + digit(c), rest)
         }
-    }
-    (dots == 3 && digits > 0).then(|| (Ipv4Addr::from(address << 8 | octet), port))
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', rest @ ..] => (10 * digit(a) + digit(b), rest),
+        [a @ b'0'..=b'9', rest @ ..] => (digit(a), rest),
+        _ => return None,
+    };
+    Some((u8::try_from(number).ok()?, rest))
 }
 
 /// Whether the last label is a number, so that this is no name (RFC 3261 25.1, toplabel). Resolvers read `010.0.0.1`,

@@ -14,7 +14,7 @@
 //! | `access.rs` | the view's typed header fields |
 //! | `name.rs`, `method.rs` | names of header fields and methods |
 //! | `uri.rs`, `host.rs`, `via.rs`, `name_addr.rs`, `cseq.rs`, `params.rs` | typed values |
-//! | `values.rs`, `scan.rs` | comma-separated values, white space, quoted strings |
+//! | `values.rs`, `scan.rs`, `block.rs` | comma-separated values, white space, quoted strings, searches |
 //! | `edits.rs` | [`Edits`]: insert, replace, remove |
 //! | `peek.rs` | [`peek_call_id`]: the Call-ID without the rest |
 //! | `reply.rs` | [`Reply`]: responses made from a request (RFC 3261 8.2.6) |
@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod block;
 mod cseq;
 mod edits;
 mod error;

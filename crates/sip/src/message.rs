@@ -1,9 +1,10 @@
 //! The view: a message as an index of spans over its bytes.
 
+use crate::block::{first, up_to};
 use crate::error::Error;
 use crate::method::Method;
 use crate::name::Name;
-use crate::scan::{TOKEN, cut, is_lws, is_token, position, span, tail, trim};
+use crate::scan::{TOKEN, cut, is_lws, is_token, position, span, tail};
 
 /// How much of a message is taken. What is over a limit is refused with an error that names it. Nothing in the
 /// grammar is read recursively, so that there is no depth to limit.
@@ -39,6 +40,8 @@ const NOWHERE: (u16, u16) = (u16::MAX, 0);
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     name: Name,
+    /// The first byte of its name as it came.
+    initial: u8,
     start: u32,
     name_end: u32,
     value: u32,
@@ -138,7 +141,7 @@ impl<'a> Message<'a> {
         let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let bytes = tail(bytes, blank);
         check("bytes in a message", bytes.len(), limits.message_bytes.min(MAX_BYTES))?;
-        let mut lines = Lines { bytes, at: 0, pairs: 0 };
+        let mut lines = Lines { bytes, at: 0, lone: None };
         let (_, first_end, next) = lines.next(false).ok_or_else(|| no_end(bytes))?;
         check("bytes in a line", first_end, limits.line_bytes)?;
         let start = StartLine::parse(cut(bytes, 0, first_end))?;
@@ -158,7 +161,7 @@ impl<'a> Message<'a> {
             }
         };
         let body = Ok(tail(bytes, head_end));
-        let defect = lines.lone_byte(head_end).or(defect);
+        let defect = lines.defect().or(defect);
         let whole = Message { bytes, index, start, head_end, body, defect };
         Ok(whole.cut_to_content_length())
     }
@@ -224,6 +227,14 @@ impl<'a> Message<'a> {
         self.index.entries.iter().map(move |entry| entry.field(bytes))
     }
 
+    /// Those header fields, in order, for whose name and first letter (as it came) `which` holds. Takes less than looking
+    /// at each.
+    pub fn fields_that(&self, which: impl Fn(Name, u8) -> bool) -> impl Iterator<Item = Field<'a>> {
+        let bytes = self.bytes;
+        let entries = self.index.entries.iter().filter(move |entry| which(entry.name, entry.initial));
+        entries.map(move |entry| entry.field(bytes))
+    }
+
     /// The header fields of a known name, in order.
     pub fn all(&self, name: Name) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let bytes = self.bytes;
@@ -273,11 +284,11 @@ impl<'a> StartLine<'a> {
         if first.len() >= 4 && cut(first, 0, 4).eq_ignore_ascii_case(b"SIP/") {
             return StartLine::status(line, first, rest);
         }
-        if !is_token(first) {
+        let method = Method::of(first);
+        if matches!(method, Method::Other(_)) && !is_token(first) {
             return Err(Error::expected("a method", line, 0));
         }
         let last = rest.iter().rposition(|b| *b == b' ').unwrap_or(rest.len());
-        let method = Method::of(first);
         Ok(StartLine::Request(RequestLine { method, uri: cut(rest, 0, last), version: tail(rest, last + 1) }))
     }
 
@@ -298,24 +309,44 @@ impl<'a> StartLine<'a> {
 
 impl Entry {
     /// Reads the header field in `bytes[start..end]`, whose line end reaches to `next`.
+    #[inline(always)]
     fn parse(bytes: &[u8], start: usize, end: usize, next: usize) -> Result<Self, Error> {
+        // Almost all names are known or short, and have their colon right behind them.
+        let (name, length, value) = match bytes.get(start..).and_then(Name::at_start) {
+            Some((name, length)) => (name, length, start + length + 1),
+            None => Entry::name(bytes, start, end)?,
+        };
+        let blank = |at: usize| bytes.get(at).is_some_and(|byte| is_lws(*byte));
+        let (mut value, mut value_end) = (value, end);
+        while value < end && blank(value) {
+            value += 1;
+        }
+        while value_end > value && blank(value_end - 1) {
+            value_end -= 1;
+        }
+        // A message is no larger than `MAX_BYTES`.
+        let [start, name_end, value, value_end, end] =
+            [start, start + length, value, value_end, next].map(|at| at as u32);
+        let initial = bytes.get(start as usize).copied().unwrap_or(0);
+        Ok(Entry { name, initial, start, name_end, value, value_end, end })
+    }
+
+    /// Any name, its length, and where the value begins.
+    #[cold]
+    fn name(bytes: &[u8], start: usize, end: usize) -> Result<(Name, usize, usize), Error> {
         let line = cut(bytes, start, end);
-        let name_length = span(line, TOKEN);
-        let (name, rest) = line.split_at_checked(name_length).unwrap_or_default();
+        let length = span(line, TOKEN);
+        let (name, rest) = line.split_at_checked(length).unwrap_or_default();
         // RFC 3261 25.1, HCOLON: white space may stand before the colon.
         let blank = rest.iter().take_while(|byte| is_lws(**byte)).count();
         if name.is_empty() {
             return Err(Error::expected("the name of a header field", bytes, start));
         }
+        let colon = start + length + blank;
         if rest.get(blank) != Some(&b':') {
-            return Err(Error::expected("a colon", bytes, start + name_length + blank));
+            return Err(Error::expected("a colon", bytes, colon));
         }
-        let value = trim(tail(rest, blank + 1));
-        let (value, value_end) = position(bytes, value).unwrap_or((end, end));
-        // A message is no larger than `MAX_BYTES`.
-        let [start, name_end, value, value_end, end] =
-            [start, start + name_length, value, value_end, next].map(|at| at as u32);
-        Ok(Entry { name: Name::of(name), start, name_end, value, value_end, end })
+        Ok((Name::of(name), length, colon + 1))
     }
 
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
@@ -334,20 +365,30 @@ impl Entry {
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// How many CR LF there were so far.
-    pairs: usize,
+    /// Where the first lone CR or NUL is.
+    lone: Option<usize>,
 }
 
 impl Lines<'_> {
     /// Start, end, and start of the next line; `None` where no line end is left. Folded lines are taken together.
+    #[inline(always)]
     fn next(&mut self, fold: bool) -> Option<(usize, usize, usize)> {
         let start = self.at;
         let mut from = start;
         loop {
-            let feed = from + memchr::memchr(b'\n', tail(self.bytes, from))?;
-            let pair = feed > start && self.bytes.get(feed - 1) == Some(&b'\r');
-            self.pairs += usize::from(pair);
-            let (end, next) = (feed - usize::from(pair), feed + 1);
+            // Line ends are almost the only bytes up to there.
+            let end = first(self.bytes, from, |block| up_to(block, b'\r'));
+            let next = match (*self.bytes.get(end)?, self.bytes.get(end + 1)) {
+                (b'\n', _) => end + 1,
+                (b'\r', Some(b'\n')) => end + 2,
+                (byte, _) => {
+                    if matches!(byte, b'\r' | 0) {
+                        self.lone = self.lone.or(Some(end));
+                    }
+                    from = end + 1;
+                    continue;
+                }
+            };
             // RFC 3261 7.3.1: a line that begins with white space continues the one before.
             if fold && end > start && matches!(self.bytes.get(next), Some(b' ' | b'\t')) {
                 from = next;
@@ -358,15 +399,10 @@ impl Lines<'_> {
         }
     }
 
-    /// A CR that belongs to no CR LF, or a NUL, in the lines so far. All are counted rather than each looked at.
-    fn lone_byte(&self, head_end: usize) -> Option<Error> {
-        let head = cut(self.bytes, 0, head_end);
-        if memchr::memchr_iter(b'\r', head).count() == self.pairs && memchr::memchr(0, head).is_none() {
-            return None;
-        }
-        let lone = |at: &usize| head.get(*at) == Some(&0) || head.get(at + 1) != Some(&b'\n');
-        let at = memchr::memchr2_iter(b'\r', 0, head).find(lone)?;
-        Some(Error::expected("a line without a lone CR or a NUL", head, at))
+    /// What is wrong with the bytes of the lines so far.
+    fn defect(&self) -> Option<Error> {
+        let expected = "a line without a lone CR or a NUL";
+        self.lone.map(|at| Error::expected(expected, self.bytes, at))
     }
 }
 

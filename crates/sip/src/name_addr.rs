@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::params::Params;
-use crate::scan::{cut, find_unquoted, quotes_close, tail, trim};
+use crate::scan::{cut, find, find_unquoted, quotes_close, tail, trim};
 use crate::uri::Uri;
 
 /// A URI with an optional display name before it and parameters behind it.
@@ -28,8 +28,10 @@ impl<'a> NameAddr<'a> {
             }
             return NameAddr { display: b"", raw_uri, params: Params::new(tail(value, open)) }.closed(value);
         }
-        let close = memchr::memchr(b'>', tail(value, open)).map(|at| open + at);
-        let close = close.ok_or_else(|| Error::expected("'>'", value, value.len()))?;
+        let close = find(value, open, b'>');
+        if close == value.len() {
+            return Err(Error::expected("'>'", value, close));
+        }
         let rest = trim(tail(value, close + 1));
         if !rest.is_empty() && !rest.starts_with(b";") {
             return Err(Error::expected("';' or the end", value, close + 1));

@@ -1,6 +1,6 @@
 //! Parameters: `;name=value` (RFC 3261 7.3.1), of URIs and of header field values alike.
 
-use crate::scan::{PARAM, cut, find_unquoted, is_lws, span, tail, trim};
+use crate::scan::{cut, find_unquoted, is_lws, tail, trim};
 
 /// One parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,11 @@ impl<'a> Params<'a> {
 
     /// In the order they stand.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
+        self.raw().map(Param::new)
+    }
+
+    /// The same, each as it came, from its semicolon to the next.
+    pub(crate) fn raw(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let bytes = self.0;
         let mut at = 0;
         std::iter::from_fn(move || {
@@ -38,7 +43,7 @@ impl<'a> Params<'a> {
                 return None;
             }
             at = next(bytes, start + 1);
-            Some(Param::new(cut(bytes, start, at)))
+            Some(cut(bytes, start, at))
         })
     }
 
@@ -51,18 +56,12 @@ impl<'a> Params<'a> {
     /// The first one of each of these names, found in one pass.
     pub fn pick<const N: usize>(&self, names: [&str; N]) -> [Option<Param<'a>>; N] {
         let mut found = [None; N];
-        let mut at = 0;
-        while at < self.0.len() {
-            let end = next(self.0, at + 1);
-            let raw = cut(self.0, at, end);
-            // Most are told apart by their first letter; only then is it worth taking one to pieces.
-            for (name, place) in names.iter().zip(&mut found).filter(|(name, _)| could_be(raw, name)) {
-                let param = Param::new(raw);
-                if place.is_none() && param.name.eq_ignore_ascii_case(name.as_bytes()) {
-                    *place = Some(param);
+        for raw in self.raw() {
+            for (name, place) in names.iter().zip(&mut found) {
+                if place.is_none() && could_be(raw, name.as_bytes()) {
+                    *place = named(raw, name.as_bytes());
                 }
             }
-            at = end;
         }
         found
     }
@@ -78,28 +77,44 @@ impl<'a> Params<'a> {
     }
 }
 
-/// Where the parameter that `at` lies in ends: at the next semicolon outside quoted strings. They are short: a plain
-/// loop finds it faster than a vector search.
+/// Where the parameter that `at` lies in ends: at the next semicolon outside quoted strings.
 fn next(bytes: &[u8], at: usize) -> usize {
-    let end = at + span(tail(bytes, at), PARAM);
-    if bytes.get(end) == Some(&b'"') { find_unquoted(bytes, end, b';', b';') } else { end }
+    find_unquoted(bytes, at, b';', b';')
 }
 
-/// Whether the name behind this semicolon may be that one.
-fn could_be(raw: &[u8], name: &str) -> bool {
-    match (raw.get(1), name.as_bytes().first()) {
-        (Some(first), Some(known)) => is_lws(*first) || first | 0x20 == known | 0x20,
+/// Whether the name behind this semicolon may be that one: most are told apart by their first letter.
+#[inline(always)]
+fn could_be(raw: &[u8], name: &[u8]) -> bool {
+    match (raw.get(1), name.first()) {
+        (Some(first), Some(known)) => first | 0x20 == known | 0x20 || is_lws(*first),
         _ => true,
+    }
+}
+
+/// Whether this parameter, its semicolon included, has that name.
+#[inline]
+pub(crate) fn is_named(raw: &[u8], name: &str) -> bool {
+    could_be(raw, name.as_bytes()) && named(raw, name.as_bytes()).is_some()
+}
+
+/// This parameter, its semicolon included, if it has that name. Where no white space stands around that, there is no
+/// need to look for its end.
+fn named<'a>(raw: &'a [u8], name: &[u8]) -> Option<Param<'a>> {
+    let same = |text: &[u8]| text == name || text.eq_ignore_ascii_case(name);
+    match tail(raw, 1).split_at_checked(name.len()) {
+        Some((text, [])) if same(text) => Some(Param { name: text, value: None, raw }),
+        Some((text, [b'=', value @ ..])) if same(text) => {
+            Some(Param { name: text, value: Some(trim(value)), raw })
+        }
+        _ => Some(Param::new(raw)).filter(|param| same(param.name)),
     }
 }
 
 impl<'a> Param<'a> {
     fn new(raw: &'a [u8]) -> Self {
         let text = tail(raw, 1);
-        match text.iter().position(|byte| *byte == b'=') {
-            Some(at) => Param { name: trim(cut(text, 0, at)), value: Some(trim(tail(text, at + 1))), raw },
-            None => Param { name: trim(text), value: None, raw },
-        }
+        let equals = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
+        Param { name: trim(cut(text, 0, equals)), value: text.get(equals + 1..).map(trim), raw }
     }
 }
 

@@ -34,12 +34,27 @@ impl Tag {
         Tag(hash.finish())
     }
 
-    /// Whether the To tag of this ACK says that it acknowledges a refusal of ours.
-    pub fn is_in(&self, ack: &Message<'_>) -> bool {
-        let mut text = [0; 17];
-        let _ = write!(&mut text[..], "{self}");
-        ack.to().is_ok_and(|to| to.tag() == Some(&text))
+    /// Whether the To tag of this ACK says that it acknowledges a refusal of ours, signed with any of these keys.
+    pub fn acknowledged<'k>(ack: &Message<'_>, keys: impl IntoIterator<Item = &'k [u8; 16]>) -> bool {
+        let Some(tag) = ack.to().ok().and_then(|to| to.tag()) else { return false };
+        // Most tags are somebody else's, and show it.
+        let may_be_ours = tag.len() == Tag::LENGTH && tag.starts_with(b"1");
+        may_be_ours && keys.into_iter().any(|key| Tag::of(key, ack).reads(tag))
     }
+
+    /// Whether the To tag of this message is this one.
+    pub fn is_in(&self, msg: &Message<'_>) -> bool {
+        msg.to().is_ok_and(|to| to.tag().is_some_and(|tag| self.reads(tag)))
+    }
+
+    fn reads(&self, tag: &[u8]) -> bool {
+        let mut text = [0; Tag::LENGTH];
+        let _ = write!(&mut text[..], "{self}");
+        tag == text
+    }
+
+    /// Bytes of its text.
+    const LENGTH: usize = 17;
 }
 
 impl fmt::Display for Tag {
@@ -175,7 +190,7 @@ mod tests {
         let is_ours = |ack: String| {
             let mut index = Index::new();
             let msg = Message::parse(ack.as_bytes(), &mut index, &Limits::default()).unwrap();
-            Tag::of(KEY, &msg).is_in(&msg)
+            Tag::acknowledged(&msg, [KEY])
         };
         assert!(is_ours(request("ACK", to)));
         assert!(!is_ours(request("ACK", "<sip:a@b>;tag=10123456789abcdef")));

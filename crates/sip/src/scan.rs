@@ -1,5 +1,7 @@
 //! The smallest pieces of the grammar: white space, tokens, numbers, quoted strings (RFC 3261 25.1).
 
+pub(crate) use crate::block::{find, find3};
+
 /// Space, tab, and the CR LF of a folded line. Inside a header field's value these always are white space.
 pub(crate) fn is_lws(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
@@ -17,22 +19,12 @@ const CLASSES: [u8; 256] = {
         {
             classes[byte] |= TOKEN;
         }
-        if b > b' ' && b != 0x7f && !matches!(b, b'<' | b'>' | b'"') {
-            classes[byte] |= URI;
-        }
-        if !matches!(b, b';' | b'"') {
-            classes[byte] |= PARAM;
-        }
         byte += 1;
     }
     classes
 };
 /// A byte of a token (RFC 3261 25.1).
 pub(crate) const TOKEN: u8 = 1;
-/// A byte that may stand in a URI: none that ends one in a message, and no control character. Generous beyond ASCII.
-pub(crate) const URI: u8 = 2;
-/// A byte that neither ends a parameter nor begins a quoted string.
-pub(crate) const PARAM: u8 = 4;
 
 /// How many bytes at the beginning are of this class.
 pub(crate) fn span(bytes: &[u8], class: u8) -> usize {
@@ -84,44 +76,47 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
     if bytes.is_empty() {
         return None;
     }
-    bytes.iter().try_fold(0u32, |sum, byte| {
-        if !byte.is_ascii_digit() {
+    let mut sum = 0u64;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        sum = sum * 10 + u64::from(digit);
+        if digit > 9 || sum > u64::from(u32::MAX) {
             return None;
         }
-        sum.checked_mul(10)?.checked_add(u32::from(byte - b'0'))
-    })
+    }
+    u32::try_from(sum).ok()
 }
 
 /// The position of the first of two bytes at or after `from`, outside quoted strings; else the end.
 pub(crate) fn find_unquoted(bytes: &[u8], from: usize, one: u8, other: u8) -> usize {
     let mut at = from;
-    while let Some(found) = memchr::memchr3(b'"', one, other, tail(bytes, at)) {
-        if bytes.get(at + found) != Some(&b'"') {
-            return at + found;
+    loop {
+        at = find3(bytes, at, b'"', one, other);
+        if bytes.get(at) != Some(&b'"') {
+            return at;
         }
-        at = quote_end(bytes, at + found);
+        at = quote_end(bytes, at);
     }
-    bytes.len()
 }
 
 /// Where the quoted string that begins at `open` ends: behind its closing quote, or at the end of the bytes. A backslash
 /// takes the next byte with it.
 pub(crate) fn quote_end(bytes: &[u8], open: usize) -> usize {
     let mut at = open + 1;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', tail(bytes, at)) {
-        at += found + 1;
-        match bytes.get(at - 1) {
-            Some(b'\\') => at += 1,
-            _ => return at,
+    loop {
+        at = find3(bytes, at, b'"', b'\\', b'\\');
+        match bytes.get(at) {
+            Some(b'\\') => at += 2,
+            Some(_) => return at + 1,
+            None => return bytes.len(),
         }
     }
-    bytes.len()
 }
 
 /// Whether every quoted string that begins in `bytes` ends there too. What is written behind an open one would be read
 /// as its text.
 pub(crate) fn quotes_close(bytes: &[u8]) -> bool {
-    if memchr::memchr(b'"', bytes).is_none() {
+    if find(bytes, 0, b'"') == bytes.len() {
         return true;
     }
     let mut quoted = false;

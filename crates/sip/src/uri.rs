@@ -1,9 +1,10 @@
 //! URIs: sip, sips and tel (RFC 3261 19.1, RFC 3966).
 
+use crate::block::{Block, first, is, up_to};
 use crate::error::Error;
 use crate::host::Host;
 use crate::params::Params;
-use crate::scan::{URI, cut, span, tail};
+use crate::scan::{cut, find, find3, tail};
 
 /// The scheme of a URI, which decides how the rest is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl<'a> Uri<'a> {
     /// Reads a URI that is the whole of `bytes`, without brackets around it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         // RFC 3261 25.1 has no quoted strings in URIs: a reader that knows none would see `;lr` in `;x=";lr"`.
-        let good = span(bytes, URI);
+        let good = first(bytes, 0, outside);
         if good < bytes.len() {
             return Err(Error::expected("a URI without spaces, quotes or angle brackets", bytes, good));
         }
@@ -84,14 +85,15 @@ impl<'a> Uri<'a> {
 
     fn sip(scheme: Scheme<'a>, rest: &'a [u8]) -> Result<Self, Error> {
         // The user part may hold ';' and '?' (RFC 3261 25.1, user-unreserved), so '@' is looked for first.
-        let at = memchr::memchr(b'@', rest);
-        let (user, password) = at.map_or((None, None), |at| split_user(cut(rest, 0, at)));
-        let rest = at.map_or(rest, |at| tail(rest, at + 1));
-        let host_end = memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len());
+        let at = find(rest, 0, b'@');
+        let ((user, password), rest) = match rest.get(at + 1..) {
+            Some(behind) => (split_user(cut(rest, 0, at)), behind),
+            None => ((None, None), rest),
+        };
+        let host_end = find3(rest, 0, b';', b'?', b'?');
         let (host, port) = Host::parse_with_port(cut(rest, 0, host_end))?;
-        let rest = tail(rest, host_end);
-        let question = memchr::memchr(b'?', rest).unwrap_or(rest.len());
-        let params = Params::new(cut(rest, 0, question));
+        let question = find(rest, host_end, b'?');
+        let params = Params::new(cut(rest, host_end, question));
         Ok(Uri { scheme, user, password, host: Some(host), port, params, headers: tail(rest, question + 1) })
     }
 
@@ -109,10 +111,16 @@ impl<'a> Uri<'a> {
     }
 }
 
+/// Marks what may not stand in a URI: white space, control characters, quotes, angle brackets. Generous beyond ASCII.
+#[inline(always)]
+fn outside(block: Block) -> Block {
+    up_to(block, b' ') | is(block, 0x7f) | is(block, b'"') | is(block, b'<') | is(block, b'>')
+}
+
 fn split_user(userinfo: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
-    let colon = userinfo.iter().position(|b| *b == b':');
-    let user = cut(userinfo, 0, colon.unwrap_or(userinfo.len()));
-    (Some(user).filter(|user| !user.is_empty()), colon.map(|colon| tail(userinfo, colon + 1)))
+    let colon = find(userinfo, 0, b':');
+    let user = Some(cut(userinfo, 0, colon)).filter(|user| !user.is_empty());
+    (user, userinfo.get(colon + 1..))
 }
 
 #[cfg(test)]

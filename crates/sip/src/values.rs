@@ -1,6 +1,6 @@
 //! Several values in one header field line, separated by commas (RFC 3261 7.3.1).
 
-use crate::scan::{cut, quote_end, tail, trim};
+use crate::scan::{cut, find, find3, quote_end, trim};
 
 /// The values of one line, each trimmed. Commas in quoted strings and between angle brackets separate nothing; empty
 /// values are passed over. Brackets do not nest, so that no input makes this recurse.
@@ -35,15 +35,14 @@ impl<'a> Iterator for Values<'a> {
 
 fn comma(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
-    while let Some(found) = memchr::memchr3(b',', b'"', b'<', tail(bytes, at)) {
-        at += found;
+    loop {
+        at = find3(bytes, at, b',', b'"', b'<');
         at = match bytes.get(at) {
             Some(b'"') => quote_end(bytes, at),
-            Some(b'<') => memchr::memchr(b'>', tail(bytes, at)).map_or(bytes.len(), |close| at + close + 1),
+            Some(b'<') => (find(bytes, at, b'>') + 1).min(bytes.len()),
             _ => return at,
         };
     }
-    bytes.len()
 }
 
 #[cfg(test)]

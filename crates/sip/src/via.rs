@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::error::Error;
 use crate::host::Host;
-use crate::params::{Param, Params};
-use crate::scan::{cut, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
+use crate::params::{Param, Params, is_named};
+use crate::scan::{cut, find_unquoted, find3, is_lws, is_token, number, quotes_close, tail, trim};
 use crate::write::{write_ip, write_number};
 
 /// One Via.
@@ -30,9 +30,15 @@ impl<'a> Via<'a> {
     pub fn parse(raw: &'a [u8]) -> Result<Self, Error> {
         // No Via holds these (RFC 3261 25.1), and `received` written behind them might be read by nobody: then our answer
         // would go to a sent-by that its sender made up.
-        let odd = find_unquoted(raw, 0, b'<', b'>');
-        if odd < raw.len() || !quotes_close(raw) {
-            return Err(Error::expected("a Via without an open quoted string or angle brackets", raw, odd));
+        if find3(raw, 0, b'"', b'<', b'>') < raw.len() {
+            let odd = find_unquoted(raw, 0, b'<', b'>');
+            if odd < raw.len() || !quotes_close(raw) {
+                return Err(Error::expected(
+                    "a Via without an open quoted string or angle brackets",
+                    raw,
+                    odd,
+                ));
+            }
         }
         let end = find_unquoted(raw, 0, b';', b';');
         let head = cut(raw, 0, end);
@@ -42,7 +48,7 @@ impl<'a> Via<'a> {
         };
         let space = rest.iter().position(|b| is_lws(*b)).unwrap_or(rest.len());
         let transport = cut(rest, 0, space);
-        if !is_token(transport) {
+        if transport != b"UDP" && !is_token(transport) {
             return Err(Error::expected("a transport", raw, end - rest.len()));
         }
         let sent_by = trim(tail(rest, space));
@@ -139,19 +145,19 @@ impl Stamp<'_> {
         let head = self.via.raw.len() - self.via.params.as_bytes().len();
         out.extend_from_slice(cut(self.via.raw, 0, head));
         let mut rport = self.rport;
-        for param in self.via.params.iter() {
-            let is = |name: &[u8]| param.name.eq_ignore_ascii_case(name);
-            if is(b"received") || (self.drops_maddr && is(b"maddr")) {
+        for param in self.via.params.raw() {
+            let is = |name: &str| is_named(param, name);
+            if is("received") || (self.drops_maddr && is("maddr")) {
                 continue;
             }
-            if self.rport.is_some() && param.name.eq_ignore_ascii_case(b"rport") {
+            if self.rport.is_some() && is("rport") {
                 // A second one goes: some readers take the first of a name, some the last.
                 if let Some(port) = rport.take() {
                     write_rport(out, port);
                 }
                 continue;
             }
-            out.extend_from_slice(param.raw);
+            out.extend_from_slice(param);
         }
         if let Some(ip) = self.received {
             out.extend_from_slice(b";received=");

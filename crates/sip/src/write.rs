@@ -23,12 +23,26 @@ pub fn write_number(out: &mut Vec<u8>, number: u32) {
 pub fn write_ip(out: &mut Vec<u8>, ip: IpAddr) {
     match ip {
         IpAddr::V4(ip) => {
-            for (place, octet) in ip.octets().into_iter().enumerate() {
-                if place > 0 {
-                    out.push(b'.');
+            // With one dot too many.
+            let mut text = [0; 16];
+            let mut used = 0;
+            let mut push = |byte: u8| {
+                if let Some(place) = text.get_mut(used) {
+                    *place = byte;
+                    used += 1;
                 }
-                write_number(out, u32::from(octet));
+            };
+            for octet in ip.octets() {
+                if octet >= 100 {
+                    push(b'0' + octet / 100);
+                }
+                if octet >= 10 {
+                    push(b'0' + octet / 10 % 10);
+                }
+                push(b'0' + octet % 10);
+                push(b'.');
             }
+            out.extend_from_slice(text.get(..used.saturating_sub(1)).unwrap_or_default());
         }
         IpAddr::V6(ip) => {
             // Writing to a vector cannot fail.

@@ -149,7 +149,7 @@ impl Routing<'_> {
 impl Router {
     /// Takes out what nobody outside may set.
     pub(super) fn strip(&self, msg: &Message<'_>, edits: &mut Edits) {
-        for field in msg.fields().filter(|field| self.headers.strips(field)) {
+        for field in self.headers.stripped(msg) {
             edits.remove(msg, &field);
         }
     }

@@ -116,7 +116,7 @@ impl<'r> Routing<'r> {
 
     /// An ACK of a refusal of our own, signed with any key that is still in force.
     fn is_own_ack(&self) -> bool {
-        self.router.keys.tags.iter().any(|key| Tag::of(key, &self.msg).is_in(&self.msg))
+        Tag::acknowledged(&self.msg, &self.router.keys.tags)
     }
 
     /// RFC 3261 16.3.5: we have no extensions.

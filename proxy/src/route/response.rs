@@ -64,7 +64,7 @@ impl Routing<'_> {
         let Ok(listener) = self.router.sender(way_back.listener, transport, address.ip()) else {
             return Verdict::Drop(Cause::NoAddress, None);
         };
-        self.edits.remove_values(&self.msg, Name::Via, |place, _| place < count);
+        self.edits.remove_first_values(&self.msg, Name::Via, count);
         if !self.inside {
             self.router.strip(&self.msg, self.edits);
         }

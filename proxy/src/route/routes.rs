@@ -83,7 +83,7 @@ impl<'r> Routing<'r> {
     /// Takes so many Route values off the top.
     pub(super) fn take_off(&mut self, taken: usize) {
         if taken > 0 {
-            self.edits.remove_values(&self.msg, Name::Route, |place, _| place < taken);
+            self.edits.remove_first_values(&self.msg, Name::Route, taken);
         }
     }
 

@@ -34,9 +34,9 @@ impl Branch {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(COOKIE);
         out.push(VERSION);
-        write_hex(out, self.transaction, 16);
-        write_hex(out, u64::from(self.hop), 8);
-        write_hex(out, u64::from(self.loop_part), 8);
+        let transaction = [(self.transaction >> 32) as u32, self.transaction as u32];
+        let [a, b] = transaction.map(hex);
+        out.extend_from_slice([a, b, hex(self.hop), hex(self.loop_part)].as_flattened());
     }
 
     /// The branch of the topmost Via of ours in a request that may be cut off anywhere.
@@ -65,10 +65,24 @@ impl Branch {
     }
 }
 
-pub(super) fn write_hex(out: &mut Vec<u8>, number: u64, digits: u32) {
-    let digit =
-        |place: u32| b"0123456789abcdef".get((number >> (4 * place)) as usize & 15).copied().unwrap_or(b'0');
-    out.extend((0..digits).rev().map(digit));
+/// Appends the last hexadecimal digits of a number, at most 16.
+pub(super) fn write_hex(out: &mut Vec<u8>, number: u64, digits: usize) {
+    let text = [(number >> 32) as u32, number as u32].map(hex);
+    let text = text.as_flattened();
+    out.extend_from_slice(text.get(text.len().saturating_sub(digits)..).unwrap_or_default());
+}
+
+/// Eight hexadecimal digits, all worked out at once.
+fn hex(number: u32) -> [u8; 8] {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // Four bits into each byte.
+    let spread = u64::from(number);
+    let spread = (spread << 16 | spread) & 0x0000_ffff_0000_ffff;
+    let spread = (spread << 8 | spread) & 0x00ff_00ff_00ff_00ff;
+    let spread = (spread << 4 | spread) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 1 where a letter is needed.
+    let letters = (spread + 6 * ONES) >> 4 & ONES;
+    (spread + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
 }
 
 impl Router {
@@ -226,5 +240,17 @@ impl WayBack {
         });
         let local = own.params.value(Self::LOCAL).and_then(|value| Host::parse(value).ok()?.ip());
         WayBack { listener: listener.unwrap_or(arrival), connection, local }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_digits_are_those_of_the_standard_library() {
+        for number in [0, 0x0123_4567, 0x89ab_cdef, 0x9a0f_f0a9, u32::MAX] {
+            assert_eq!(String::from_utf8_lossy(&hex(number)), format!("{number:08x}"));
+        }
     }
 }

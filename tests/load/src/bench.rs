@@ -4,6 +4,7 @@
 
 mod contender;
 mod figures;
+mod flame;
 mod kamailio;
 mod markdown;
 mod table;
@@ -21,6 +22,7 @@ use lab::proxy_process::free_port;
 pub use contender::Contender;
 use contender::Site;
 use figures::{Figures, Measured};
+pub use flame::{Flame, flame};
 
 use crate::{
     plan::{Plan, Target},
@@ -103,7 +105,13 @@ fn present(against: &[Contender]) -> Vec<Contender> {
 fn measure(contender: Contender, rate: u32, number: u8, time: Duration) -> Result<Measured> {
     let site = site(contender)?;
     let running = contender.start(&site).with_context(|| format!("{contender} does not start"))?;
-    let plan = Plan {
+    let plan = under_load(contender, &site, rate, time, running.pid());
+    let outcome = run::run(&plan, |_| ())?;
+    Ok(Measured { contender, rate, number, outcome })
+}
+
+fn under_load(contender: Contender, site: &Site, rate: u32, time: Duration, pid: u32) -> Plan {
+    Plan {
         rate: f64::from(rate),
         time,
         warm: WARM,
@@ -112,12 +120,10 @@ fn measure(contender: Contender, rate: u32, number: u8, time: Duration) -> Resul
         targets: site.targets.clone(),
         caller: site.caller,
         sources: 1,
-        pids: vec![running.pid()],
+        pids: vec![pid],
         pad: 0,
         label: contender.to_string(),
-    };
-    let outcome = run::run(&plan, |_| ())?;
-    Ok(Measured { contender, rate, number, outcome })
+    }
 }
 
 /// Addresses for one measurement. Each target has its own address; for 1,000 of them, each port answers at 250

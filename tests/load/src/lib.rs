@@ -15,6 +15,7 @@
 //! | [`histogram`], [`timeline`] | how long things took, and how it went over time |
 //! | [`outcome`], [`terminal`], [`html`], [`plot`] | what came of it, as JSON, text and a page with plots |
 //! | [`forward`] | the bare forwarder: the least that anything between the two sides can do |
+//! | [`flame`] | call stacks as a drawing |
 //! | [`bench`](mod@bench) | forwarder, proxy and Kamailio at several rates in one run, against the targets |
 
 pub mod answering;
@@ -23,6 +24,7 @@ pub mod caller;
 pub mod calls;
 pub mod datagrams;
 pub mod dialog;
+pub mod flame;
 pub mod forward;
 pub mod histogram;
 pub mod html;

@@ -33,6 +33,8 @@ enum Verb {
     ///
     /// Exits with 0 only if the proxy meets its targets.
     Bench(BenchArgs),
+    /// Draw where the proxy's CPU time goes under load, as a flame graph. Needs `perf`.
+    Flame(FlameArgs),
 }
 
 #[derive(Args)]
@@ -115,6 +117,19 @@ struct BenchArgs {
     out: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct FlameArgs {
+    /// Calls per second
+    #[arg(long, default_value_t = 2000)]
+    rate: u32,
+    /// How long to look
+    #[arg(long, default_value = "8", value_name = "SECONDS", value_parser = seconds)]
+    secs: Duration,
+    /// The SVG file to write
+    #[arg(long, default_value = "docs/flame.svg", value_name = "FILE")]
+    out: PathBuf,
+}
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Verb::Run(args) => call(args),
@@ -124,6 +139,9 @@ fn main() -> ExitCode {
         }
         Verb::Bench(BenchArgs { rates, secs, runs, against, out }) => {
             bench::bench(&bench::Options { rates, time: secs, runs, against, out })
+        }
+        Verb::Flame(FlameArgs { rate, secs, out }) => {
+            bench::flame(&bench::Flame { rate, time: secs, out }).map(|()| true)
         }
     };
     match outcome {

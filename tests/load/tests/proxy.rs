@@ -20,6 +20,7 @@ fn two_hundred_calls_at_two_hundred_per_second_are_all_completed_each_at_one_tar
     let plan = Plan {
         rate: 200.0,
         time: Duration::from_secs(1),
+        ring: Duration::ZERO,
         warm: Duration::ZERO,
         ring: Duration::ZERO,
         against: proxy.sip_address(),
