@@ -22,7 +22,6 @@ fn two_hundred_calls_at_two_hundred_per_second_are_all_completed_each_at_one_tar
         time: Duration::from_secs(1),
         ring: Duration::ZERO,
         warm: Duration::ZERO,
-        ring: Duration::ZERO,
         against: proxy.sip_address(),
         targets: targets.into_iter().map(Into::into).collect(),
         caller: address([127, 0, 0, 1])?,
