@@ -34,6 +34,7 @@ pub struct Settings {
     pub workers: usize,
     #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
     pub drain: Duration,
+    pub handover: Option<PathBuf>,
     #[serde(serialize_with = "show::secrets")]
     pub secrets: Vec<String>,
     pub tokens: TokenSettings,
@@ -208,6 +209,7 @@ impl Default for Settings {
         Settings {
             workers: 0,
             drain: Duration::from_secs(120),
+            handover: None,
             secrets: Vec::new(),
             tokens: TokenSettings::default(),
             listener: Vec::new(),

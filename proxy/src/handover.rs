@@ -14,6 +14,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::{Deserialize, Serialize};
+use tokio::net::UnixListener;
 
 /// What the new one says when it has everything.
 const TAKEN: &[u8] = b"taken\n";
@@ -152,6 +154,41 @@ pub fn pass(
     stream.read_exact(&mut answer).context("the new proxy does not say that it has taken over")?;
     ensure!(answer == TAKEN, "expected \"taken\", found {:?}", answer.escape_ascii().to_string());
     Ok(())
+}
+
+/// Proxies that want to take over.
+#[derive(Debug)]
+pub struct Successors {
+    listener: UnixListener,
+}
+
+impl Successors {
+    /// Listens for them at `path`, in place of a proxy that has ended.
+    pub fn listen(path: &Path) -> anyhow::Result<Self> {
+        let place = || path.display().to_string();
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).with_context(place),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).with_context(place)?;
+        // Nobody else's: who takes over has all calls.
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(place)?;
+        Ok(Successors { listener })
+    }
+
+    /// The next one; never, if nobody listens.
+    pub async fn next(successors: &mut Option<Self>) -> UnixStream {
+        let Some(Successors { listener }) = successors else { return std::future::pending().await };
+        loop {
+            match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
+                Ok(stream) => return stream,
+                Err(error) => {
+                    tracing::warn!(%error, "handover");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
 }
 
 fn patient(stream: &UnixStream) -> io::Result<()> {

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod bind;
 pub mod config;
 pub mod drains;
 pub mod guard;
@@ -20,6 +21,7 @@ pub mod networks;
 pub mod pins;
 pub mod route;
 pub mod run;
+pub mod serving;
 pub mod socket;
 pub mod steer;
 pub mod stream;

@@ -158,6 +158,32 @@ impl Live {
         pins
     }
 
+    /// All pins as bytes: for each listener, each worker's.
+    pub fn pass_on_pins(&self) -> Vec<Vec<Vec<u8>>> {
+        let of_listener =
+            |pins: &Vec<Mutex<Pins>>| pins.iter().map(|pins| self.lock(pins).pass_on()).collect();
+        self.pins.iter().map(of_listener).collect()
+    }
+
+    /// Takes over those of another process, if its listeners and workers are the same. Returns how many there are.
+    pub fn take_over_pins(&self, passed: &[Vec<Vec<u8>>]) -> usize {
+        let alike = |ours: &[Vec<Mutex<Pins>>]| ours.iter().map(Vec::len).eq(passed.iter().map(Vec::len));
+        if !alike(&self.pins) {
+            tracing::warn!(
+                "other listeners or workers than before: calls that are being set up go on without pins"
+            );
+            return 0;
+        }
+        let mut count = 0;
+        for (pins, bytes) in self.pins.iter().flatten().zip(passed.iter().flatten()) {
+            match self.lock(pins).take_over(bytes) {
+                Ok(some) => count += some,
+                Err(error) => tracing::warn!(error, "pins of the proxy that ran before are left out"),
+            }
+        }
+        count
+    }
+
     /// How many pins there are, and some of them.
     pub fn view_pins(&self, most: usize) -> (usize, Vec<PinView>) {
         let (mut count, mut views) = (0, Vec::new());

@@ -1,56 +1,95 @@
 //! From settings to a running proxy, and to its end.
 
-use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use anyhow::{Context, ensure};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::bind::{Listenings, UdpSockets};
 use crate::config::Config;
 use crate::drains::Drains;
-use crate::health::{self, Health};
+use crate::handover::{Passed, Successors};
+use crate::health::Health;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pins::{Dispatch, Pins};
-use crate::route::{Router, Transport};
+use crate::route::Router;
+use crate::serving::Serving;
 use crate::socket::UdpSocket;
 use crate::steer::Mailbox;
 use crate::stream::{Streams, Tls};
-use crate::worker::Worker;
-use crate::{access, admin, stream, watch};
+use crate::{access, bind, handover, stream, watch};
 
-/// Runs the proxy until SIGTERM or SIGINT and the drain that follows.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+/// How long a proxy that takes over waits for its first target list, while the old one holds its breath.
+const FIRST_LIST: Duration = Duration::from_secs(5);
+
+/// Runs the proxy until SIGTERM or SIGINT and the drain that follows, or until another one has taken over.
+pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let admin_port = bind_tcp(config.admin.bind).context("admin.bind")?;
-    let (mut tcp, mut sockets) = (Vec::new(), Vec::new());
-    for (number, listener) in config.listeners.iter().enumerate() {
-        let place = || format!("listener {:?}", listener.name);
-        tcp.push((number, Transport::Tcp, bind_tcp(listener.bind).with_context(place)?));
-        if let Some(tls) = &listener.tls {
-            tcp.push((number, Transport::Tls, bind_tcp(tls.bind).with_context(place)?));
-        }
-        sockets.push(bind_udp(listener.bind, &config).with_context(place)?);
-        tracing::info!(listener = listener.name, bind = %listener.bind, advertise = %listener.advertise, internal = %listener.internal, "listening");
-    }
+    let mut passed = match &config.handover {
+        Some(path) => Passed::ask(path).context("handover")?,
+        None => None,
+    };
+    let (mut listenings, sockets) = bind::bind(&mut config, passed.as_mut())?;
     if !config.has_secrets {
         tracing::warn!(
             "no secrets are set: this proxy agrees with no other, nor with itself after a restart"
         );
     }
+    let live = Arc::new(live(config, sockets)?);
+    tokio::spawn(watch::watch(Arc::clone(&live)));
+    tokio::spawn(access::watch(Arc::clone(&live)));
+    if live.config.listeners.iter().any(|listener| listener.tls.is_some()) {
+        tokio::spawn(stream::watch_certificates(Arc::clone(&live)));
+    }
+    if let Some(passed) = passed {
+        take_over(&live, passed).await?;
+    }
+    let mut successors = match &live.config.handover {
+        Some(path) => Some(Successors::listen(path).context("handover")?),
+        None => None,
+    };
+    let mut serving = Serving::start(&live, &listenings)?;
+    loop {
+        let successor = tokio::select! {
+            () = signals.next() => break,
+            successor = Successors::next(&mut successors) => successor,
+        };
+        serving.stop(&live).await;
+        if hand_over(&live, &listenings, successor).await {
+            drop((listenings, successors));
+            return linger(&live, &mut signals).await;
+        }
+        serving = Serving::start(&live, &listenings)?;
+    }
+
+    // Closed before /readyz says so: whoever has read that finds no listener any more.
+    drop(successors);
+    serving.stop_accepting().await;
+    listenings.close_streams();
+    live.draining.store(true, Ordering::Relaxed);
+    tracing::info!(drain = ?live.config.drain, "draining: not ready, forwarding on; the next signal ends it at once");
+    tokio::select! {
+        () = tokio::time::sleep(live.config.drain) => {}
+        () = signals.next() => {}
+    }
+    serving.stop(&live).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn live(config: Config, sockets: UdpSockets) -> anyhow::Result<Live> {
     let mailbox = |_: &UdpSocket| Mailbox::new().context("cannot make a mailbox");
     let mailboxes =
         sockets.iter().map(|sockets| sockets.iter().map(mailbox).collect()).collect::<anyhow::Result<_>>()?;
     // Each listener's pins might be all of them: room costs nothing before it is used.
     let share = Dispatch { max_pins: config.dispatch.max_pins.div_ceil(config.workers), ..config.dispatch };
     let pins = || (0..config.workers).map(|_| Mutex::new(Pins::new(share))).collect();
-    let live = Arc::new(Live {
+    let live = Live {
         pins: config.listeners.iter().map(|_| pins()).collect(),
         began: Instant::now(),
         router: Router::new(&config),
@@ -65,98 +104,54 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         draining: AtomicBool::new(false),
         stopping: AtomicBool::new(false),
         config,
-    });
+    };
     let shared = if live.config.has_secrets { live.config.keys.tokens.len() } else { 0 };
     live.metrics.shared_secrets.set(i64::try_from(shared).unwrap_or_default());
-    tokio::spawn(admin::serve(Arc::clone(&live), admin_port));
-    let accepting: Vec<_> = tcp
-        .into_iter()
-        .map(|(number, transport, tcp)| {
-            tokio::spawn(stream::accept(Arc::clone(&live), number, transport, tcp))
-        })
-        .collect();
-    tokio::spawn(watch::watch(Arc::clone(&live)));
-    tokio::spawn(health::run(Arc::clone(&live)));
-    tokio::spawn(access::watch(Arc::clone(&live)));
-    if live.config.listeners.iter().any(|listener| listener.tls.is_some()) {
-        tokio::spawn(stream::watch_certificates(Arc::clone(&live)));
-    }
-    let workers = start_workers(&live)?;
+    Ok(live)
+}
 
-    signals.next().await;
-    // Closed before /readyz says so: whoever has read that finds no listener any more.
-    for task in accepting {
-        task.abort();
-        let _ = task.await;
+/// Goes on with the pins of the proxy that ran before, once there is a target list to go on with.
+async fn take_over(live: &Arc<Live>, passed: Passed) -> anyhow::Result<()> {
+    let until = Instant::now() + FIRST_LIST;
+    while let Err(reason) = live.readiness() {
+        ensure!(Instant::now() < until, "handover: {reason} after {FIRST_LIST:?}; the old proxy goes on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    live.draining.store(true, Ordering::Relaxed);
-    tracing::info!(drain = ?live.config.drain, "draining: not ready, forwarding on; the next signal ends it at once");
-    tokio::select! {
-        () = tokio::time::sleep(live.config.drain) => {}
-        () = signals.next() => {}
+    let pins = live.take_over_pins(&passed.pins);
+    for entry in passed.unwanted() {
+        tracing::info!(role = ?entry.role, bind = %entry.bind, "a socket of the old proxy is in the settings no longer");
     }
-    live.stopping.store(true, Ordering::Relaxed);
-    for worker in workers {
-        let _ = worker.join();
-    }
-    tracing::info!("stopped");
+    passed.confirm().context("handover: the old proxy has gone")?;
+    tracing::info!(pins, "sockets taken over from the proxy that ran before");
     Ok(())
 }
 
-fn bind_tcp(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let bind = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        if address.is_ipv6() {
-            // As with UDP: an IPv4 listener on the same port is another one.
-            socket.set_only_v6(true)?;
-        }
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(1024)?;
-        TcpListener::from_std(socket.into())
-    };
-    bind().with_context(|| format!("cannot listen on {address} (TCP)"))
+/// Passes everything on. Returns whether it was taken.
+async fn hand_over(live: &Arc<Live>, listenings: &Listenings, successor: UnixStream) -> bool {
+    let began = Instant::now();
+    let pins = live.pass_on_pins();
+    let passed = tokio::task::block_in_place(|| {
+        handover::pass(successor, &listenings.all(&live.config, &live.sockets), &pins)
+    });
+    match passed {
+        Ok(()) => tracing::info!(pause = ?began.elapsed(), "handed over: another proxy has the sockets"),
+        Err(ref error) => tracing::warn!(error = format!("{error:#}"), "not handed over: going on"),
+    }
+    passed.is_ok()
 }
 
-/// One socket for each worker.
-fn bind_udp(address: SocketAddr, config: &Config) -> anyhow::Result<Vec<UdpSocket>> {
-    let bind = |shared| {
-        let socket = UdpSocket::bind(address, shared, config.udp.receive_buffer);
-        socket.with_context(|| format!("cannot listen on {address} (UDP)"))
-    };
-    if config.workers > 1 {
-        // Sockets that share an address would also share it with another process's: this one would not.
-        drop(bind(false)?);
-    }
-    let sockets =
-        (0..config.workers).map(|_| bind(config.workers > 1)).collect::<anyhow::Result<Vec<_>>>()?;
-    if let Some(given) = sockets.first().and_then(|socket| socket.receive_buffer().ok())
-        && given < config.udp.receive_buffer
-    {
-        tracing::info!(
-            given,
-            wanted = config.udp.receive_buffer,
-            "the system gives smaller receive buffers (net.core.rmem_max)"
-        );
-    }
-    Ok(sockets)
-}
-
-fn start_workers(live: &Arc<Live>) -> anyhow::Result<Vec<JoinHandle<()>>> {
-    let mut workers = Vec::new();
-    for listener in 0..live.sockets.len() {
-        for number in 0..live.config.workers {
-            let live = Arc::clone(live);
-            let thread = std::thread::Builder::new().name(format!("udp-{listener}-{number}"));
-            workers.push(
-                thread
-                    .spawn(move || Worker::new(live, listener, number).run())
-                    .context("cannot start a worker")?,
-            );
+/// Carries on what comes over connections that are open, for as long as a drain takes.
+async fn linger(live: &Arc<Live>, signals: &mut Signals) -> anyhow::Result<()> {
+    live.draining.store(true, Ordering::Relaxed);
+    let until = Instant::now() + live.config.drain;
+    while live.metrics.connections.get() > 0 && Instant::now() < until {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            () = signals.next() => break,
         }
     }
-    Ok(workers)
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// The signals that end the proxy.

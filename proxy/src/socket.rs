@@ -9,7 +9,7 @@ mod undelivered;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -67,6 +67,14 @@ impl UdpSocket {
             this.socket.set_send_buffer_size(buffer)?;
         }
         Ok(this)
+    }
+
+    /// One that another process has bound, set up and passed on.
+    pub fn taken_over(descriptor: OwnedFd, bind: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::from(descriptor);
+        socket.set_read_timeout(Some(WAIT))?;
+        // What came back to the other process may still be waiting.
+        Ok(UdpSocket { socket, troubled: AtomicBool::new(true), of_all: bind.ip().is_unspecified() })
     }
 
     /// Room for batches of this socket.
@@ -183,6 +191,12 @@ impl UdpSocket {
         }
         outgoing.queue.clear();
         outgoing.locals.clear();
+    }
+}
+
+impl AsFd for UdpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -85,6 +85,20 @@ impl Worker {
         }
     }
 
+    /// Carries what others have left for a worker that has stopped.
+    pub fn carry_mail(mut self) {
+        let live = Arc::clone(&self.live);
+        let mailbox = live.mailboxes.get(self.listener).and_then(|mailboxes| mailboxes.get(self.number));
+        let (Some(mailbox), Some(targets)) = (mailbox, live.table.load_full()) else { return };
+        let mut mail = std::mem::take(&mut self.mail);
+        mailbox.take(&mut mail);
+        let now = Live::now();
+        self.with_pins(&targets, |worker, pins| {
+            mail.iter().for_each(|(bytes, origin)| worker.carry(&targets, pins, bytes, origin, now));
+        });
+        self.send();
+    }
+
     /// Takes a batch, where there is nobody to share with.
     fn turn_alone(&mut self, live: &Live, socket: &UdpSocket, batch: &mut Received) -> io::Result<()> {
         if self.more_due {

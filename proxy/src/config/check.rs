@@ -25,6 +25,8 @@ pub struct Config {
     pub workers: usize,
     /// How long the proxy stays after SIGTERM.
     pub drain: Duration,
+    /// Where a new proxy takes the sockets over from the one that runs.
+    pub handover: Option<PathBuf>,
     /// Made from the secrets.
     pub keys: Keys,
     /// Whether there were secrets; without, this proxy agrees with no other.
@@ -120,6 +122,7 @@ impl Config {
                 many => return wrong("workers", format!("expected 0 (one per core) to 256, found {many}")),
             },
             drain: settings.drain,
+            handover: settings.handover,
             keys: keys.map_err(value("secrets"))?,
             has_secrets,
             token_hours: token_hours(settings.tokens.lifetime)?,
