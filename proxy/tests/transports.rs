@@ -13,6 +13,13 @@ const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::T
 
 /// The main listener with a port for TLS, and beside it one for IPv6.
 fn site() -> Site {
+    site_with(
+        r#"{"targets": [
+            {"id": "task-1", "address": "10.10.1.21", "ports": {"sip": 5060, "alternative": 5080}}]}"#,
+    )
+}
+
+fn site_with(targets: &str) -> Site {
     Site::with(
         |settings| {
             let main = "internal = \"10.10.1.162:5060\"\n";
@@ -24,8 +31,7 @@ fn site() -> Site {
                 .replace("\"10.10.0.0/16\"", "\"10.10.0.0/16\", \"2001:db8:10::/48\"")
                 .replace("sources = [", "sources = [\"2001:db8:99::/48\", ")
         },
-        r#"{"targets": [
-            {"id": "task-1", "address": "10.10.1.21", "ports": {"sip": 5060, "alternative": 5080}}]}"#,
+        targets,
     )
 }
 
@@ -321,4 +327,25 @@ fn the_partner_of_another_proxy_selects_the_listener_of_its_ip_version() {
     let lines = "Route: <sip:52.74.4.205;lr;r2=on>, <sip:[2001:db8::99]:5060;lr;r2=on>\r\n";
     let bye = site.route(request("BYE", "sip:x@[2001:db8:10::1]:5060", "target", lines), CARRIER);
     assert_eq!((bye.hop().listener, bye.forwarded_to().as_str()), (2, "[2001:db8:10::1]:5060"));
+}
+
+#[test]
+fn a_token_holds_over_each_transport_on_a_proxy_that_does_not_know_the_target() {
+    let (site, other) = (site(), site_with(r#"{"targets": []}"#));
+    for (transport, scheme) in
+        [(Transport::Udp, "sip"), (Transport::Tcp, "sip"), (Transport::Tls, "sip"), (Transport::Tls, "sips")]
+    {
+        let call = invite("").replace("INVITE sip:", &format!("INVITE {scheme}:"));
+        let routed = over(&site, transport, &call, CARRIER).headers("Record-Route");
+        let uri = format!("{scheme}:1294@10.10.1.21:5060");
+        let bye = |lines: &str| over(&other, transport, &request("BYE", &uri, "target", lines), CARRIER);
+        let led = bye(&routes(routed.iter().rev()));
+        assert_eq!(
+            (led.hop().transport, led.forwarded_to()),
+            (Transport::Udp, TARGET.to_owned()),
+            "{scheme}"
+        );
+        let without: Vec<String> = routed.iter().map(|value| value.replace(";did=", ";x=")).collect();
+        assert_eq!(bye(&routes(without.iter().rev())).code(), 403);
+    }
 }
