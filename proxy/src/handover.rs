@@ -77,6 +77,8 @@ pub enum Role {
 /// What the new one got.
 #[derive(Debug)]
 pub struct Passed {
+    /// What the listeners are bound to, in the order of the old one's settings.
+    pub listeners: Vec<SocketAddr>,
     /// The sockets that nobody has taken yet.
     sockets: Vec<(Entry, OwnedFd)>,
     /// The bytes of the pins of each listener and worker.
@@ -104,8 +106,15 @@ impl Passed {
             .iter()
             .map(|workers| workers.iter().map(|length| read_bytes(&mut stream, *length)).collect())
             .collect::<anyhow::Result<_>>()?;
+        let mut listeners: Vec<SocketAddr> = inventory
+            .sockets
+            .iter()
+            .filter(|entry| entry.role == Role::Udp)
+            .map(|entry| entry.bind)
+            .collect();
+        listeners.dedup();
         let sockets = inventory.sockets.into_iter().zip(descriptors).collect();
-        Ok(Some(Passed { sockets, pins, stream }))
+        Ok(Some(Passed { listeners, sockets, pins, stream }))
     }
 
     /// The sockets for this.

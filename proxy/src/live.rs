@@ -12,6 +12,7 @@ use prometheus::IntCounter;
 
 use crate::config::Config;
 use crate::drains::Drains;
+use crate::handover::Passed;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::pins::{PinView, Pins};
@@ -166,9 +167,12 @@ impl Live {
     }
 
     /// Takes over those of another process, if its listeners and workers are the same. Returns how many there are.
-    pub fn take_over_pins(&self, passed: &[Vec<Vec<u8>>]) -> usize {
-        let alike = |ours: &[Vec<Mutex<Pins>>]| ours.iter().map(Vec::len).eq(passed.iter().map(Vec::len));
-        if !alike(&self.pins) {
+    pub fn take_over_pins(&self, passed: &Passed) -> usize {
+        let (listeners, passed) = (&passed.listeners, &passed.pins);
+        let same_listeners =
+            self.config.listeners.iter().map(|listener| listener.bind).eq(listeners.iter().copied());
+        let same_workers = self.pins.iter().map(Vec::len).eq(passed.iter().map(Vec::len));
+        if !(same_listeners && same_workers) {
             tracing::warn!(
                 "other listeners or workers than before: calls that are being set up go on without pins"
             );

@@ -117,7 +117,7 @@ async fn take_over(live: &Arc<Live>, passed: Passed) -> anyhow::Result<()> {
         ensure!(Instant::now() < until, "handover: {reason} after {FIRST_LIST:?}; the old proxy goes on");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let pins = live.take_over_pins(&passed.pins);
+    let pins = live.take_over_pins(&passed);
     for entry in passed.unwanted() {
         tracing::info!(role = ?entry.role, bind = %entry.bind, "a socket of the old proxy is in the settings no longer");
     }

@@ -39,6 +39,8 @@ pub struct ProxySettings {
     pub admin_lines: String,
     /// The tracing filter of the proxy's log.
     pub log: String,
+    /// Further keys above all sections, as they stand in the file.
+    pub keys: String,
     /// Further sections, as they stand in the file.
     pub further: String,
 }
@@ -67,6 +69,8 @@ pub enum TargetList {
     Inline(Vec<Target>),
     /// In a file beside them, which `ProxyProcess::set_targets` replaces.
     File(Vec<Target>),
+    /// In a file that is not there.
+    Missing,
 }
 
 /// Something that answers calls.
@@ -112,6 +116,7 @@ impl Default for ProxySettings {
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             admin_lines: String::new(),
             log: "info".to_owned(),
+            keys: String::new(),
             further: String::new(),
         }
     }
@@ -172,13 +177,16 @@ impl ProxySettings {
     /// The settings file. `targets` is the path of the list for `TargetList::File`.
     pub(super) fn to_toml(&self, targets: &Path) -> String {
         let mut toml = format!(
-            "workers = {}\ndrain = \"{}ms\"\nsecrets = [\"k1:000102030405060708090a0b0c0d0e0f\"]\n",
+            "workers = {}\ndrain = \"{}ms\"\nsecrets = [\"k1:000102030405060708090a0b0c0d0e0f\"]\n{}\n",
             self.workers,
-            self.drain.as_millis()
+            self.drain.as_millis(),
+            self.keys
         );
         self.listeners.iter().for_each(|listener| listener.write_toml(&mut toml));
         let list = match &self.targets {
-            TargetList::File(_) => format!("url = {}", quoted(&format!("file://{}", targets.display()))),
+            TargetList::File(_) | TargetList::Missing => {
+                format!("url = {}", quoted(&format!("file://{}", targets.display())))
+            }
             TargetList::Inline(list) => {
                 format!("list = {}", array(list.iter().map(|target| target.to_table(" = "))))
             }
