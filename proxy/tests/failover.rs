@@ -330,6 +330,17 @@ fn with_one_attempt_a_pin_changes_nothing_but_the_target() {
 }
 
 #[test]
+fn with_one_attempt_a_target_that_went_down_and_came_back_is_still_told_of_the_ack() {
+    let mut site = PinnedSite::new("attempts = 1", THREE);
+    let first = called(&mut site);
+    let support::Site { router, table } = &site.site;
+    assert_eq!(site.pins.target_is_down(first.to.parse().unwrap(), (router, table), (0, 100)), None);
+    assert_eq!(site.pins.take_counts().failed, 0, "the caller's retransmissions may find it up again");
+    assert_eq!(what(&site.send(first.answer("486 Busy", ""), &first.to)), ["486"]);
+    assert_eq!(summary(&site.send(of("ACK"), CARRIER)), [format!("ACK>{}", first.to)]);
+}
+
+#[test]
 fn beyond_the_most_pins_calls_go_on_without() {
     let mut site = PinnedSite::new("max_pins = 1", THREE);
     called(&mut site);

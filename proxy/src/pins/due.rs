@@ -112,13 +112,16 @@ impl Pins {
     }
 
     /// A target is down, or cannot be reached: calls that it has said no more than 100 to go to another. Looks at so many
-    /// places from `from` on, and returns where to go on, if anywhere.
+    /// places from `from` on, and returns where to go on, if anywhere. Where there is one attempt, there is no other.
     pub fn target_is_down(
         &mut self,
         address: SocketAddr,
         (router, table): (&Router, &Table),
         (from, count): (usize, usize),
     ) -> Option<usize> {
+        if self.is_one_attempt() {
+            return None;
+        }
         let waits = |pin: &Pin| {
             matches!(pin.stage, Stage::Calling | Stage::Trying)
                 && pin.cancelled.is_none()

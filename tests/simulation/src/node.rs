@@ -1,0 +1,325 @@
+//! A proxy: the real core, fed with what the network brings and the time that the simulation says.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fleet::Snapshot;
+use proxy::config::Config;
+use proxy::health::Condition;
+use proxy::pins::{Dispatch, Pins};
+use proxy::route::{Input, Router, Scratch, Transport, Verdict};
+use proxy::table::Table;
+
+use crate::context::{Context, Event, Sent};
+use crate::ledger::Life;
+use crate::message::{Bytes, Msg};
+use crate::scenario::{
+    Internal, Listed, NAME, SHARED, Scenario, Time, advertised, nat_address, proxy_address, target_address,
+};
+use crate::watch::{self, Origin};
+
+/// A proxy.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) number: usize,
+    pub(crate) life: Life,
+    pub(crate) alive: bool,
+    /// When it was killed last.
+    pub(crate) died: Time,
+    /// What the list that it has read says of each target.
+    pub(crate) list: Vec<Listed>,
+    pub(crate) pins: Pins,
+    down: Vec<bool>,
+    began: Time,
+    router: Rc<Router>,
+    table: Rc<Table>,
+    scratch: Scratch,
+    out: Vec<u8>,
+    looking: bool,
+}
+
+impl Node {
+    pub(crate) fn new(number: usize, life: Life, scenario: &Scenario, list: Vec<Listed>, now: Time) -> Self {
+        let dispatch = Dispatch {
+            attempts: scenario.attempts,
+            no_reply: Duration::from_millis(scenario.no_reply),
+            no_answer: scenario.no_answer,
+            max_pins: scenario.max_pins,
+        };
+        let node = Node {
+            number,
+            life,
+            alive: true,
+            died: 0,
+            down: vec![false; list.len()],
+            pins: Pins::new(dispatch),
+            began: now,
+            router: router(number, scenario.internal),
+            table: table(number, &list),
+            list,
+            scratch: Scratch::new(),
+            out: Vec::new(),
+            looking: false,
+        };
+        node.mark();
+        node
+    }
+
+    /// A datagram arrives.
+    pub(crate) fn receive(&mut self, context: &mut Context, sent: &Sent) {
+        let msg = Msg::read(&sent.bytes);
+        if let Some(msg) = &msg {
+            watch::input(context, self, sent.from, msg);
+        }
+        self.pins.set_time(Duration::from_millis(context.now - self.began));
+        let input = Input {
+            bytes: sent.bytes.as_bytes(),
+            source: sent.from,
+            local: None,
+            listener: 0,
+            transport: Transport::Udp,
+            connection: None,
+            now: BEGINNING + Duration::from_millis(context.now),
+        };
+        let mut out = std::mem::take(&mut self.out);
+        out.clear();
+        let verdict =
+            self.router.route_pinned(&input, &self.table, &mut self.pins, &mut self.scratch, &mut out);
+        let is_full = self.pins.len() >= context.scenario.max_pins;
+        if self.count(context) > 0
+            && is_full
+            && let Some(call) = msg.as_ref().and_then(Msg::call)
+        {
+            context.ledger.calls[call].unpinned = Some("there was no room for its pin");
+        }
+        let mut count = 0;
+        match verdict {
+            Verdict::Forward { hop, .. } => {
+                self.emit(context, hop.address, &out, Origin::Forwarded(sent.from));
+                count += 1;
+            }
+            Verdict::Reply { hop, .. } => {
+                self.emit(context, hop.address, &out, Origin::Answer(sent.from));
+                count += 1;
+            }
+            Verdict::Drop(..) if !out.is_empty() => {
+                context.breach(None, "bytes were written for a message that is dropped");
+            }
+            Verdict::Answer(answer) => {
+                context
+                    .breach(None, format!("nobody was probed, but this is taken for an answer: {answer:?}"));
+            }
+            Verdict::Drop(..) => {}
+        }
+        self.out = out;
+        count += self.empty_outbox(context);
+        let most = 2 * context.scenario.attempts + 3;
+        if count > most {
+            let call = msg.as_ref().and_then(Msg::call);
+            context.breach(call, format!("{count} messages for one, where {most} are the most"));
+        }
+        self.afterwards(context);
+    }
+
+    /// Does what is due.
+    pub(crate) fn look(&mut self, context: &mut Context) {
+        self.looking = false;
+        self.pins.set_time(Duration::from_millis(context.now - self.began));
+        let mut rounds = 0;
+        while self.pins.expire(&self.router, &self.table, 64) {
+            rounds += 1;
+            if rounds > 1000 {
+                return context.breach(None, format!("proxy {} has always something due", self.number + 1));
+            }
+        }
+        let most = self.pins.len() * (2 * context.scenario.attempts + 3);
+        let count = self.empty_outbox(context);
+        if count > most {
+            context.breach(None, format!("{count} messages at once, where {most} are the most"));
+        }
+        self.afterwards(context);
+    }
+
+    /// Reads a new list.
+    pub(crate) fn read_list(&mut self, context: &mut Context, target: usize, listed: Listed) {
+        self.list[target] = listed;
+        self.table = table(self.number, &self.list);
+        self.mark();
+        context.ledger.table_changed = Some(context.now);
+    }
+
+    /// Learns what has become of a target.
+    pub(crate) fn learn_health(&mut self, context: &mut Context, target: usize, up: bool) {
+        if self.down[target] == up {
+            self.down[target] = !up;
+            context.ledger.table_changed = Some(context.now);
+        }
+        self.mark();
+        if up {
+            return;
+        }
+        for facts in &mut context.ledger.calls {
+            let attempts = facts.attempts.iter_mut();
+            attempts.filter(|a| a.life == self.life && a.target == target).for_each(|a| a.down = true);
+        }
+        self.pins.set_time(Duration::from_millis(context.now - self.began));
+        let mut from = Some(0);
+        while let Some(at) = from {
+            let site = (&*self.router, &*self.table);
+            from = self.pins.target_is_down(target_address(target), site, (at, 16));
+        }
+        self.empty_outbox(context);
+        self.afterwards(context);
+    }
+
+    /// ICMP says that a datagram has reached nobody. How much of it comes along is up to the network.
+    pub(crate) fn came_back(&mut self, context: &mut Context, sent: &Sent, target: usize) {
+        let msg = Msg::read(&sent.bytes);
+        if let Some((call, leg)) = msg.and_then(|msg| Some((msg.call()?, msg.leg()?)))
+            && let Some(attempt) = context.ledger.calls[call].attempt(leg, self.life, target)
+        {
+            attempt.down = true;
+        }
+        self.pins.set_time(Duration::from_millis(context.now - self.began));
+        let start = &sent.bytes.as_bytes()[..sent.bytes.len().min(200)];
+        self.pins.came_back(sent.to, start, (&self.router, &self.table));
+        self.empty_outbox(context);
+        self.afterwards(context);
+    }
+
+    /// Takes in what pins have counted. Returns how many INVITEs had no room for a pin.
+    fn count(&mut self, context: &mut Context) -> u64 {
+        let counts = self.pins.take_counts();
+        context.seen.late_answers += counts.late_answers;
+        counts.refused
+    }
+
+    fn mark(&self) {
+        for (target, down) in self.down.iter().enumerate() {
+            let condition = if *down { Condition::Down } else { Condition::Healthy };
+            let here = self.table.endpoints().filter(|(_, _, e)| e.address == target_address(target));
+            here.for_each(|(_, _, endpoint)| endpoint.mark.set(condition));
+        }
+    }
+
+    fn empty_outbox(&mut self, context: &mut Context) -> usize {
+        let posted: Vec<(SocketAddr, Bytes)> = {
+            let outbox = self.pins.outbox();
+            let posted = outbox.iter().map(|p| (p.hop.address, String::from_utf8_lossy(p.bytes).into()));
+            posted.collect()
+        };
+        self.pins.outbox().clear();
+        self.pins.signals().for_each(drop);
+        for (to, bytes) in &posted {
+            self.emit(context, *to, bytes.as_bytes(), Origin::Own);
+        }
+        posted.len()
+    }
+
+    fn emit(&mut self, context: &mut Context, to: SocketAddr, bytes: &[u8], origin: Origin) {
+        let bytes: Bytes = String::from_utf8_lossy(bytes).into();
+        watch::output(context, self, to, &bytes, origin);
+        let from = if to.ip().to_string().starts_with("10.10.") {
+            proxy_address(self.number)
+        } else if context.scenario.nat && !bytes.starts_with("SIP/2.0") {
+            nat_address(self.number)
+        } else {
+            advertised()
+        };
+        context.send(from, to, bytes);
+    }
+
+    fn afterwards(&mut self, context: &mut Context) {
+        let most = context.scenario.max_pins;
+        if self.pins.len() > most {
+            context.breach(None, format!("{} pins, where {most} are the most", self.pins.len()));
+        }
+        if !self.looking && !self.pins.is_empty() {
+            self.looking = true;
+            context.after(context.scenario.tick, Event::Look(self.number, self.life));
+        }
+    }
+}
+
+/// When every history begins, since 1970.
+const BEGINNING: Duration = Duration::from_secs(1_800_000_000);
+
+const SETTINGS: &str = r#"
+secrets = ["k1:0123456789abcdef0123456789abcdef"]
+[[listener]]
+name = "main"
+bind = "0.0.0.0:5060"
+advertise = "52.74.4.205:5060"
+internal = "INTERNAL"
+[targets]
+url = "file:///unused"
+networks = ["10.10.0.0/16"]
+[access]
+sources = ["175.100.32.0/24"]
+[headers]
+strip = ["X-Inside-*"]
+add = { "X-Src-Ip" = "{source_ip}" }
+"#;
+
+type Tables = HashMap<(usize, Vec<Listed>), Rc<Table>>;
+type Routers = HashMap<String, (Rc<Router>, [u8; 16])>;
+
+thread_local! {
+    /// Tables are dear to make and the same in many histories. Each proxy has its own, and so its own marks in them.
+    static TABLES: RefCell<Tables> = RefCell::default();
+    static ROUTERS: RefCell<Routers> = RefCell::default();
+}
+
+fn router(number: usize, internal: Internal) -> Rc<Router> {
+    let internal = match internal {
+        Internal::Own => proxy_address(number).to_string(),
+        Internal::SharedAddress => SHARED.to_owned(),
+        Internal::SharedName => NAME.to_owned(),
+    };
+    router_at(&internal).0
+}
+
+#[expect(clippy::expect_used, reason = "the settings stand above")]
+fn router_at(internal: &str) -> (Rc<Router>, [u8; 16]) {
+    ROUTERS.with_borrow_mut(|routers| {
+        let made = routers.entry(internal.to_owned()).or_insert_with(|| {
+            let settings = SETTINGS.replace("INTERNAL", internal);
+            let config = Config::parse(&settings, "simulation", std::iter::empty()).expect("settings");
+            (Rc::new(Router::new(&config)), config.keys.pick)
+        });
+        made.clone()
+    })
+}
+
+/// The table of a list. It knows nothing of former targets, like that of a proxy which has just begun: what leads there
+/// has to prove that it belongs to a call of ours.
+fn table(number: usize, list: &[Listed]) -> Rc<Table> {
+    if let Some(table) = TABLES.with_borrow(|tables| tables.get(&(number, list.to_vec())).cloned()) {
+        return table;
+    }
+    let key = router_at(SHARED).1;
+    let table = Rc::new(Table::new(snapshot(list), &["sip".to_owned()], key, None));
+    TABLES.with_borrow_mut(|tables| tables.insert((number, list.to_vec()), Rc::clone(&table)));
+    table
+}
+
+#[expect(clippy::expect_used, reason = "the list is made here")]
+fn snapshot(list: &[Listed]) -> Snapshot {
+    let targets = list.iter().enumerate().filter(|(_, listed)| **listed != Listed::Absent);
+    let targets = targets.map(|(target, listed)| {
+        let (ip, state) = (target_address(target).ip(), listed.state());
+        let ports = r#"{"sip": 5060, "control": 8081}"#;
+        format!(r#"{{"id": "t{target}", "address": "{ip}", "ports": {ports}, "state": "{state}"}}"#)
+    });
+    let json = format!(r#"{{"targets": [{}]}}"#, targets.collect::<Vec<_>>().join(","));
+    Snapshot::from_json(json.as_bytes()).expect("list")
+}
+
+impl Listed {
+    fn state(self) -> &'static str {
+        if self == Listed::Active { "active" } else { "draining" }
+    }
+}
