@@ -42,6 +42,9 @@ impl Pins {
                 Some(routing.reply(200, "OK", b""))
             }
             (Method::Invite, stage) if !self.is_one_attempt() => {
+                if stage == Stage::Ringing {
+                    self.tell_again(routing, place);
+                }
                 self.again_from_caller(routing, stage, follow)
             }
             _ => {
@@ -68,6 +71,14 @@ impl Pins {
             Stage::Ended(code) => Some(routing.reply(code, super::attempts::reason(code), b"")),
             // The target sends its 2xx until it has the ACK (RFC 6026 7.1).
             Stage::Answered | Stage::Acknowledged => Some(Verdict::Drop(Cause::Absorbed, None)),
+        }
+    }
+
+    /// A caller that has lost every 1xx would give up, though its call rings: its target may be dead by now.
+    fn tell_again(&mut self, routing: &Routing<'_>, place: Place) {
+        if let Some(pin) = self.store.take(place) {
+            self.reply(&pin, 100, routing.site());
+            self.store.put_back(place, pin);
         }
     }
 
