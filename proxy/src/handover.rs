@@ -14,7 +14,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -175,9 +175,11 @@ impl Successors {
     /// Listens for them at `path`, in place of a proxy that has ended.
     pub fn listen(path: &Path) -> anyhow::Result<Self> {
         let place = || path.display().to_string();
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).with_context(place),
-            _ => {}
+        match std::fs::symlink_metadata(path) {
+            Ok(file) if file.file_type().is_socket() => std::fs::remove_file(path).with_context(place)?,
+            Ok(_) => bail!("{}: expected a socket or nothing, found something else", path.display()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(place),
         }
         let listener = UnixListener::bind(path).with_context(place)?;
         // Nobody else's: who takes over has all calls.
@@ -293,6 +295,19 @@ mod tests {
         assert_eq!(passed.unwanted().collect::<Vec<_>>(), binds[..1]);
         passed.confirm().unwrap();
         old.join().unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_somebody_left_is_replaced_and_any_other_file_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("handover.sock");
+        drop(Successors::listen(&path).unwrap());
+        assert!(path.exists());
+        drop(Successors::listen(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        assert!(Successors::listen(&path).unwrap_err().to_string().contains("expected a socket"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
     }
 
     #[test]
