@@ -3,6 +3,7 @@
 //! [`Settings`] is the file as it stands; `check.rs` turns it into a [`Config`], in which everything is known to be
 //! right. What is not set has the default that `proxy.example.toml` shows.
 
+mod capture;
 mod check;
 mod environment;
 mod health;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use capture::{CaptureConfig, CaptureSettings, Password};
 pub use check::{Config, ListenerConfig, Source};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
@@ -48,6 +50,7 @@ pub struct Settings {
     pub health: HealthSettings,
     pub tls: TlsSettings,
     pub admin: AdminSettings,
+    pub capture: CaptureSettings,
     pub log: LogSettings,
 }
 
@@ -192,6 +195,7 @@ pub struct AdminSettings {
 pub struct LogSettings {
     pub level: String,
     pub format: LogFormat,
+    pub redact_numbers: bool,
 }
 
 /// For whom the log is written.
@@ -222,6 +226,7 @@ impl Default for Settings {
             health: HealthSettings::default(),
             tls: TlsSettings::default(),
             admin: AdminSettings::default(),
+            capture: CaptureSettings::default(),
             log: LogSettings::default(),
         }
     }
@@ -271,7 +276,7 @@ impl Default for AdminSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        LogSettings { level: "info".to_owned(), format: LogFormat::Text }
+        LogSettings { level: "info".to_owned(), format: LogFormat::Text, redact_numbers: false }
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! In the order that a datagram travels: [`socket`] (the system calls) -> [`worker`] (the loop) -> [`route`] (what
 //! becomes of it, without I/O; [`pins`] remember INVITEs that are under way) -> [`worker`] -> wire. Where there are several workers, [`steer`] keeps each call on one. Beside it [`stream`] (TCP, TLS), [`table`] (who is there), [`watch`]
-//! (the target list), [`access`] (who may call), [`guard`] (how often), [`admin`] (health, metrics, targets), [`metrics`], [`log`] and [`config`]; [`live`] is what all of
+//! (the target list), [`access`] (who may call), [`guard`] (how often), [`capture`] (a mirror for a collector), [`admin`] (health, metrics, targets), [`metrics`], [`log`] and [`config`]; [`live`] is what all of
 //! them share, and [`mod@run`] sets them going.
 
 pub mod access;
 pub mod admin;
 pub mod bind;
+pub mod capture;
 pub mod config;
 pub mod drains;
 pub mod guard;

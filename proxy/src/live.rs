@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use fleet::{Snapshot, State, Target};
 use prometheus::IntCounter;
 
+use crate::capture::Capture;
 use crate::config::Config;
 use crate::drains::Drains;
 use crate::handover::Passed;
@@ -46,6 +47,8 @@ pub struct Live {
     pub health: Health,
     /// What is counted.
     pub metrics: Metrics,
+    /// Takes copies of messages for a collector, if there is one.
+    pub capture: Option<Capture>,
     /// Datagrams that sockets had dropped when they were last asked.
     pub dropped: AtomicU64,
     /// SIGTERM came: no longer ready, still forwarding.
@@ -209,7 +212,7 @@ impl Live {
         out: &mut Vec<u8>,
     ) -> Option<Hop> {
         let verdict = self.router.route_pinned(input, &targets.table, pins, scratch, out);
-        crate::log::message(input, &verdict);
+        crate::log::message(&self.config.log, input, &verdict);
         self.metrics.notes(&scratch.notes);
         match verdict {
             Verdict::Forward { hop, new_call } => {
@@ -261,6 +264,7 @@ impl Live {
             Transport::Udp => {
                 if let Some(socket) = self.sockets.get(hop.listener).and_then(|sockets| sockets.first()) {
                     self.measure(hop, bytes.len());
+                    self.capture_sent(hop, bytes);
                     let mut outgoing = Outgoing::default();
                     outgoing.push_from(0, bytes.len(), hop.address, hop.local);
                     socket.send(&mut outgoing, bytes, |to, error| self.send_failed(to, &error));

@@ -55,6 +55,10 @@ pub struct Metrics {
     pub shared_secrets: IntGauge,
     /// `switchyard_proxy_datagrams_fragmented_total`: datagrams sent that are longer than `udp.mtu` allows.
     pub fragmented: IntCounter,
+    /// `switchyard_proxy_captured_total`: messages sent to the collector.
+    pub captured: IntCounter,
+    /// `switchyard_proxy_capture_lost_total`: messages that the collector should have got.
+    pub capture_lost: IntCounter,
     /// `switchyard_proxy_connections`: open TCP and TLS connections.
     pub connections: IntGauge,
     /// `switchyard_proxy_connections_refused_total`: TCP connections that were one too many.
@@ -138,6 +142,11 @@ impl Metrics {
             fragmented: counter(
                 "datagrams_fragmented_total",
                 "Datagrams sent that do not fit into one packet",
+            )?,
+            captured: counter("captured_total", "Messages sent to the collector of capture")?,
+            capture_lost: counter(
+                "capture_lost_total",
+                "Messages that the collector of capture should have got",
             )?,
             connections_refused: counter(
                 "connections_refused_total",

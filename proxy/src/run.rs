@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::bind::{Listenings, UdpSockets};
+use crate::capture::Capture;
 use crate::config::Config;
 use crate::drains::Drains;
 use crate::handover::{Passed, Successors};
@@ -89,7 +90,9 @@ fn live(config: Config, sockets: UdpSockets) -> anyhow::Result<Live> {
     // Each listener's pins might be all of them: room costs nothing before it is used.
     let share = Dispatch { max_pins: config.dispatch.max_pins.div_ceil(config.workers), ..config.dispatch };
     let pins = || (0..config.workers).map(|_| Mutex::new(Pins::new(share))).collect();
+    let metrics = Metrics::new()?;
     let live = Live {
+        capture: Capture::start(&config, &metrics, &Handle::current()),
         pins: config.listeners.iter().map(|_| pins()).collect(),
         began: Instant::now(),
         router: Router::new(&config),
@@ -99,7 +102,7 @@ fn live(config: Config, sockets: UdpSockets) -> anyhow::Result<Live> {
         drains: Drains::load(config.admin.state_file.clone()),
         health: Health::default(),
         streams: Streams::new(Handle::current(), Tls::load(&config).context("TLS")?),
-        metrics: Metrics::new()?,
+        metrics,
         dropped: AtomicU64::new(0),
         draining: AtomicBool::new(false),
         stopping: AtomicBool::new(false),

@@ -87,7 +87,7 @@ impl Streams {
         if let Some(queued) = new {
             self.announce(queued.id);
             let (listener, transport) = (hop.listener, hop.transport);
-            let end = End { live: Arc::clone(live), listener, transport, peer: hop.address };
+            let end = End { live: Arc::clone(live), listener, transport, peer: hop.address, local: None };
             self.runtime.spawn(connection::connect(end, queued));
         }
         let failed = match outcome {

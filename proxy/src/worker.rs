@@ -204,11 +204,13 @@ impl Worker {
         let ((source, local), listener) = (origin, self.listener);
         let transport = Transport::Udp;
         let input = Input { bytes, source, local, listener, transport, connection: None, now };
+        self.live.capture_received(&input);
         let from = self.bytes.len();
         let hop = self.live.decide(targets, pins, &input, &mut self.scratch, &mut self.bytes);
         match hop {
             Some(hop) if hop.transport == Transport::Udp => {
                 self.live.measure(&hop, self.bytes.len() - from);
+                self.live.capture_sent(&hop, self.bytes.get(from..).unwrap_or_default());
                 if let Some(outgoing) = self.outgoing.get_mut(hop.listener) {
                     outgoing.push_from(from, self.bytes.len(), hop.address, hop.local);
                 }
@@ -228,6 +230,7 @@ impl Worker {
                 let from = self.bytes.len();
                 self.bytes.extend_from_slice(bytes);
                 self.live.measure(hop, bytes.len());
+                self.live.capture_sent(hop, bytes);
                 outgoing.push_from(from, self.bytes.len(), hop.address, hop.local);
             }
             (Transport::Udp, None) => {}

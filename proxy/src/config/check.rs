@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fleet::Snapshot;
 
+use super::capture::CaptureConfig;
 use super::tls::{TlsConfig, TlsListener};
 use super::{
     AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
@@ -61,6 +62,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The admin port.
     pub admin: AdminSettings,
+    /// Whom messages are mirrored for.
+    pub capture: Option<CaptureConfig>,
     /// All settings as they are in force, for people to look at: without secrets.
     pub shown: serde_json::Value,
     /// The log.
@@ -115,6 +118,7 @@ impl Config {
                 "expected the networks that may start calls, such as [\"203.0.113.0/24\"]",
             );
         };
+        let listeners = listeners(&settings.listener)?;
         Ok(Config {
             workers: match settings.workers {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -126,7 +130,8 @@ impl Config {
             keys: keys.map_err(value("secrets"))?,
             has_secrets,
             token_hours: token_hours(settings.tokens.lifetime)?,
-            listeners: listeners(&settings.listener)?,
+            capture: settings.capture.check(&listeners)?,
+            listeners,
             targets: source(&settings.targets)?,
             poll: settings.targets.poll.max(Duration::from_millis(50)),
             networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,

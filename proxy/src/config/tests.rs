@@ -26,6 +26,8 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!(example.health, defaults.health);
     assert_eq!((example.udp.mtu, example.tls.poll), (defaults.udp.mtu, defaults.tls.poll));
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
+    assert_eq!(example.log.redact_numbers, defaults.log.redact_numbers);
+    assert_eq!(example.shown["capture"], defaults.shown["capture"]);
 }
 
 #[test]
@@ -156,4 +158,28 @@ fn settings_are_shown_with_the_environment_and_without_secrets() {
 fn a_token_that_is_refused_is_not_in_the_error() {
     let error = parse(SMALL, &[("SWITCHYARD_ADMIN__TOKEN", "hunter2")]).unwrap_err();
     assert!(error.contains("admin.token: expected 16") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn what_is_captured_is_known_and_cannot_be_captured_in_its_turn() {
+    let with = |lines: &str| parse(&format!("{SMALL}[capture]\n{lines}\n"), &[]);
+    let collector = "collector = \"10.0.9.9:9060\"";
+    assert!(parse(SMALL, &[]).unwrap().capture.is_none());
+    let capture = with(collector).unwrap().capture.unwrap();
+    assert_eq!(
+        (capture.collector.to_string().as_str(), capture.node, capture.sample),
+        ("10.0.9.9:9060", 2001, 1.0)
+    );
+    assert!(with(&format!("{collector}\nsample = 0.0")).unwrap().capture.is_none());
+    let error = |lines: &str| with(lines).unwrap_err();
+    assert!(
+        error("sample = 1.5").contains("capture.sample: expected a share of calls from 0 to 1, found 1.5")
+    );
+    assert!(error("sample = nan").contains("capture.sample"));
+    assert!(error("password = \"\"").contains("capture.password: expected 1 to 255 bytes, found 0"));
+    assert!(error("collector = \"127.0.0.1:5060\"").contains("that no listener has"));
+    assert!(error("collector = \"homer:9060\"").contains("line"));
+    let config = with(&format!("{collector}\npassword = \"hunter2\"")).unwrap();
+    assert_eq!(config.capture.as_ref().unwrap().password.as_ref().unwrap().as_str(), "hunter2");
+    assert!(!format!("{config:?}{}", config.shown).contains("hunter2"));
 }

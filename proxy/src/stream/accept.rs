@@ -25,7 +25,8 @@ pub async fn accept(live: Arc<Live>, number: usize, transport: Transport, listen
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                let end = End { live: Arc::clone(&live), listener: number, transport, peer };
+                let local = stream.local_addr().ok();
+                let end = End { live: Arc::clone(&live), listener: number, transport, peer, local };
                 // A load balancer's count for those whom they are from, once that is known.
                 let counts = !end.expects_header();
                 match live.streams.register(peer, transport, counts, MAX_CONNECTIONS - RESERVED) {

@@ -32,10 +32,12 @@ pub(super) struct End {
     pub(super) listener: usize,
     pub(super) transport: Transport,
     pub(super) peer: SocketAddr,
+    /// Our side's address, where that is known already.
+    pub(super) local: Option<SocketAddr>,
 }
 
 /// Makes a connection for what is queued already.
-pub(super) async fn connect(end: End, queued: Queued) {
+pub(super) async fn connect(mut end: End, queued: Queued) {
     let (live, peer) = (Arc::clone(&end.live), end.peer);
     let failed = match (within(CONNECT, end.open()).await, end.transport) {
         (Err(error), _) => error,
@@ -54,7 +56,7 @@ pub(super) async fn connect(end: End, queued: Queued) {
 
 impl End {
     /// A connection from the address that the listener is bound to, as its datagrams are: others may know us by it.
-    async fn open(&self) -> io::Result<TcpStream> {
+    async fn open(&mut self) -> io::Result<TcpStream> {
         let socket = if self.peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         let bind = self.live.config.listeners.get(self.listener).map(|listener| listener.bind.ip());
         if let Some(ip) = bind.filter(|ip| !ip.is_unspecified() && ip.is_ipv4() == self.peer.is_ipv4()) {
@@ -62,6 +64,7 @@ impl End {
         }
         let stream = socket.connect(self.peer).await?;
         let _ = stream.set_nodelay(true);
+        self.local = stream.local_addr().ok();
         Ok(stream)
     }
 }
@@ -72,8 +75,10 @@ pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Q
     live.metrics.connections.inc();
     tracing::debug!(%peer, ?transport, id, "connection opened");
     let (read, write) = tokio::io::split(stream);
-    let reader = Reader { live: end.live, listener: end.listener, transport, peer, id };
-    let mut writing = pin!(write_all(write, queued));
+    let local = end.local.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
+    let reader = Reader { live: end.live, listener: end.listener, transport, local, peer, id };
+    let sent = |bytes: &[u8]| live.capture_stream(bytes, transport, local, peer);
+    let mut writing = pin!(write_all(write, queued, sent));
     let reason = tokio::select! {
         reason = reader.run(read) => {
             // The other side may have ended its half alone, and still wait for what is queued.
@@ -88,13 +93,17 @@ pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Q
     tracing::debug!(%peer, id, reason, "connection closed");
 }
 
-async fn write_all(mut write: impl AsyncWrite + Unpin, mut queued: Queued) -> String {
+/// Sends what is queued, and says of each message that it is sent.
+async fn write_all(mut write: impl AsyncWrite + Unpin, mut queued: Queued, sent: impl Fn(&[u8])) -> String {
     while let Some(bytes) = queued.messages.recv().await {
         match timeout(ONE_MESSAGE, write_one(&mut write, &bytes)).await {
-            Ok(Ok(())) => queued.bytes.fetch_sub(bytes.len(), Ordering::Relaxed),
+            Ok(Ok(())) => {
+                queued.bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
+                sent(&bytes);
+            }
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return "the other side does not read".to_owned(),
-        };
+        }
     }
     // TLS says goodbye.
     let _ = timeout(ONE_MESSAGE, write.shutdown()).await;
@@ -111,6 +120,7 @@ struct Reader {
     live: Arc<Live>,
     listener: usize,
     transport: Transport,
+    local: SocketAddr,
     peer: SocketAddr,
     id: ConnectionId,
 }
@@ -162,6 +172,7 @@ impl Reader {
             connection: Some(self.id),
             now: Live::now(),
         };
+        self.live.capture_stream(bytes, self.transport, self.peer, self.local);
         out.clear();
         let worker = owner(&self.live.config.keys.pick, bytes, self.live.config.workers).unwrap_or(0);
         let Some(mut pins) = self.live.pins(self.listener, worker) else { return };

@@ -8,11 +8,13 @@
 //! | [`outcome`] | what a SIPp process says afterwards: its statistics, its messages, or why it failed |
 //! | [`message`] | a SIP message as text, read independently of the parser that the proxy uses |
 //! | [`wire`] | plain sockets, for what SIPp would not send |
+//! | [`collector`] | what a proxy tells a collector of messages |
 //! | [`tls`] | certificates made for a test, and connections that use them |
 //!
 //! Everything is on loopback: callers are on 127.0.0.0/24, targets on 127.0.1.0/24. The address that the proxy shows to
 //! the outside is none of this machine's, as behind a load balancer: what is sent there never comes back.
 
+pub mod collector;
 pub mod machine;
 pub mod message;
 pub mod outcome;
