@@ -1,6 +1,6 @@
 //! What a collector is told of calls, and that calls do not hear of it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -123,6 +123,25 @@ fn messages_over_connections_are_captured_with_the_connections_addresses() -> Re
     assert_eq!(summary(&captured, &names), ["OPTIONS caller>proxy", "200 proxy>caller"]);
     assert!(captured.iter().all(|one| one.protocol == 6));
     assert_eq!(captured[1].message, ok);
+    Ok(())
+}
+
+#[test]
+fn on_a_connection_that_the_proxy_made_its_own_address_is_known() -> Result<()> {
+    let addresses = Addresses::take();
+    let collector = Collector::bind(addresses.caller(1))?;
+    let scene = Scene::start(addresses, &collector.settings()?, |_| ())?;
+    let carrier = TcpListener::bind((addresses.caller(0), 0))?;
+    let uri = format!("sip:1@{};transport=tcp", carrier.local_addr()?);
+    scene.target.send(scene.target.request("INVITE", &uri).to_string(), scene.internal)?;
+    let accepted = wire::accept(&carrier).with_context(|| scene.proxy.log())?;
+    let (ours, came) = (accepted.peer_addr()?, Stream::over(accepted)?.receive()?);
+    let mut left = collector.receive()?;
+    while left.protocol != 6 {
+        left = collector.receive().with_context(|| scene.proxy.log())?;
+    }
+    assert_eq!((left.source, left.destination), (ours, carrier.local_addr()?));
+    assert_eq!((ours.ip(), &left.message), (addresses.proxy(), &came));
     Ok(())
 }
 
