@@ -269,6 +269,15 @@ fn requests_that_ignore_record_route_follow_the_target_that_answered() {
 }
 
 #[test]
+fn a_branch_that_is_the_cookie_alone_names_no_transaction() {
+    let mut site = site();
+    let bare = |call: &str| invite("").replace("z9hG4bKcarrier", "z9hG4bK").replace("call-1", call);
+    assert_eq!(what(&site.send(bare("call-1"), CARRIER)), ["INVITE"]);
+    assert_eq!(what(&site.send(bare("call-2"), CARRIER)), ["INVITE"], "another call of the same caller");
+    assert_eq!(what(&site.send(bare("call-2"), CARRIER)), ["100"], "a retransmission");
+}
+
+#[test]
 fn timer_c_ends_a_call_that_rings_for_more_than_three_minutes() {
     let mut site = site();
     let first = called(&mut site);

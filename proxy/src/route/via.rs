@@ -114,7 +114,7 @@ impl Router {
     /// What names the transaction for the element before us (RFC 3261 17.2.3).
     pub(crate) fn transaction(&self, request: &Request<'_>) -> u64 {
         let top = &request.via;
-        if let Some(branch) = top.branch().filter(|branch| branch.starts_with(COOKIE)) {
+        if let Some(branch) = top.branch().filter(|branch| is_unique(branch)) {
             return transaction_of_branch(self.branch_key(), branch, top);
         }
         // RFC 3261 17.2.3, for callers that follow RFC 2543.
@@ -159,7 +159,7 @@ impl Router {
             return false;
         };
         let signed = |key| branch.transaction == transaction_of_branch(key, below_branch, below);
-        below_branch.starts_with(COOKIE) && self.keys.branches.iter().any(signed)
+        is_unique(below_branch) && self.keys.branches.iter().any(signed)
     }
 
     /// What the limits know a source by.
@@ -190,6 +190,11 @@ fn transaction_of_branch(key: &[u8; 16], branch: &[u8], via: &Via<'_>) -> u64 {
     part(&mut hash, branch);
     part(&mut hash, via.sent_by);
     hash.finish()
+}
+
+/// Whether a branch names its transaction by itself (RFC 3261 8.1.1.7): not if it is the cookie and nothing more.
+fn is_unique(branch: &[u8]) -> bool {
+    branch.len() > COOKIE.len() && branch.starts_with(COOKIE)
 }
 
 /// A part and its length, so that no two lists of parts look the same.

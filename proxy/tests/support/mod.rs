@@ -8,7 +8,6 @@
     reason = "each test file uses its part; tests fail by panicking"
 )]
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use fleet::Snapshot;
@@ -93,23 +92,29 @@ impl Site {
 
     /// A datagram on any listener.
     pub fn route_on(&self, listener: usize, message: impl AsRef<[u8]>, source: &str) -> Outcome {
-        let source: SocketAddr = source.parse().unwrap();
-        self.route_input(&Input {
-            bytes: message.as_ref(),
-            source,
-            local: None,
-            listener,
-            transport: Transport::Udp,
-            connection: None,
-            now: NOW,
-        })
+        self.route_input(&datagram(listener, message.as_ref(), source))
+    }
+
+    /// A datagram whose answer may be no text.
+    pub fn route_bytes(&self, message: &[u8], source: &str) -> (Verdict, Vec<u8>) {
+        self.decide(&datagram(0, message, source))
     }
 
     pub fn route_input(&self, input: &Input<'_>) -> Outcome {
-        let mut out = Vec::new();
-        let verdict = self.router.route(input, &self.table, &mut Scratch::new(), &mut out);
+        let (verdict, out) = self.decide(input);
         Outcome { verdict, raw: String::from_utf8(out).unwrap() }
     }
+
+    fn decide(&self, input: &Input<'_>) -> (Verdict, Vec<u8>) {
+        let mut out = Vec::new();
+        let verdict = self.router.route(input, &self.table, &mut Scratch::new(), &mut out);
+        (verdict, out)
+    }
+}
+
+fn datagram<'a>(listener: usize, bytes: &'a [u8], source: &str) -> Input<'a> {
+    let (source, transport) = (source.parse().unwrap(), Transport::Udp);
+    Input { bytes, source, local: None, listener, transport, connection: None, now: NOW }
 }
 
 impl Outcome {
