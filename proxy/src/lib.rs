@@ -1,9 +1,20 @@
 //! The proxy: a SIP-aware load balancer between carriers and FreeSWITCH.
 //!
-//! In the order that a datagram travels: [`socket`] (the system calls) -> [`worker`] (the loop) -> [`route`] (what
-//! becomes of it, without I/O; [`pins`] remember INVITEs that are under way) -> [`worker`] -> wire. Where there are several workers, [`steer`] keeps each call on one. Beside it [`stream`] (TCP, TLS), [`table`] (who is there), [`watch`]
-//! (the target list), [`access`] (who may call), [`guard`] (how often), [`capture`] (a mirror for a collector), [`admin`] (health, metrics, targets), [`metrics`], [`log`] and [`config`]; [`live`] is what all of
-//! them share, and [`mod@run`] sets them going.
+//! In the order that a message travels:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`socket`], [`stream`] | the system calls of UDP; connections over TCP and TLS |
+//! | [`worker`], [`steer`] | the loop; which worker a call belongs to |
+//! | [`route`] | what becomes of a message, without I/O |
+//! | [`pins`] | INVITEs that are under way, without I/O |
+//! | [`table`], [`health`] | who is there, and how they are |
+//! | [`access`], [`guard`] | who may call, and how often |
+//! | [`capture`] | a mirror for a collector |
+//!
+//! Beside them: [`watch`] (the target list), [`drains`] (what operators drain by hand), [`admin`], [`metrics`], [`log`],
+//! [`config`], [`keys`] and [`networks`]. [`live`] is what all of them share; [`bind`], [`serving`], [`handover`] and
+//! [`mod@run`] set them going and stop them.
 
 pub mod access;
 pub mod admin;
