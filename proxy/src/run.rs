@@ -14,7 +14,7 @@ use crate::capture::Capture;
 use crate::config::Config;
 use crate::drains::Drains;
 use crate::handover::{Passed, Successors};
-use crate::health::Health;
+use crate::health::{self, Health};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pins::{Dispatch, Pins};
@@ -44,6 +44,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let live = Arc::new(live(config, sockets)?);
     tokio::spawn(watch::watch(Arc::clone(&live)));
     tokio::spawn(access::watch(Arc::clone(&live)));
+    tokio::spawn(health::run(Arc::clone(&live)));
     if live.config.listeners.iter().any(|listener| listener.tls.is_some()) {
         tokio::spawn(stream::watch_certificates(Arc::clone(&live)));
     }

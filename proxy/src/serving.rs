@@ -10,13 +10,12 @@ use tokio::task::JoinHandle as Task;
 use crate::bind::Listenings;
 use crate::live::Live;
 use crate::worker::Worker;
-use crate::{admin, health, stream};
+use crate::{admin, stream};
 
 /// Those that accept connections, and those that carry datagrams.
 pub struct Serving {
     accepting: Vec<Task<()>>,
     admin: Task<()>,
-    probing: Task<()>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -35,8 +34,7 @@ impl Serving {
                 tracing::error!(%error, "the admin port is served no longer");
             }
         });
-        let probing = tokio::spawn(health::run(Arc::clone(live)));
-        Ok(Serving { accepting, admin, probing, workers: start_workers(live)? })
+        Ok(Serving { accepting, admin, workers: start_workers(live)? })
     }
 
     /// Accepts no connections any more; those that are open go on.
@@ -50,10 +48,8 @@ impl Serving {
     /// Stops all of them. Messages that were received have been carried when this ends.
     pub async fn stop(mut self, live: &Arc<Live>) {
         self.stop_accepting().await;
-        for task in [self.admin, self.probing] {
-            task.abort();
-            let _ = task.await;
-        }
+        self.admin.abort();
+        let _ = self.admin.await;
         live.stopping.store(true, Ordering::Relaxed);
         let (live, workers) = (Arc::clone(live), self.workers);
         let joined = tokio::task::spawn_blocking(move || {

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Change, Command, Condition, Event, Inbox, Prober};
 use crate::live::Live;
@@ -16,6 +16,9 @@ const EVENTS: usize = 1024;
 /// Pins that are looked at before their worker may go on.
 const PINS: usize = 1024;
 
+/// How often it is looked whether workers that were stopped go on: they do where a handover fails.
+const STOPPED: Duration = Duration::from_millis(50);
+
 /// Probes until the process ends. Without probes, or a second time, it ends at once.
 pub async fn run(live: Arc<Live>) {
     let Some(mut inbox) = live.health.take_inbox().filter(|_| live.config.health.enabled) else { return };
@@ -24,6 +27,10 @@ pub async fn run(live: Arc<Live>) {
     let mut bytes = Vec::new();
     loop {
         take_events(&mut prober, &mut inbox).await;
+        // Nobody would receive the answers. What was asked before counts as missed once, which is no reason to go down.
+        while live.stopping.load(Ordering::Relaxed) {
+            tokio::time::sleep(STOPPED).await;
+        }
         prober.handle_timeout(Instant::now());
         while let Some(command) = prober.next_command() {
             act(&live, command, &mut bytes);

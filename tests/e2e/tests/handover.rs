@@ -65,7 +65,8 @@ fn a_proxy_that_takes_over_under_load_loses_no_call() -> Result<()> {
 fn a_proxy_that_cannot_start_changes_nothing_for_the_one_that_runs() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let addresses = Addresses::take();
-    let fixed = fixed(addresses, &directory)?;
+    let mut fixed = fixed(addresses, &directory)?;
+    fixed.health = "interval = \"200ms\"\ntimeout = \"100ms\"".to_owned();
     let site = start(addresses, 1, fixed.clone())?;
     // It gets the sockets, finds no target list, and gives up.
     let broken = ProxyProcess::start(ProxySettings { targets: TargetList::Missing, ..fixed });
@@ -81,5 +82,8 @@ fn a_proxy_that_cannot_start_changes_nothing_for_the_one_that_runs() -> Result<(
     wait_until("the old one goes on", WITHIN, || Ok(site.proxy.log().contains("not handed over")))?;
     let calling = site.run(&site.caller("uac_call")?.calls(20, 50))?;
     assert_eq!(calling.statistics.successful(), 20);
+    let probes = || site.proxy.metric("switchyard_proxy_probes_total").unwrap_or_default();
+    let before = probes();
+    wait_until("targets are probed as before", WITHIN, || Ok(probes() > before))?;
     Ok(())
 }
