@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::config::Sources;
 use crate::live::Live;
 use crate::networks::Networks;
+use crate::watch::WatchedFile;
 
 /// The longest file that is read, in bytes: some hundred thousand networks.
 const MAX_FILE: u64 = 16 << 20;
@@ -17,33 +18,20 @@ pub async fn watch(live: Arc<Live>) {
         Sources::Inline(networks) => return count(&live, networks),
         Sources::File(path) => path.clone(),
     };
-    let mut last: Option<Result<String, String>> = None;
-    let mut ticks = tokio::time::interval(live.config.access_poll);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut file = WatchedFile::new(path, live.config.access_poll, MAX_FILE);
     loop {
-        ticks.tick().await;
-        let now = read(&path).await;
-        // Whole contents are compared: a file's time does not tell of two changes within its resolution.
-        if last.as_ref() == Some(&now) {
-            continue;
-        }
-        match now.clone().and_then(|text| Networks::parse_lines(&text)) {
-            Ok(networks) => take(&live, networks, &path),
+        let text = file
+            .changed()
+            .await
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.to_string()));
+        match text.and_then(|text| Networks::parse_lines(&text)) {
+            Ok(networks) => take(&live, networks, &file.path),
             Err(error) => {
                 live.metrics.access_errors.inc();
-                tracing::warn!(file = %path.display(), error, "access.sources refused, those before stay in force");
+                tracing::warn!(file = %file.path.display(), error, "access.sources refused, those before stay in force");
             }
         }
-        last = Some(now);
     }
-}
-
-async fn read(path: &Path) -> Result<String, String> {
-    let length = tokio::fs::metadata(path).await.map_err(|error| error.to_string())?.len();
-    if length > MAX_FILE {
-        return Err(format!("expected a list of up to {MAX_FILE} bytes, found {length}"));
-    }
-    tokio::fs::read_to_string(path).await.map_err(|error| error.to_string())
 }
 
 fn take(live: &Live, networks: Networks, path: &Path) {

@@ -77,6 +77,8 @@ pub enum Role {
 /// What the new one got.
 #[derive(Debug)]
 pub struct Passed {
+    /// The old one's version.
+    pub version: String,
     /// What the listeners are bound to, in the order of the old one's settings.
     pub listeners: Vec<SocketAddr>,
     /// The sockets that nobody has taken yet.
@@ -114,7 +116,7 @@ impl Passed {
             .collect();
         listeners.dedup();
         let sockets = inventory.sockets.into_iter().zip(descriptors).collect();
-        Ok(Some(Passed { listeners, sockets, pins, stream }))
+        Ok(Some(Passed { version: inventory.version, listeners, sockets, pins, stream }))
     }
 
     /// The sockets for this.

@@ -125,8 +125,9 @@ async fn take_over(live: &Arc<Live>, passed: Passed) -> anyhow::Result<()> {
     for entry in passed.unwanted() {
         tracing::info!(role = ?entry.role, bind = %entry.bind, "a socket of the old proxy is in the settings no longer");
     }
+    let version = passed.version.clone();
     passed.confirm().context("handover: the old proxy has gone")?;
-    tracing::info!(pins, "sockets taken over from the proxy that ran before");
+    tracing::info!(pins, version, "sockets taken over from the proxy that ran before");
     Ok(())
 }
 

@@ -90,10 +90,10 @@ impl Worker {
         let live = Arc::clone(&self.live);
         let mailbox = live.mailboxes.get(self.listener).and_then(|mailboxes| mailboxes.get(self.number));
         let (Some(mailbox), Some(targets)) = (mailbox, live.table.load_full()) else { return };
-        let mut mail = std::mem::take(&mut self.mail);
+        let mut mail = Parcel::default();
         mailbox.take(&mut mail);
         let now = Live::now();
-        self.with_pins(&targets, |worker, pins| {
+        self.with_pins(&live, &targets, |worker, pins| {
             mail.iter().for_each(|(bytes, origin)| worker.carry(&targets, pins, bytes, origin, now));
         });
         self.send();
@@ -110,7 +110,7 @@ impl Worker {
         self.received.inc_by(batch.len() as u64);
         if let Some(targets) = live.table.load().as_ref() {
             let now = Live::now();
-            self.with_pins(targets, |worker, pins| {
+            self.with_pins(live, targets, |worker, pins| {
                 batch
                     .with_origins()
                     .for_each(|(bytes, origin)| worker.carry(targets, pins, bytes, origin, now));
@@ -135,8 +135,7 @@ impl Worker {
     }
 
     /// Carries messages with the pins of their calls in hand, then does what is due.
-    fn with_pins(&mut self, targets: &Targets, carry: impl FnOnce(&mut Self, &mut Pins)) {
-        let live = Arc::clone(&self.live);
+    fn with_pins(&mut self, live: &Live, targets: &Targets, carry: impl FnOnce(&mut Self, &mut Pins)) {
         let Some(mut pins) = live.pins(self.listener, self.number) else { return };
         carry(self, &mut pins);
         if let Some(socket) = live.socket(self.listener, self.number) {
@@ -162,7 +161,7 @@ impl Worker {
         mailbox.take(&mut mail);
         if let Some(targets) = live.table.load().as_ref() {
             let now = Live::now();
-            self.with_pins(targets, |worker, pins| {
+            self.with_pins(live, targets, |worker, pins| {
                 mail.iter().for_each(|(bytes, origin)| worker.carry(targets, pins, bytes, origin, now));
                 for (bytes, origin) in batch.with_origins() {
                     match owner(&live.config.keys.pick, bytes, live.config.workers) {
@@ -208,33 +207,28 @@ impl Worker {
         let from = self.bytes.len();
         let hop = self.live.decide(targets, pins, &input, &mut self.scratch, &mut self.bytes);
         match hop {
-            Some(hop) if hop.transport == Transport::Udp => {
-                self.live.measure(&hop, self.bytes.len() - from);
-                self.live.capture_sent(&hop, self.bytes.get(from..).unwrap_or_default());
-                if let Some(outgoing) = self.outgoing.get_mut(hop.listener) {
-                    outgoing.push_from(from, self.bytes.len(), hop.address, hop.local);
-                }
-            }
-            Some(hop) => {
-                let message = self.bytes.split_off(from);
-                self.live.streams.send(&self.live, &hop, message);
-            }
+            Some(hop) => self.leave(&hop, from),
             None => self.bytes.truncate(from),
         }
     }
 
     /// A message of a pin's.
     fn post(&mut self, hop: &Hop, bytes: &[u8]) {
-        match (hop.transport, self.outgoing.get_mut(hop.listener)) {
-            (Transport::Udp, Some(outgoing)) => {
-                let from = self.bytes.len();
-                self.bytes.extend_from_slice(bytes);
-                self.live.measure(hop, bytes.len());
-                self.live.capture_sent(hop, bytes);
-                outgoing.push_from(from, self.bytes.len(), hop.address, hop.local);
-            }
-            (Transport::Udp, None) => {}
-            (Transport::Tcp | Transport::Tls, _) => self.live.streams.send(&self.live, hop, bytes.to_vec()),
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.leave(hop, from);
+    }
+
+    /// What was written from there on leaves: a datagram with others at the end of the turn.
+    fn leave(&mut self, hop: &Hop, from: usize) {
+        if hop.transport != Transport::Udp {
+            let message = self.bytes.split_off(from);
+            return self.live.streams.send(&self.live, hop, message);
+        }
+        self.live.measure(hop, self.bytes.len() - from);
+        self.live.capture_sent(hop, self.bytes.get(from..).unwrap_or_default());
+        if let Some(outgoing) = self.outgoing.get_mut(hop.listener) {
+            outgoing.push_from(from, self.bytes.len(), hop.address, hop.local);
         }
     }
 

@@ -6,8 +6,8 @@ mod support;
 use std::time::Duration;
 
 use proxy::guard::Limited;
-use proxy::route::{Input, Notes, Scratch, Transport};
-use support::{CARRIER, NOW, Outcome, PinnedSite, STRANGER, Site, TARGET, invite, request};
+use proxy::route::{Input, Notes, Scratch};
+use support::{CARRIER, NOW, Outcome, PinnedSite, STRANGER, Site, TARGET, datagram, invite, request};
 
 const OTHER: &str = "175.100.32.30:5060";
 const OUR_URI: &str = "sip:1294@52.74.4.205:5060";
@@ -24,16 +24,7 @@ fn site(limits: &str) -> Site {
 
 fn at(site: &Site, message: &str, source: &str, now: Duration) -> (Outcome, Notes) {
     let (mut scratch, mut out) = (Scratch::new(), Vec::new());
-    let (source, transport) = (source.parse().unwrap(), Transport::Udp);
-    let input = Input {
-        bytes: message.as_bytes(),
-        source,
-        local: None,
-        listener: 0,
-        transport,
-        connection: None,
-        now,
-    };
+    let input = Input { now, ..datagram(0, message.as_bytes(), source) };
     let verdict = site.router.route(&input, &site.table, &mut scratch, &mut out);
     (Outcome { verdict, raw: String::from_utf8(out).unwrap() }, scratch.notes)
 }

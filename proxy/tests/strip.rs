@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proxy::route::{Input, Scratch, Transport, Verdict};
-use support::{ADVERTISED, CARRIER, INTERNAL, NOW, Site, TARGET, invite, request};
+use proxy::route::{Scratch, Verdict};
+use support::{ADVERTISED, CARRIER, INTERNAL, Site, TARGET, datagram, invite, request};
 
 /// What is stripped here, in long form and in short form where there is one, and what only looks so.
 const NAMES: [&str; 12] = [
@@ -105,16 +105,7 @@ fn generously_read(message: &[u8]) -> Vec<(String, String)> {
 /// What arrives of ours, if the message does: `None` if it is refused.
 fn ours_in(message: &str, source: &str) -> Option<Vec<(String, String)>> {
     let (mut scratch, mut out) = (Scratch::new(), Vec::new());
-    let (source, transport) = (source.parse().unwrap(), Transport::Udp);
-    let input = Input {
-        bytes: message.as_bytes(),
-        source,
-        local: None,
-        listener: 0,
-        transport,
-        connection: None,
-        now: NOW,
-    };
+    let input = datagram(0, message.as_bytes(), source);
     match site().router.route(&input, &site().table, &mut scratch, &mut out) {
         Verdict::Forward { .. } => {
             Some(generously_read(&out).into_iter().filter(|(name, _)| is_ours(name)).collect())

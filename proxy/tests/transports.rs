@@ -246,17 +246,7 @@ fn a_next_hop_of_the_other_ip_version_is_reached_by_the_listener_that_speaks_it(
         let via = &call.headers("Via")[0];
         assert!(via.starts_with(&format!("SIP/2.0/{} [2001:db8::10]:{port};branch=", transport.as_str())));
         // And its answer finds the way back to the target, over the first listener.
-        let input = response_to(&call);
-        let source = "[2001:db8:5::1]:5060".parse().unwrap();
-        let answer = site.route_input(&Input {
-            bytes: input.as_bytes(),
-            source,
-            local: None,
-            listener: 2,
-            transport: Transport::Udp,
-            connection: None,
-            now: NOW,
-        });
+        let answer = site.route_on(2, response_to(&call), "[2001:db8:5::1]:5060");
         assert_eq!((answer.hop().listener, answer.forwarded_to()), (0, TARGET.to_owned()));
     }
 }
@@ -281,16 +271,7 @@ fn a_caller_over_ipv6_reaches_a_target_over_ipv4_and_back() {
     let site = site();
     let from_six = |message: &str, source: &str| {
         let message = message.replace("175.100.32.29:5060;branch", "[2001:db8:99::7]:5060;rport;branch");
-        let source = source.parse().unwrap();
-        site.route_input(&Input {
-            bytes: message.as_bytes(),
-            source,
-            local: None,
-            listener: 2,
-            transport: Transport::Udp,
-            connection: None,
-            now: NOW,
-        })
+        site.route_on(2, message, source)
     };
     let call = from_six(&invite(""), "[2001:db8:99::7]:40000");
     assert_eq!((call.hop().listener, call.forwarded_to()), (0, TARGET.to_owned()));

@@ -8,7 +8,7 @@ use super::via::WayBack;
 use super::{Hop, Router, Routing, Verdict};
 
 /// What Max-Forwards begins with (RFC 3261 8.1.1.6).
-const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
+pub(super) const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
 
 /// What a request gets besides our Via.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

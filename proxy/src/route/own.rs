@@ -2,14 +2,12 @@
 
 use sip::{Message, Method, Name, NameAddr};
 
+use super::forward::MAX_FORWARDS;
 use super::request::Request;
 use super::via::{Branch, WayBack};
 use super::{Choice, Hop, Input, Router, Routing, Scratch, Verdict};
 use crate::pins::{Names, Site};
 use crate::table::Table;
-
-/// What a message of our own begins with below its Via (RFC 3261 8.1.1.6).
-const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
 
 /// Where an INVITE went: the hop, its part of our branch, and for a target in the list its place there.
 pub(crate) type Sent = (Hop, u32, Option<u16>);
@@ -48,8 +46,8 @@ impl Router {
         }
     }
 
-    /// Writes CANCEL or ACK for a pinned INVITE as it went to `hop`: Request-URI, Route, From, Call-ID and CSeq number
-    /// are the INVITE's, To too unless another line is given (RFC 3261 9.1, 17.1.1.3).
+    /// Writes CANCEL or ACK for a pinned INVITE as it went to `hop`: Request-URI, From, Call-ID and CSeq number are the
+    /// INVITE's, To too unless another line is given; Route it had none (RFC 3261 9.1, 17.1.1.3).
     pub(crate) fn own_request(
         &self,
         input: &Input<'_>,
@@ -62,20 +60,9 @@ impl Router {
         let request = Request::read(&routing.msg, routing.msg.request()?).ok()?;
         let branch = self.branch(&routing.msg, &request, hop);
         let Routing { msg, out, .. } = routing;
-        for piece in [method.as_bytes(), b" ", request.line.uri, b" SIP/2.0\r\n"] {
-            out.extend_from_slice(piece);
-        }
-        out.extend_from_slice(self.faces.get(hop.listener)?.inside.via(hop.transport));
-        branch.write(out);
-        WayBack::write(input, hop, out);
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(MAX_FORWARDS);
-        for name in [Name::From, Name::To, Name::CallId] {
-            let own = msg.first(name)?.line;
-            out.extend_from_slice(to.filter(|_| name == Name::To).unwrap_or(own));
-        }
-        end_with_cseq(request.cseq, method, out);
-        Some(())
+        let uri = request.line.uri;
+        OwnRequest { method, uri, branch, way_back: Some(input), to, cseq: request.cseq }
+            .write(self, &msg, hop, out)
     }
 
     /// By what the pin of an INVITE that goes to `hop` is found.
@@ -101,29 +88,50 @@ impl Routing<'_> {
     ) -> Option<()> {
         let contact = NameAddr::parse(self.msg.values(Name::Contact).next()?).ok()?.raw_uri;
         let cseq = self.msg.cseq().ok()?.number;
-        for piece in [method.as_bytes(), b" ", contact, b" SIP/2.0\r\n"] {
-            out.extend_from_slice(piece);
-        }
-        out.extend_from_slice(self.router.faces.get(hop.listener)?.inside.via(hop.transport));
         // An ACK has no answer, and a BYE's finds the pin by its key.
-        Branch { transaction: key, hop: 0, loop_part: u32::from(method == Method::Bye) }.write(out);
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(MAX_FORWARDS);
-        for name in [Name::From, Name::To, Name::CallId] {
-            out.extend_from_slice(self.msg.first(name)?.line);
-        }
         let next = u32::from(method == Method::Bye);
-        end_with_cseq(cseq.saturating_add(next), method, out);
+        let branch = Branch { transaction: key, hop: 0, loop_part: next };
+        let cseq = cseq.saturating_add(next);
+        OwnRequest { method, uri: contact, branch, way_back: None, to: None, cseq }.write(
+            self.router,
+            &self.msg,
+            hop,
+            out,
+        )
+    }
+}
+
+/// A request of our own to a target, about a call whose INVITE or answer is at hand.
+struct OwnRequest<'a> {
+    method: Method<'a>,
+    uri: &'a [u8],
+    branch: Branch,
+    /// Where the INVITE came from, for the Via that it went on with.
+    way_back: Option<&'a Input<'a>>,
+    /// The To line, if it is not the message's at hand.
+    to: Option<&'a [u8]>,
+    cseq: u32,
+}
+
+impl OwnRequest<'_> {
+    /// Writes it, with From, To and Call-ID as they stand in `msg`. `None` if one is missing.
+    fn write(&self, router: &Router, msg: &Message<'_>, hop: &Hop, out: &mut Vec<u8>) -> Option<()> {
+        let method = self.method.as_bytes();
+        append(out, &[method, b" ", self.uri, b" SIP/2.0\r\n"]);
+        out.extend_from_slice(router.faces.get(hop.listener)?.inside.via(hop.transport));
+        self.branch.write(out);
+        self.way_back.into_iter().for_each(|input| WayBack::write(input, hop, out));
+        let to = self.to.or(msg.first(Name::To).map(|field| field.line))?;
+        let [from, call_id] = [msg.first(Name::From)?.line, msg.first(Name::CallId)?.line];
+        append(out, &[b"\r\n", MAX_FORWARDS, from, to, call_id, b"CSeq: "]);
+        sip::write_number(out, self.cseq);
+        append(out, &[b" ", method, b"\r\nContent-Length: 0\r\n\r\n"]);
         Some(())
     }
 }
 
-fn end_with_cseq(number: u32, method: Method<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"CSeq: ");
-    sip::write_number(out, number);
-    for piece in [b" ", method.as_bytes(), b"\r\nContent-Length: 0\r\n\r\n"] {
-        out.extend_from_slice(piece);
-    }
+fn append(out: &mut Vec<u8>, pieces: &[&[u8]]) {
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece));
 }
 
 /// Writes what messages of our own about an INVITE are made of: its first line and the header fields that say who, where
@@ -131,9 +139,7 @@ fn end_with_cseq(number: u32, method: Method<'_>, out: &mut Vec<u8>) {
 pub(crate) fn write_essence(invite: &[u8], scratch: &mut Scratch, out: &mut Vec<u8>) -> Option<()> {
     let msg = Message::parse(invite, &mut scratch.index, &sip::Limits::default()).ok()?;
     let line = msg.request()?;
-    for piece in [line.method.as_bytes(), b" ", line.uri, b" ", line.version, b"\r\n"] {
-        out.extend_from_slice(piece);
-    }
+    append(out, &[line.method.as_bytes(), b" ", line.uri, b" ", line.version, b"\r\n"]);
     for field in msg.fields() {
         use Name::{CSeq, CallId, From, Route, To, Via};
         if matches!(field.name, Via | Route | From | To | CallId | CSeq) {

@@ -50,19 +50,21 @@ impl Branch {
     /// Reads a branch that a proxy of ours wrote.
     pub(super) fn read(branch: &[u8]) -> Option<Branch> {
         let digits = branch.strip_prefix(COOKIE)?.strip_prefix(&[VERSION])?;
-        let number = |from: usize, to: usize| {
-            u64::from_str_radix(std::str::from_utf8(digits.get(from..to)?).ok()?, 16).ok()
-        };
-        let (hop, loop_part) = (number(16, 24)?, number(24, 32)?);
+        let (hop, loop_part) = (read_hex(digits, 16, 24)?, read_hex(digits, 24, 32)?);
         if digits.len() != 32 {
             return None;
         }
         Some(Branch {
-            transaction: number(0, 16)?,
+            transaction: read_hex(digits, 0, 16)?,
             hop: u32::try_from(hop).ok()?,
             loop_part: u32::try_from(loop_part).ok()?,
         })
     }
+}
+
+/// The number that these hexadecimal digits say.
+pub(super) fn read_hex(digits: &[u8], from: usize, to: usize) -> Option<u64> {
+    u64::from_str_radix(std::str::from_utf8(digits.get(from..to)?).ok()?, 16).ok()
 }
 
 /// Appends the last hexadecimal digits of a number, at most 16.

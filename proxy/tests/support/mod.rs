@@ -112,7 +112,8 @@ impl Site {
     }
 }
 
-fn datagram<'a>(listener: usize, bytes: &'a [u8], source: &str) -> Input<'a> {
+/// A datagram that came to a listener.
+pub fn datagram<'a>(listener: usize, bytes: &'a [u8], source: &str) -> Input<'a> {
     let (source, transport) = (source.parse().unwrap(), Transport::Udp);
     Input { bytes, source, local: None, listener, transport, connection: None, now: NOW }
 }
@@ -233,16 +234,7 @@ impl PinnedSite {
 
     /// Puts a datagram through and tells all that leaves.
     pub fn send(&mut self, message: impl AsRef<[u8]>, source: &str) -> Vec<Sent> {
-        let source = source.parse().unwrap();
-        let input = Input {
-            bytes: message.as_ref(),
-            source,
-            local: None,
-            listener: 0,
-            transport: Transport::Udp,
-            connection: None,
-            now: NOW + self.now,
-        };
+        let input = datagram(0, message.as_ref(), source);
         let mut out = Vec::new();
         let Site { router, table } = &self.site;
         let verdict = router.route_pinned(&input, table, &mut self.pins, &mut Scratch::new(), &mut out);
