@@ -5,7 +5,6 @@
 
 mod capture;
 mod check;
-mod environment;
 mod health;
 mod limits;
 mod show;
@@ -18,12 +17,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 pub use capture::{CaptureConfig, CaptureSettings, Password};
 pub use check::{Config, ListenerConfig, Source};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
+pub use settings::Error as ConfigError;
+pub use settings::log::{LogFormat, LogSettings};
 pub use sources::{Sources, SourcesSetting};
 pub use tls::{TlsConfig, TlsListener};
 pub use token::Token;
@@ -34,7 +35,7 @@ pub use token::Token;
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct Settings {
     pub workers: usize,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub drain: Duration,
     pub handover: Option<PathBuf>,
     #[serde(serialize_with = "show::secrets")]
@@ -88,7 +89,7 @@ pub struct TlsListenerSettings {
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct TokenSettings {
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub lifetime: Duration,
 }
 
@@ -99,7 +100,7 @@ pub struct TokenSettings {
 pub struct TargetSettings {
     pub url: Option<String>,
     pub list: Option<Vec<fleet::Target>>,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub poll: Duration,
     pub networks: Vec<String>,
 }
@@ -110,7 +111,7 @@ pub struct TargetSettings {
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct DispatchSettings {
     pub attempts: usize,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub no_reply: Duration,
     pub no_answer: u16,
     pub max_pins: usize,
@@ -123,7 +124,7 @@ pub struct DispatchSettings {
 pub struct AccessSettings {
     pub sources: Option<SourcesSetting>,
     pub refused: Refused,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub poll: Duration,
 }
 
@@ -174,7 +175,7 @@ impl UdpSettings {
 pub struct TlsSettings {
     pub ca: Option<PathBuf>,
     pub names: BTreeMap<String, String>,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub poll: Duration,
 }
 
@@ -186,26 +187,6 @@ pub struct AdminSettings {
     pub bind: SocketAddr,
     pub token: Option<Token>,
     pub state_file: Option<PathBuf>,
-}
-
-/// `[log]`
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
-pub struct LogSettings {
-    pub level: String,
-    pub format: LogFormat,
-    pub redact_numbers: bool,
-}
-
-/// For whom the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines: one JSON object a line.
-    Json,
 }
 
 impl Default for Settings {
@@ -274,58 +255,8 @@ impl Default for AdminSettings {
     }
 }
 
-impl Default for LogSettings {
-    fn default() -> Self {
-        LogSettings { level: "info".to_owned(), format: LogFormat::Text, redact_numbers: false }
-    }
-}
-
 fn sip() -> String {
     "sip".to_owned()
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    humantime::parse_duration(&text).map_err(|error| {
-        serde::de::Error::custom(format!("expected a duration such as \"120s\" or \"200ms\": {error}"))
-    })
-}
-
-/// Why settings are refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path}: {error}")]
-    Read {
-        /// Which file.
-        path: String,
-        /// Why not.
-        error: std::io::Error,
-    },
-    /// The file is no TOML, has an unknown key or a value of the wrong kind. The text shows the line.
-    #[error("{path}: {error}")]
-    File {
-        /// Which file.
-        path: String,
-        /// What and where.
-        error: toml::de::Error,
-    },
-    /// An environment variable is no setting, or has a value of the wrong kind.
-    #[error("environment variable {name}: {what}")]
-    Environment {
-        /// The variable.
-        name: String,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// A value is of the right kind and makes no sense all the same.
-    #[error("{key}: {what}")]
-    Value {
-        /// The setting.
-        key: String,
-        /// What was expected and what came.
-        what: String,
-    },
 }
 
 impl Config {
@@ -334,10 +265,7 @@ impl Config {
         path: &Path,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Read { path: shown.clone(), error })?;
-        Config::parse(&text, &shown, environment)
+        Config::check(settings::load(path, environment)?)
     }
 
     /// The same for settings that are at hand; `name` stands in errors.
@@ -346,11 +274,7 @@ impl Config {
         name: &str,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
-        let file = |error| ConfigError::File { path: name.to_owned(), error };
-        // First by itself, since only then errors know their place in the file.
-        let settings: Settings = toml::from_str(text).map_err(file)?;
-        let settings = environment::apply(settings, toml::from_str(text).map_err(file)?, environment)?;
-        Config::check(settings)
+        Config::check(settings::read(text, name, environment)?)
     }
 }
 

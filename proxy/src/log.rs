@@ -4,24 +4,10 @@ mod redact;
 
 use sip::{Index, Limits, Message, Method};
 use tracing::Level;
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, LogSettings};
+use crate::config::LogSettings;
 use crate::metrics::label;
 use crate::route::{Input, Verdict};
-
-/// Starts the log, to standard error.
-pub fn start(settings: &LogSettings) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.level).map_err(|error| {
-        format!("log.level: expected a level or a tracing filter, found {:?}: {error}", settings.level)
-    })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match settings.format {
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    started.map_err(|error| error.to_string())
-}
 
 /// What became of a message. Costs nothing but a look at the level unless that is DEBUG or TRACE.
 pub fn message(settings: &LogSettings, input: &Input<'_>, verdict: &Verdict) {

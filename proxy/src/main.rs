@@ -37,14 +37,12 @@ fn main() -> ExitCode {
         }
     };
     // The variable that names the file is not a setting itself.
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name != "SWITCHYARD_CONFIG");
+    let environment = settings::environment(&["SWITCHYARD_CONFIG"]);
     let config = match Config::load(&arguments.config, environment) {
         Ok(config) => config,
         Err(error) => return bad_settings(&error.to_string()),
     };
-    if let Err(error) = proxy::log::start(&config.log) {
+    if let Err(error) = settings::log::start(&config.log) {
         return bad_settings(&error);
     }
     if arguments.check {

@@ -23,6 +23,7 @@ pub mod ours;
 
 mod faces;
 mod forward;
+mod gathered;
 mod own;
 mod probe;
 mod request;

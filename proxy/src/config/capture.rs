@@ -5,8 +5,12 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::check::{ListenerConfig, wrong};
-use super::{ConfigError, show};
+use settings::wrong;
+
+use super::check::ListenerConfig;
+use settings::REDACTED;
+
+use super::ConfigError;
 
 /// The longest password, in bytes.
 const MAX_PASSWORD: usize = 255;
@@ -49,13 +53,13 @@ impl Password {
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(show::REDACTED)
+        f.write_str(REDACTED)
     }
 }
 
 impl Serialize for Password {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(show::REDACTED)
+        to.serialize_str(REDACTED)
     }
 }
 

@@ -8,6 +8,8 @@ use fleet::Snapshot;
 
 use super::capture::CaptureConfig;
 use super::tls::{TlsConfig, TlsListener};
+use settings::wrong;
+
 use super::{
     AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
     Settings, Sources, TargetSettings, Token, UdpSettings,
@@ -96,10 +98,6 @@ pub enum Source {
     Inline(Snapshot),
     /// From a file that is watched.
     File(PathBuf),
-}
-
-pub(super) fn wrong<T>(key: &str, what: impl Into<String>) -> Result<T, ConfigError> {
-    Err(ConfigError::Value { key: key.to_owned(), what: what.into() })
 }
 
 impl Config {

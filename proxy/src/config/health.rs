@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use settings::wrong;
 
-use super::check::wrong;
-use super::{ConfigError, duration, show};
+use super::ConfigError;
 use crate::health::Rules;
 use crate::table::AllDown;
 
@@ -15,9 +15,9 @@ use crate::table::AllDown;
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct HealthSettings {
     pub enabled: bool,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub interval: Duration,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub timeout: Duration,
     pub rise: u32,
     pub fall: u32,

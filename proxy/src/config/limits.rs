@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{duration, show};
 use crate::guard::Limits;
 
 /// `[limits]`
@@ -14,9 +13,9 @@ use crate::guard::Limits;
 pub struct LimitSettings {
     pub source_calls: u32,
     pub calls: u32,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub burst: Duration,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub retry_after: Duration,
 }
 

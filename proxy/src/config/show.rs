@@ -1,15 +1,7 @@
 //! How settings are shown: as they would be written, and without what must stay secret.
 
-use std::time::Duration;
-
 use serde::{Serialize, Serializer};
-
-/// What stands in the place of a secret.
-pub(super) const REDACTED: &str = "[redacted]";
-
-pub(super) fn duration<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&humantime::format_duration(*time))
-}
+use settings::REDACTED;
 
 /// The names of secrets, by which operators see which are in force and in which order.
 pub(super) fn secrets<S: Serializer>(secrets: &[String], to: S) -> Result<S::Ok, S::Error> {

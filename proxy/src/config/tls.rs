@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use settings::wrong;
 
-use super::check::wrong;
 use super::{ConfigError, TlsListenerSettings, TlsSettings};
 use crate::route::ours::Authority;
 

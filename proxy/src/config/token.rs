@@ -3,9 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
+use settings::REDACTED;
 use sha2::{Digest, Sha256};
-
-use super::show::REDACTED;
 
 /// The shortest token that is taken, in bytes.
 const MIN_TOKEN: usize = 16;

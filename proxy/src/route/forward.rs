@@ -85,7 +85,7 @@ impl Routing<'_> {
             },
             sides: [far_side, if paired { near.side(arrival) } else { far_side }],
             call_id: request.call_id,
-            tag: request.from.tag().unwrap_or_default(),
+            tag: request.from_tag.unwrap_or_default(),
             hour: hour(self.input.now),
             caller: self.caller_behind_nat(request),
         };

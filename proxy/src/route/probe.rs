@@ -3,7 +3,6 @@
 //! A probe leaves from the socket of a listener, with the Via that targets see in everything, so that a target which
 //! answers it would answer calls. Its branch carries which probe it is, signed: nobody who has not read it can answer.
 
-use std::hash::Hasher;
 use std::io::Write;
 use std::net::SocketAddr;
 
@@ -73,7 +72,7 @@ impl Routing<'_> {
 
 fn signature(key: &[u8; 16], slot: u32, sequence: u32) -> u64 {
     let mut hash = hasher(key, b'p');
-    hash.write_u32(slot);
-    hash.write_u32(sequence);
+    hash.add(&slot.to_le_bytes());
+    hash.add(&sequence.to_le_bytes());
     hash.finish()
 }

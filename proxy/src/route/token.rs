@@ -4,7 +4,6 @@
 //! hop, because the target left it long ago or because this proxy has not heard of it yet, the token does. What it is
 //! worth is in `docs/sip.md`; `routes.rs` says what it opens.
 
-use std::hash::Hasher;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -12,7 +11,8 @@ use sip::{Scheme, Uri};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::Transport;
-use super::via::{part, write_hex};
+use super::gathered::Gathered;
+use super::via::{add_address, write_hex};
 use crate::keys::TokenKey;
 
 /// The URI parameter that carries it.
@@ -122,25 +122,21 @@ impl Claims<'_> {
 
     /// 80 bits of a keyed hash.
     fn mac(&self, key: &TokenKey) -> (u64, u16) {
-        let mut hash = SipHasher24::new_with_key(&key.secret);
-        hash.write(&[VERSION, self.direction.letter()]);
-        hash.write_u16(key.id);
-        hash.write_u32(self.hour);
+        let mut hash = Gathered::new(SipHasher24::new_with_key(&key.secret));
+        hash.add(&[VERSION, self.direction.letter()]);
+        hash.add(&key.id.to_le_bytes());
+        hash.add(&self.hour.to_le_bytes());
         // In one order, whichever end of the dialog shows them.
         for side in [self.sides[0].min(self.sides[1]), self.sides[0].max(self.sides[1])] {
-            hash.write_u16(side.port);
-            hash.write_u64(side.transport);
+            hash.add(&side.port.to_le_bytes());
+            hash.add(&side.transport.to_le_bytes());
         }
-        part(&mut hash, self.call_id);
-        part(&mut hash, self.tag);
+        hash.part(self.call_id);
+        hash.part(self.tag);
         if let Some(caller) = self.caller {
-            match caller.ip() {
-                IpAddr::V4(ip) => hash.write(&ip.octets()),
-                IpAddr::V6(ip) => hash.write(&ip.octets()),
-            }
-            hash.write_u16(caller.port());
+            add_address(&mut hash, caller);
         }
-        let hash = hash.finish128();
+        let hash = hash.hashed().finish128();
         (hash.h1, hash.h2 as u16)
     }
 }

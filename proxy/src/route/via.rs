@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use sip::{Host, Message, Name, Via};
 use siphasher::sip::SipHasher13;
 
+use super::gathered::Gathered;
 use super::request::Request;
 use super::{ConnectionId, Hop, Input, Router, Transport};
 
@@ -100,16 +101,16 @@ impl Router {
     /// The next hop's part.
     pub(super) fn hop_part(&self, hop: &Hop) -> u32 {
         let mut hash = self.hasher(b'h');
-        part(&mut hash, hop.transport.as_str().as_bytes());
-        hash_address(&mut hash, hop.address);
+        hash.part(hop.transport.as_str().as_bytes());
+        add_address(&mut hash, hop.address);
         hash.finish() as u32
     }
 
     /// What names the call for the caller's side: Call-ID and From tag.
     pub(super) fn call(&self, request: &Request<'_>) -> u64 {
         let mut hash = self.hasher(b'c');
-        part(&mut hash, request.call_id);
-        part(&mut hash, request.from.tag().unwrap_or_default());
+        hash.part(request.call_id);
+        hash.part(request.from_tag.unwrap_or_default());
         hash.finish()
     }
 
@@ -121,24 +122,24 @@ impl Router {
         }
         // RFC 3261 17.2.3, for callers that follow RFC 2543.
         let mut hash = self.hasher(b'o');
-        part(&mut hash, top.raw);
-        part(&mut hash, request.from.tag().unwrap_or_default());
-        part(&mut hash, request.call_id);
-        hash.write_u32(request.cseq);
-        part(&mut hash, request.line.uri);
+        hash.part(top.raw);
+        hash.part(request.from_tag.unwrap_or_default());
+        hash.part(request.call_id);
+        hash.add(&request.cseq.to_le_bytes());
+        hash.part(request.line.uri);
         hash.finish()
     }
 
     /// RFC 3261 16.6.8: what a loop has in common with the message that began it, and a spiral has not.
     fn loop_part(&self, msg: &Message<'_>, request: &Request<'_>) -> u32 {
         let mut hash = self.hasher(b'l');
-        part(&mut hash, request.line.uri);
+        hash.part(request.line.uri);
         for route in msg.values(Name::Route) {
-            part(&mut hash, route);
+            hash.part(route);
         }
-        part(&mut hash, request.call_id);
-        part(&mut hash, request.from.tag().unwrap_or_default());
-        hash.write_u32(request.cseq);
+        hash.part(request.call_id);
+        hash.part(request.from_tag.unwrap_or_default());
+        hash.add(&request.cseq.to_le_bytes());
         hash.finish() as u32
     }
 
@@ -167,7 +168,7 @@ impl Router {
     /// What the limits know a source by.
     pub(super) fn hash_source(&self, ip: IpAddr) -> u64 {
         let mut hash = self.hasher(b's');
-        hash.write(&crate::guard::network(ip).to_be_bytes());
+        hash.add(&crate::guard::network(ip).to_be_bytes());
         hash.finish()
     }
 
@@ -176,21 +177,21 @@ impl Router {
         self.keys.branches.first().unwrap_or(&[0; 16])
     }
 
-    fn hasher(&self, label: u8) -> SipHasher13 {
+    fn hasher(&self, label: u8) -> Gathered<SipHasher13> {
         hasher(self.branch_key(), label)
     }
 }
 
-pub(super) fn hasher(key: &[u8; 16], label: u8) -> SipHasher13 {
-    let mut hash = SipHasher13::new_with_key(key);
-    hash.write_u8(label);
+pub(super) fn hasher(key: &[u8; 16], label: u8) -> Gathered<SipHasher13> {
+    let mut hash = Gathered::new(SipHasher13::new_with_key(key));
+    hash.add(&[label]);
     hash
 }
 
 fn transaction_of_branch(key: &[u8; 16], branch: &[u8], via: &Via<'_>) -> u64 {
     let mut hash = hasher(key, b't');
-    part(&mut hash, branch);
-    part(&mut hash, via.sent_by);
+    hash.part(branch);
+    hash.part(via.sent_by);
     hash.finish()
 }
 
@@ -199,18 +200,13 @@ fn is_unique(branch: &[u8]) -> bool {
     branch.len() > COOKIE.len() && branch.starts_with(COOKIE)
 }
 
-/// A part and its length, so that no two lists of parts look the same.
-pub(super) fn part(hash: &mut impl Hasher, bytes: &[u8]) {
-    hash.write_u32(bytes.len() as u32);
-    hash.write(bytes);
-}
-
-fn hash_address(hash: &mut SipHasher13, address: SocketAddr) {
+/// Adds an address and its port.
+pub(super) fn add_address(hash: &mut Gathered<impl Hasher>, address: SocketAddr) {
     match address.ip() {
-        std::net::IpAddr::V4(ip) => hash.write(&ip.octets()),
-        std::net::IpAddr::V6(ip) => hash.write(&ip.octets()),
+        IpAddr::V4(ip) => hash.add(&ip.octets()),
+        IpAddr::V6(ip) => hash.add(&ip.octets()),
     }
-    hash.write_u16(address.port());
+    hash.add(&address.port().to_le_bytes());
 }
 
 /// How the way back is found where the Via below cannot tell it: by a parameter of our own Via. It names the listener

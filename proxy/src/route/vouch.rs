@@ -117,7 +117,7 @@ impl Routing<'_> {
         };
         let (Some(token), Some(top)) = (Token::read(text), routes.top) else { return (Check::Forged, None) };
         let sides = [Side::of(&top), Side::of(&routes.partner.unwrap_or(top))];
-        let [from, to] = [request.from, request.to].map(|end| end.tag().unwrap_or_default());
+        let [from, to] = [request.from_tag, request.to_tag].map(Option::unwrap_or_default);
         // The INVITE's From tag is its sender's: in what the other end sends it stands in To.
         let tags: &[&[u8]] = match (token.direction, self.inside) {
             (Direction::In, false) | (Direction::Out, true) => &[from],

@@ -1,19 +1,26 @@
 //! Environment variables over the file: `SWITCHYARD_ADMIN__BIND=127.0.0.1:9090` is `bind` in `[admin]`.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::{ConfigError, Settings};
+use crate::Error;
 
 /// What names of settings in the environment begin with.
-pub(super) const PREFIX: &str = "SWITCHYARD_";
+const PREFIX: &str = "SWITCHYARD_";
+
+/// The variables of this process, but those that are no settings of their own.
+pub fn environment(but: &[&str]) -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(move |(name, _)| !but.contains(&name.as_str()))
+}
 
 /// Puts the variables over what the file said. Each is tried by itself, so that an error can name it.
-pub(super) fn apply(
-    mut settings: Settings,
+pub(crate) fn apply<S: DeserializeOwned>(
+    mut settings: S,
     mut file: Table,
     environment: impl Iterator<Item = (String, String)>,
-) -> Result<Settings, ConfigError> {
+) -> Result<S, Error> {
     let ours = environment
         .filter_map(|(name, text)| Some((name.strip_prefix(PREFIX)?.to_ascii_lowercase(), name, text)));
     let mut ours: Vec<_> = ours.collect();
@@ -26,10 +33,10 @@ pub(super) fn apply(
         let fits = readings.into_iter().flatten().find_map(|value| {
             let mut table = file.clone();
             put(&mut table, &keys, value).map_err(|what| last = what).ok()?;
-            let read = Settings::deserialize(table.clone());
+            let read = S::deserialize(table.clone());
             read.map_err(|error| last = error.message().to_owned()).ok().map(|settings| (settings, table))
         });
-        (settings, file) = fits.ok_or(ConfigError::Environment { name, what: last })?;
+        (settings, file) = fits.ok_or(Error::Environment { name, what: last })?;
     }
     Ok(settings)
 }
