@@ -1,0 +1,178 @@
+//! What a call wants done.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use twiml::Method;
+
+use super::input::{Ask, HangUp, LegId, Route};
+
+/// Something that a call wants done. What has an [`Ask`] is answered by an input with the same.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Answer the channel. Told by `Answered`.
+    Answer,
+    /// Refuse the channel, which was not answered: 486 or 603.
+    Refuse(Refusal),
+    /// End the channel. Told by `HungUp`.
+    HangUp,
+    /// Play to the caller. Told by `Played`.
+    Play {
+        /// Which.
+        ask: Ask,
+        /// What.
+        sound: Sound,
+    },
+    /// Stop what is played; its `Played` comes.
+    StopPlaying,
+    /// Record the caller, and tell the platform first. Told by `Recorded`.
+    Record {
+        /// Which.
+        ask: Ask,
+        /// Where the platform reports that the recording can be had.
+        callback: Option<(String, Method)>,
+        /// No longer than that.
+        most: Duration,
+        /// Ends after so much silence; never if zero.
+        silence: Duration,
+    },
+    /// Stop a recording; its `Recorded` comes.
+    StopRecording(Ask),
+    /// Put a recording that is over where the customer can fetch it. Told by `Kept`.
+    KeepRecording(Ask),
+    /// Call somebody. Told by `Leg`.
+    Ring {
+        /// Which.
+        leg: LegId,
+        /// How.
+        route: Route,
+        /// Give up after so long.
+        timeout: Duration,
+    },
+    /// End a leg. Told by its `HungUp`.
+    EndLeg {
+        /// Which.
+        leg: LegId,
+        /// Why.
+        reason: LegEnd,
+    },
+    /// Connect a leg that was answered with the caller. Told by its `Bridged`, and when it is over by its `HungUp`; the
+    /// caller's channel stays.
+    Bridge(LegId),
+    /// Ask the customer's server for a document. Told by `Fetched`.
+    Fetch {
+        /// Which.
+        ask: Ask,
+        /// What.
+        request: crate::webhook::Request,
+    },
+    /// Fetch a sound from a URL. Told by `Sound`.
+    GetSound {
+        /// Which.
+        ask: Ask,
+        /// Absolute.
+        url: String,
+    },
+    /// Make speech. Told by `Sound`.
+    Synthesise {
+        /// Which.
+        ask: Ask,
+        /// What is said, and how.
+        speech: Speech,
+    },
+    /// Find how destinations are reached. Told by `Routed`.
+    FindRoutes {
+        /// Which.
+        ask: Ask,
+        /// Numbers, and SIP URIs with their scheme.
+        destinations: Vec<String>,
+        /// What the customer wants the callee to see.
+        caller_id: Option<String>,
+    },
+    /// Tell the platform.
+    Report(Report),
+    /// Write into the log, with the call's name.
+    Log(Severity, String),
+    /// Nothing more will come: the call is to be forgotten.
+    Finish,
+}
+
+/// How a call is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// 486.
+    Busy,
+    /// 603.
+    Rejected,
+    /// 503: nobody could say what to do with it.
+    Unavailable,
+}
+
+/// Why a leg is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegEnd {
+    /// Another one was answered first.
+    LostRace,
+    /// The caller is gone, or the call does something else now.
+    CallerGone,
+    /// It was connected, and is over.
+    Over,
+}
+
+/// What can be played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sound {
+    /// A file, by its path for FreeSWITCH.
+    File(PathBuf),
+    /// The tone before a recording.
+    Beep,
+    /// What a caller hears while a leg rings, until it is stopped.
+    Ringback,
+}
+
+/// What is said, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Speech {
+    /// The voice, by the platform's name: `Basic.Slt`, `Polly.Joanna-Neural`.
+    pub voice: String,
+    /// The language, as the document or the voice has it: `en-US`.
+    pub language: String,
+    /// The text alone.
+    pub text: String,
+    /// The same with its SSML, where the document has any.
+    pub ssml: Option<String>,
+}
+
+/// What the platform wants to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// An outbound call rings.
+    Ringing,
+    /// The call was answered.
+    Answered,
+    /// The call is over.
+    Completed {
+        /// Whether and when it was answered, since the beginning of time that inputs have.
+        answered_at: Option<Duration>,
+        /// How it ended.
+        end: HangUp,
+    },
+    /// Speech that is paid for by its length.
+    Speech {
+        /// The voice.
+        voice: String,
+        /// Characters, times how often they are said.
+        characters: u64,
+    },
+}
+
+/// How much a log line matters to whoever runs the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// What the customer should mend.
+    Customer,
+    /// What the operator should know.
+    Operator,
+    /// For those who look closely.
+    Detail,
+}

@@ -1,0 +1,19 @@
+//! The switch-controller: executes TwiML on FreeSWITCH.
+//!
+//! In the order in which a call travels:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `switch.rs` | the link to FreeSWITCH: events -> inputs of calls, actions of calls -> commands |
+//! | `calls.rs` | the calls that are here, each with its task |
+//! | `call.rs` | a call, pure: inputs and the time in, actions out |
+//! | `script.rs` | where in its document a call is |
+//! | `verbs/` | one file for each verb |
+//! | `webhook.rs`, `fetch.rs` | requests to the customer: what they say, and how they are made |
+//! | `files.rs`, `speech.rs` | sounds: fetched and kept, synthesised and kept |
+//! | `platform.rs` | who a call belongs to, and how numbers are reached: the routes file |
+//! | `api.rs` | the calls API, health and load |
+#![forbid(unsafe_code)]
+
+pub mod call;
+pub mod webhook;

@@ -1,0 +1,14 @@
+//! Requests to the customer: what they say. Making them is `fetch.rs`.
+
+use twiml::Method;
+
+/// A request for a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Absolute, as the customer wrote it; parameters of a GET are not in it yet.
+    pub url: String,
+    /// How.
+    pub method: Method,
+    /// Names and values in the order in which they are sent.
+    pub parameters: Vec<(String, String)>,
+}
