@@ -2,6 +2,7 @@
 
 mod json;
 mod plain;
+mod write;
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ impl Event {
         parts.finish(body)
     }
 
-    /// Names and values in the order in which they came. An array stands here as several headers of one name.
+    /// Names and values in the order in which they came, without the body's `Content-Length`. An array stands here as several headers of one name.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut begin = 0;
         self.0.ends.iter().map(move |(name_end, value_end)| {
@@ -140,7 +141,11 @@ struct Builder {
 }
 
 impl Builder {
+    /// `Content-Length` is left out: it says how long the body was on the wire, and is made anew for each format.
     fn push(&mut self, name: &str, value: &str) {
+        if name.eq_ignore_ascii_case("Content-Length") {
+            return;
+        }
         self.text.push_str(name);
         let name_end = self.text.len();
         self.text.push_str(value);
