@@ -10,8 +10,17 @@ pub fn document(bytes: &[u8]) {
     for limits in [narrow, Limits::DEFAULT] {
         match Document::parse_within(bytes, &limits) {
             Ok(document) => whole(&document, &limits),
-            Err(error) => lies_in(&error, &String::from_utf8_lossy(bytes)),
+            Err(error) => lies_in(&error, &as_read(bytes)),
         }
+    }
+}
+
+/// The text whose characters positions count. Bytes that are said to be ISO-8859-1 are one character each.
+fn as_read(bytes: &[u8]) -> String {
+    let lossy = String::from_utf8_lossy(bytes);
+    match ["8859-1", "latin1"].iter().any(|name| lossy.to_ascii_lowercase().contains(name)) {
+        true => bytes.iter().copied().map(char::from).collect(),
+        false => lossy.into_owned(),
     }
 }
 
@@ -67,7 +76,7 @@ fn problems(document: &Document, errors: &[Error]) {
 
 /// The position is one that an editor could show: a line that is there, a character of it or its end.
 fn lies_in(error: &Error, text: &str) {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let line = text.split('\n').nth(error.position.line as usize - 1).expect("a line that is there");
     assert!((1..=line.chars().count() + 1).contains(&(error.position.column as usize)), "{error}");
     let told = error.to_string();
