@@ -61,7 +61,7 @@ const PIECES: [&str; 48] = [
     "\n",
     "\r\n",
     "\u{0}",
-    "text",
+    "words",
 ];
 
 /// An element of a tree, before it is written.
