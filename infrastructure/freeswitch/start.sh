@@ -53,7 +53,7 @@ done
 check FREESWITCH_CODECS '[A-Za-z0-9]+(,[A-Za-z0-9]+)*' 'codecs such as PCMU,PCMA,G722'
 check FREESWITCH_LOG_LEVEL 'debug|info|notice|warning|err|crit|alert' \
     'debug, info, notice, warning, err, crit or alert'
-[ "${FREESWITCH_RTP_FIRST_PORT:-16384}" -lt "${FREESWITCH_RTP_LAST_PORT:-32767}" ] ||
+[ "${FREESWITCH_RTP_FIRST_PORT:-16384}" -lt "${FREESWITCH_RTP_LAST_PORT:-32766}" ] ||
     refuse 'FREESWITCH_RTP_FIRST_PORT is not below FREESWITCH_RTP_LAST_PORT'
 
 umask 077
