@@ -14,6 +14,9 @@ refuse() {
     exit 64
 }
 
+newline='
+'
+
 # check NAME PATTERN EXPECTED: values end up in XML, and FreeSWITCH takes what it cannot read for 0.
 check() {
     eval "value=\${$1-}"
@@ -21,15 +24,18 @@ check() {
         unset "$1" # An empty one would take the place of the default.
         return
     fi
-    # The whole value, line breaks included, as one line.
+    # As one line: grep would be content with any line that fits.
     printf '%s' "$value" | tr '\n' '~' | grep -Eqx -- "$2" || refuse "$1 is \"$value\", expected $3"
 }
 
-# Text that may hold anything but a line break, as it must stand in an attribute.
+# Text that may hold nearly anything, as it must stand in an attribute.
 escape() {
-    check "$1" '[^~]+(~[^~]+)*' 'one line'
     eval "value=\${$1-}"
-    [ -n "$value" ] || return 0
+    case $value in
+    '') unset "$1" && return ;;
+    *"$newline"*) refuse "$1 has more than one line" ;;
+    *'${'*) refuse "$1 has a \${ in it, which FreeSWITCH would change" ;;
+    esac
     value=$(printf '%s' "$value" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g; s/"/\&quot;/g')
     export "$1=$value"
 }

@@ -122,7 +122,7 @@ fn the_event_socket_wants_the_password_that_was_made_up() -> Result<()> {
 
 #[test]
 fn a_password_and_texts_of_any_characters_reach_freeswitch_as_they_are() -> Result<()> {
-    let password = "p\"ä&<'>$${ip} \\ x";
+    let password = "p\"ä&<'>$ip {} \\ x";
     let set = |settings: SwitchSettings| {
         settings
             .set("FREESWITCH_ESL_PASSWORD", password)
