@@ -8,7 +8,7 @@ mod console;
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs,
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -269,7 +269,7 @@ pub fn try_start_script(
 ) -> Result<(i32, String)> {
     let output = Command::new(start_script())
         .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_else(OsString::new))
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
         .env(BINARY, binary)
         .env("FREESWITCH_DIRECTORY", directory)
         .envs(variables.iter().copied())
