@@ -198,6 +198,25 @@ fn a_redirection_is_not_followed() -> Result<()> {
 }
 
 #[test]
+fn a_leg_that_sends_no_rtp_is_ended() -> Result<()> {
+    let set = |settings: SwitchSettings| settings.set("FREESWITCH_RTP_TIMEOUT", "2");
+    let Some(alone) = Alone::start_with(set)? else { return Ok(()) };
+    let carrier = Wire::bind(alone.addresses.caller(0))?;
+    alone
+        .switch
+        .console()?
+        .api(&format!("bgapi originate sofia/nat_gateway/1294@{} &park()", carrier.local()))?;
+    let invite = carrier.receive()?;
+    let ok = answer(&invite, "200 OK", &format!("sip:1294@{}", carrier.local()));
+    let ok = with_body(&ok, &format!("{SDP}m=audio 30000 RTP/AVP 0\r\n"));
+    carrier.send(ok, alone.switch.profiles().nat_gateway)?;
+    let (ack, bye) = (carrier.receive()?, carrier.receive()?);
+    assert!(ack.is("ACK") && bye.is("BYE"), "{ack:?}{bye:?}");
+    assert!(bye.header("Reason").contains("MEDIA_TIMEOUT"), "{bye:?}");
+    Ok(())
+}
+
+#[test]
 fn two_run_side_by_side_and_leave_nothing_behind() -> Result<()> {
     let (Some(one), Some(other)) = (Alone::start()?, Alone::start()?) else { return Ok(()) };
     assert_ne!(
