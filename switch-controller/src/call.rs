@@ -6,3 +6,4 @@
 pub mod action;
 pub mod facts;
 pub mod input;
+pub mod rules;

@@ -5,7 +5,7 @@ use twiml::Method;
 /// A request for a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Absolute, as the customer wrote it; parameters of a GET are not in it yet.
+    /// Absolute, without a fragment. The parameters of a GET are not in it yet: see [`Request::target`].
     pub url: String,
     /// How.
     pub method: Method,
