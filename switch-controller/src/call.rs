@@ -191,53 +191,59 @@ impl Call {
 
     /// Begins with an application.
     fn execute(&mut self, application: Application) {
-        match application {
+        let step = match application {
             Application::Url { url, method } => match Url::parse(&url) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") => {
                     self.go(&url, method, Vec::new(), false)
                 }
                 _ => self.fail(format!("expected an absolute http or https URL, found {url:?}")),
             },
-            Application::Twiml(text) => {
-                if self.may_have_document() {
-                    self.load(text.as_bytes(), "TwiML of the call itself");
-                }
-            }
-        }
+            Application::Twiml(text) => match self.count_document() {
+                true => self.load(text.as_bytes(), "TwiML of the call itself"),
+                false => Step::Stay,
+            },
+        };
+        self.step(step);
     }
 
-    /// Executes the next verbs, until one takes its time.
-    fn next_verb(&mut self) {
+    /// Begins the next verb.
+    fn next_verb(&mut self) -> Step {
         if self.desk.gone {
-            return self.wind_up();
+            self.wind_up();
+            return Step::Stay;
         }
         let rules = self.desk.rules;
         if self.script.verbs() >= rules.verbs {
             return self.fail(format!("more than {} verbs in a call", rules.verbs));
         }
-        match self.script.next() {
-            None => self.hang_up("the document is over"),
-            Some(Err(error)) => self.fail(error.to_string()),
-            Some(Ok(verb)) => match verbs::refused(&verb) {
-                Some(why) if rules.unsupported == Unsupported::Skip => {
-                    self.desk.log(Severity::Customer, format!("a verb is left out: {why}"));
-                    self.step(Step::Next);
-                }
-                Some(why) => self.fail(why),
-                None if self.desk.answered_at.is_none() && verbs::needs_answer(&verb) => {
-                    self.desk.act(Action::Answer);
-                    self.phase = Phase::Answering { verb: Box::new(verb), until: self.desk.soon() };
-                }
-                None => self.begin(verb),
-            },
+        let verb = match self.script.next() {
+            None => return self.hang_up("the document is over"),
+            Some(Err(error)) => return self.fail(error.to_string()),
+            Some(Ok(verb)) => verb,
+        };
+        match verbs::refused(&verb) {
+            Some(why) if rules.unsupported == Unsupported::Skip => {
+                self.desk.log(Severity::Customer, format!("a verb is left out: {why}"));
+                Step::Next
+            }
+            Some(why) => self.fail(why),
+            None if self.desk.answered_at.is_none() && verbs::needs_answer(&verb) => {
+                self.desk.act(Action::Answer);
+                self.phase = Phase::Answering { verb: Box::new(verb), until: self.desk.soon() };
+                Step::Stay
+            }
+            None => self.begin(verb),
         }
     }
 
-    fn begin(&mut self, verb: Verb) {
+    fn begin(&mut self, verb: Verb) -> Step {
         self.desk.log(Severity::Detail, format!("<{}>", verb.name()));
         match verbs::begin(verb, &mut self.desk) {
-            Begun::Running(running) => self.phase = Phase::Running(running),
-            Begun::Over(step) => self.step(step),
+            Begun::Running(running) => {
+                self.phase = Phase::Running(running);
+                Step::Stay
+            }
+            Begun::Over(step) => step,
         }
     }
 
@@ -249,16 +255,20 @@ impl Call {
         }
     }
 
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::Stay => {}
-            Step::Next => self.next_verb(),
-            Step::Go(target) => self.go_to(target),
-            Step::HangUp => self.hang_up("<Hangup>, or a verb that ends the call"),
-            Step::Refuse(refusal) => {
-                self.desk.act(Action::Refuse(refusal));
-                self.phase = Phase::Ending { until: self.desk.soon() };
-            }
+    /// Goes on, until a verb takes its time.
+    fn step(&mut self, mut step: Step) {
+        loop {
+            step = match step {
+                Step::Stay => return,
+                Step::Next => self.next_verb(),
+                Step::Go(target) => self.go_to(target),
+                Step::HangUp => self.hang_up("a verb ends it"),
+                Step::Refuse(refusal) => {
+                    self.desk.act(Action::Refuse(refusal));
+                    self.phase = Phase::Ending { until: self.desk.soon() };
+                    return;
+                }
+            };
         }
     }
 
@@ -277,7 +287,10 @@ impl Call {
         self.desk.report(Report::Answered);
         match std::mem::replace(&mut self.phase, Phase::Finished) {
             Phase::Calling { application, .. } => self.execute(application),
-            Phase::Answering { verb, .. } => self.begin(*verb),
+            Phase::Answering { verb, .. } => {
+                let step = self.begin(*verb);
+                self.step(step);
+            }
             phase => self.phase = phase,
         }
     }
@@ -306,12 +319,12 @@ impl Call {
     fn phase_timeout(&mut self) {
         let now = self.desk.now;
         match &mut self.phase {
-            Phase::Calling { until, .. } if *until <= now => self.hang_up("nobody answers"),
+            Phase::Calling { until, .. } if *until <= now => self.end("nobody answers"),
             Phase::Pacing { until, .. } if *until <= now => self.fetch(),
             Phase::Fetching { until, .. } if *until <= now => self.not_fetched("no answer in time"),
             Phase::Answering { until, .. } if *until <= now => {
                 self.desk.log(Severity::Operator, "FreeSWITCH did not say that the call is answered");
-                self.hang_up("it cannot be answered");
+                self.end("it cannot be answered");
             }
             Phase::Running(verb) => {
                 let step = verb.timeout(&mut self.desk);

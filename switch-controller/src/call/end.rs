@@ -4,6 +4,7 @@ use super::action::{Action, LegEnd, Report, Severity};
 use super::input::{HangUp, Input};
 use super::line::Line;
 use super::{Call, Phase};
+use crate::verbs::Step;
 
 impl Call {
     /// Whether the channel is gone or was told to end.
@@ -20,20 +21,22 @@ impl Call {
     }
 
     /// The call ends because of something that the customer should mend.
-    pub(super) fn fail(&mut self, why: String) {
+    pub(super) fn fail(&mut self, why: String) -> Step {
         self.desk.log(Severity::Customer, format!("the call ends: {why}"));
-        self.hang_up("an error");
+        self.hang_up("an error")
     }
 
     /// Ends the channel.
-    pub(super) fn hang_up(&mut self, why: &str) {
+    pub(super) fn hang_up(&mut self, why: &str) -> Step {
         if self.desk.gone {
-            return self.wind_up();
+            self.wind_up();
+            return Step::Stay;
         }
         self.desk.log(Severity::Detail, format!("the call ends: {why}"));
         self.desk.act(Action::HangUp);
         self.script.close();
         self.phase = Phase::Ending { until: self.desk.soon() };
+        Step::Stay
     }
 
     /// The verb that runs is not wanted any more.

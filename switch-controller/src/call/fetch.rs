@@ -5,7 +5,7 @@ use twiml::{Method, Severity as Gravity, Url};
 use super::action::{Action, Severity};
 use super::input::{Answer, Ask, Problem};
 use super::{Asked, Call, Phase};
-use crate::verbs::Target;
+use crate::verbs::{Step, Target};
 use crate::webhook::Request;
 
 /// How many problems of one document are logged.
@@ -13,9 +13,10 @@ const PROBLEMS: usize = 10;
 
 impl Call {
     /// Goes on where a verb says.
-    pub(super) fn go_to(&mut self, target: Target) {
+    pub(super) fn go_to(&mut self, target: Target) -> Step {
         if self.desk.gone && !target.owed {
-            return self.wind_up();
+            self.wind_up();
+            return Step::Stay;
         }
         let url = match (&target.url, &self.desk.base) {
             (Some(url), _) => self.desk.resolve(url),
@@ -30,9 +31,15 @@ impl Call {
     }
 
     /// Asks for a document, as soon as the pace allows.
-    pub(super) fn go(&mut self, url: &Url, method: Method, extras: Vec<(&'static str, String)>, owed: bool) {
-        if !self.may_have_document() {
-            return;
+    pub(super) fn go(
+        &mut self,
+        url: &Url,
+        method: Method,
+        extras: Vec<(&'static str, String)>,
+        owed: bool,
+    ) -> Step {
+        if !self.count_document() {
+            return Step::Stay;
         }
         let request = Request::about(&self.desk.facts, self.desk.status(), url, method, extras);
         let until = self.pace.next(self.desk.now, &self.desk.rules);
@@ -43,10 +50,11 @@ impl Call {
         } else {
             self.fetch();
         }
+        Step::Stay
     }
 
-    /// Whether the call may have another document. It ends if not.
-    pub(super) fn may_have_document(&mut self) -> bool {
+    /// Counts another document, and whether the call may have it. It ends if not.
+    pub(super) fn count_document(&mut self) -> bool {
         let limit = self.desk.rules.documents;
         let within = self.script.count_document() <= limit;
         if !within {
@@ -86,7 +94,8 @@ impl Call {
         if let Ok(base) = base {
             self.desk.base = Some(base);
         }
-        self.load(&answer.body, &name);
+        let step = self.load(&answer.body, &name);
+        self.step(step);
     }
 
     pub(super) fn not_fetched(&mut self, problem: &str) {
@@ -100,7 +109,7 @@ impl Call {
     }
 
     /// Goes on with a document. `name` is for the log.
-    pub(super) fn load(&mut self, bytes: &[u8], name: &str) {
+    pub(super) fn load(&mut self, bytes: &[u8], name: &str) -> Step {
         if let Err(error) = self.script.load(bytes) {
             return self.fail(format!("{name}: {error}"));
         }
@@ -115,6 +124,6 @@ impl Call {
         if let Some(more) = problems.len().checked_sub(PROBLEMS).filter(|more| *more > 0) {
             self.desk.log(Severity::Customer, format!("{name}: {more} more problems"));
         }
-        self.next_verb();
+        Step::Next
     }
 }
