@@ -9,6 +9,7 @@
 //! | `call.rs` | a call, pure: inputs and the time in, actions out |
 //! | `script.rs` | where in its document a call is |
 //! | `verbs/` | one file for each verb |
+//! | `voices.rs` | which voice says it |
 //! | `webhook.rs`, `fetch.rs` | requests to the customer: what they say, and how they are made |
 //! | `files.rs`, `speech.rs` | sounds: fetched and kept, synthesised and kept |
 //! | `platform.rs` | who a call belongs to, and how numbers are reached: the routes file |
@@ -16,4 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod call;
+mod script;
+mod verbs;
+pub mod voices;
 pub mod webhook;

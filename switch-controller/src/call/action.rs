@@ -38,7 +38,8 @@ pub enum Action {
     },
     /// Stop a recording; its `Recorded` comes.
     StopRecording(Ask),
-    /// Put a recording that is over where the customer can fetch it. Told by `Kept`.
+    /// Put a recording that is over where the customer can fetch it. It has the name that the recording had. Told by
+    /// `Kept`.
     KeepRecording(Ask),
     /// Call somebody. Told by `Leg`.
     Ring {
@@ -126,6 +127,8 @@ pub enum Sound {
     File(PathBuf),
     /// The tone before a recording.
     Beep,
+    /// Keys, as tones: `0` to `9`, `*`, `#`, `w` for half a second of waiting, `W` for a second.
+    Keys(String),
     /// What a caller hears while a leg rings, until it is stopped.
     Ringback,
 }

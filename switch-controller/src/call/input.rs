@@ -18,7 +18,9 @@ pub struct LegId(pub u32);
 /// Something that a call is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// Its channel was answered.
+    /// An outbound call rings.
+    Ringing,
+    /// Its channel was answered; also when it was asked to answer and had been answered before.
     Answered,
     /// A playback or speech that it asked for is over, because it came to its end or was stopped.
     Played {
@@ -29,7 +31,7 @@ pub enum Input {
     },
     /// The caller pressed a key.
     Digit(Key),
-    /// A recording is over.
+    /// A recording is over. One that could not be begun has no length.
     Recorded {
         /// Which.
         ask: Ask,
