@@ -27,6 +27,7 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!((example.udp.mtu, example.tls.poll), (defaults.udp.mtu, defaults.tls.poll));
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
     assert_eq!(example.log.redact_numbers, defaults.log.redact_numbers);
+    assert_eq!((example.tcp, example.fetch), (defaults.tcp, defaults.fetch));
     assert_eq!(example.shown["capture"], defaults.shown["capture"]);
 }
 
@@ -60,6 +61,60 @@ fn tls_of_a_listener_is_known_by_its_host_and_its_own_port() {
     assert!(
         error(&SMALL.replace("[targets]", "proxy_protocol = [\"x\"]\n[targets]")).contains("proxy_protocol")
     );
+}
+
+#[test]
+fn lists_may_be_at_urls_and_other_places_are_refused() {
+    let sources = |url: &str| parse(&SMALL.replace("[\"127.0.0.0/8\"]", &format!("{url:?}")), &[]);
+    let list = "list = [{ id = \"a\", address = \"127.0.0.1\", ports = { sip = 7001 } }]";
+    let targets = |url: &str| parse(&SMALL.replace(list, &format!("url = {url:?}\ncache = \"/c\"")), &[]);
+    for url in ["http://config.example/list", "https://[2001:db8::1]:8443/list?key=secret"] {
+        let Sources::Url(sources) = sources(url).unwrap().access else { panic!("{url}") };
+        assert!(
+            !sources.shown().contains("secret") && url.starts_with(&sources.shown()),
+            "{}",
+            sources.shown()
+        );
+        let Source::Url(targets) = targets(url).unwrap().targets else { panic!("{url}") };
+        assert_eq!((targets.url, targets.cache), (url.parse().unwrap(), Some("/c".into())));
+    }
+    for url in [
+        "ftp://config.example/list",
+        "https://",
+        "https://user:word@config.example/list",
+        "http://a b/",
+        "list",
+    ] {
+        for error in [sources(url).map(drop).unwrap_err(), targets(url).map(drop).unwrap_err()] {
+            assert!(error.contains("expected") && error.contains(url), "{error}");
+        }
+    }
+    let fetch = |line: &str| parse(&format!("{SMALL}[fetch]\n{line}\n"), &[]).map(drop).unwrap_err();
+    assert!(
+        fetch("timeout = \"1ms\"").ends_with("fetch.timeout: expected \"50ms\" to \"5m\", found \"1ms\"")
+    );
+    assert!(fetch("jitter = 0.9").contains("fetch.jitter: expected a share"));
+}
+
+#[test]
+fn what_connections_may_take_is_checked_and_shown() {
+    let with = |line: &str| parse(&format!("{SMALL}[tcp]\n{line}\n"), &[]);
+    let shown = with("max_per_source = 7\nidle_timeout = \"90s\"").unwrap().shown;
+    assert_eq!(shown["tcp"]["max_per_source"], 7);
+    assert_eq!(shown["tcp"]["idle_timeout"], "1m 30s");
+    assert_eq!(shown["tcp"]["max_connections"], 10_000);
+    for (line, expected) in [
+        ("max_connections = 0", "tcp.max_connections: expected 1 to 1000000, found 0"),
+        ("max_connections = 10\nreserved = 10", "tcp.reserved: expected 0 to 9, found 10"),
+        ("max_per_source = 0", "tcp.max_per_source: expected 1 to 1000000, found 0"),
+        ("max_message = 65536", "tcp.max_message: expected 1300 to 65535, found 65536"),
+        ("idle_timeout = \"0s\"", "tcp.idle_timeout: expected \"1s\" to \"1day\", found \"0s\""),
+        ("message_timeout = \"1ms\"", "tcp.message_timeout: expected \"100ms\" to \"1h\", found \"1ms\""),
+        ("connect_timeout = \"2h\"", "tcp.connect_timeout: expected \"10ms\" to \"1h\", found \"2h\""),
+    ] {
+        let error = with(line).unwrap_err();
+        assert!(error.ends_with(expected), "{error}");
+    }
 }
 
 #[test]
@@ -119,8 +174,8 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     assert!(error("sources = [\"127.0.0.0/8\"]", "").contains("access.sources: expected the networks"));
     assert!(error("127.0.0.0/8", "127.0.0.0/40").contains("access.sources"));
     let url = |url: &str| error("sources = [\"127.0.0.0/8\"]", &format!("sources = {url}"));
-    assert!(url("\"https://lists.example/sources\"").contains("access.sources: expected file:///"));
-    assert!(url("7").contains("expected a list of networks or"));
+    assert!(url("\"ftp://lists.example/sources\"").contains("access.sources: expected file:///"));
+    assert!(url("7").contains("expected a list of networks, "));
     assert!(
         error("bind = \"127.0.0.1:5060\"", "bind = \"0.0.0.0:5060\"")
             .contains("advertise: expected the address")
