@@ -30,6 +30,9 @@ use send::Sender;
 /// The most messages, and the most bytes of them, that wait to be sent.
 const MAX_WAITING: usize = 8_192;
 const MAX_WAITING_BYTES: usize = 16 << 20;
+/// How long the end of the process waits for what is still in the queue, and how often it looks.
+const FLUSH: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Takes copies.
 #[derive(Debug)]
@@ -75,6 +78,18 @@ impl Capture {
         let below = (sample * (1u64 << 32) as f64) as u64;
         let waiting = Waiting { messages, bytes: Arc::clone(&bytes) };
         (Capture { key, below, queue, bytes, lost }, waiting)
+    }
+
+    /// Waits until the queue is empty, for a while: the last messages of a proxy are worth seeing, too.
+    pub async fn flush(&self) {
+        let emptied = async {
+            while self.bytes.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(FLUSH, emptied).await.is_err() {
+            tracing::warn!(within = ?FLUSH, "what was captured last has not all been sent to the collector");
+        }
     }
 
     /// Whether the message belongs to a call that is in the sample. What has no Call-ID belongs to none.

@@ -9,6 +9,7 @@ mod health;
 mod limits;
 mod show;
 mod sources;
+mod tcp;
 mod tls;
 mod token;
 
@@ -26,6 +27,7 @@ pub use limits::LimitSettings;
 pub use settings::Error as ConfigError;
 pub use settings::log::{LogFormat, LogSettings};
 pub use sources::{Sources, SourcesSetting};
+pub use tcp::TcpSettings;
 pub use tls::{TlsConfig, TlsListener};
 pub use token::Token;
 
@@ -48,6 +50,7 @@ pub struct Settings {
     pub limits: LimitSettings,
     pub headers: HeaderSettings,
     pub udp: UdpSettings,
+    pub tcp: TcpSettings,
     pub health: HealthSettings,
     pub tls: TlsSettings,
     pub admin: AdminSettings,
@@ -204,6 +207,7 @@ impl Default for Settings {
             limits: LimitSettings::default(),
             headers: HeaderSettings::default(),
             udp: UdpSettings::default(),
+            tcp: TcpSettings::default(),
             health: HealthSettings::default(),
             tls: TlsSettings::default(),
             admin: AdminSettings::default(),

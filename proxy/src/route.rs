@@ -52,7 +52,7 @@ use headers::HeaderRules;
 pub(crate) use own::write_essence;
 pub(crate) use request::Request;
 pub use token::Check;
-pub(crate) use via::Branch;
+pub(crate) use via::{Branch, scope, with_scope};
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -328,7 +328,7 @@ impl Router {
         }
         let msg = Message::parse(input.bytes, index, &self.limits)
             .map_err(|error| Verdict::Drop(Cause::Unreadable, Some(error)))?;
-        let source = SocketAddr::new(input.source.ip().to_canonical(), input.source.port());
+        let source = canonical(input.source);
         let inside = self.is_inside(table, source);
         let input = Input { source, ..*input };
         let (choice, may_rewrite) = (Choice::Any, true);
@@ -346,6 +346,13 @@ impl Router {
             out,
         })
     }
+}
+
+/// An address as everything here compares it: an IPv4 address is one, also where a socket for IPv6 says so, and only a
+/// link-local address says which link it is on.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    let plain = SocketAddr::new(address.ip().to_canonical(), address.port());
+    with_scope(plain, scope(address))
 }
 
 /// One message on its way through.

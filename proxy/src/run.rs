@@ -80,8 +80,16 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         () = signals.next() => {}
     }
     serving.stop(&live).await;
-    tracing::info!("stopped");
+    end(&live).await;
     Ok(())
+}
+
+/// What is left to do when nothing is carried any more.
+async fn end(live: &Live) {
+    if let Some(capture) = &live.capture {
+        capture.flush().await;
+    }
+    tracing::info!("stopped");
 }
 
 fn live(config: Config, sockets: UdpSockets) -> anyhow::Result<Live> {
@@ -102,7 +110,7 @@ fn live(config: Config, sockets: UdpSockets) -> anyhow::Result<Live> {
         mailboxes,
         drains: Drains::load(config.admin.state_file.clone()),
         health: Health::default(),
-        streams: Streams::new(Handle::current(), Tls::load(&config).context("TLS")?),
+        streams: Streams::new(Handle::current(), Tls::load(&config).context("TLS")?, config.tcp.clone()),
         metrics,
         dropped: AtomicU64::new(0),
         draining: AtomicBool::new(false),
@@ -155,7 +163,7 @@ async fn linger(live: &Arc<Live>, signals: &mut Signals) -> anyhow::Result<()> {
             () = signals.next() => break,
         }
     }
-    tracing::info!("stopped");
+    end(live).await;
     Ok(())
 }
 

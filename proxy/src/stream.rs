@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use crate::config::TcpSettings;
 use crate::live::Live;
 use crate::route::Hop;
 pub use accept::accept;
@@ -29,9 +30,6 @@ use connection::End;
 use registry::Open;
 pub use tls::{Tls, TlsError, watch_certificates};
 
-/// The most connections that are open at once, and how many of them are kept for those that we make ourselves.
-const MAX_CONNECTIONS: usize = 10_000;
-const RESERVED: usize = 1_000;
 /// How much time lies at least between two warnings of the same kind: each connection could cause one.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
@@ -42,13 +40,14 @@ pub struct Streams {
     next: AtomicU64,
     open: Mutex<Open>,
     tls: Tls,
+    settings: TcpSettings,
     /// When a load balancer's mistake was last told of.
     warned: Mutex<Option<Instant>>,
 }
 
 impl Streams {
     /// None yet. Tasks run on the current runtime.
-    pub fn new(runtime: Handle, tls: Tls) -> Self {
+    pub fn new(runtime: Handle, tls: Tls, settings: TcpSettings) -> Self {
         // Numbers of connections are in messages that outlive this process. Where they begin is the system's choice, so
         // that those of another process mean none of ours.
         let first = RandomState::new().build_hasher().finish() >> 16;
@@ -57,6 +56,7 @@ impl Streams {
             next: AtomicU64::new(first),
             open: Mutex::default(),
             tls,
+            settings,
             warned: Mutex::default(),
         }
     }
@@ -80,7 +80,7 @@ impl Streams {
     pub fn send(&self, live: &Arc<Live>, hop: &Hop, bytes: Vec<u8>) {
         let (queue, new) = match self.find(hop) {
             Some(queue) => (Some(queue), None),
-            None => self.register(hop.address, hop.transport, true, MAX_CONNECTIONS).unzip(),
+            None => self.register(hop.address, hop.transport, true, self.settings.max_connections).unzip(),
         };
         let outcome = queue.map(|queue| queue.push(bytes));
         // Not before the message waits: a connection that fails at once takes with it what does.

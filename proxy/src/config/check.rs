@@ -12,7 +12,7 @@ use settings::wrong;
 
 use super::{
     AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
-    Settings, Sources, TargetSettings, Token, UdpSettings,
+    Settings, Sources, TargetSettings, TcpSettings, Token, UdpSettings,
 };
 use crate::guard::Limits;
 use crate::keys::Keys;
@@ -58,6 +58,8 @@ pub struct Config {
     pub headers: HeaderRules,
     /// Sockets.
     pub udp: UdpSettings,
+    /// Connections.
+    pub tcp: TcpSettings,
     /// Probes of targets.
     pub health: HealthConfig,
     /// TLS, beside what listeners say of theirs.
@@ -141,6 +143,7 @@ impl Config {
             headers: HeaderRules::new(&settings.headers.strip, &settings.headers.add)
                 .map_err(value("headers"))?,
             udp: settings.udp,
+            tcp: settings.tcp.check()?,
             health: settings.health.check()?,
             admin: admin(settings.admin)?,
             shown,

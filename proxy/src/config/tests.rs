@@ -27,6 +27,7 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!((example.udp.mtu, example.tls.poll), (defaults.udp.mtu, defaults.tls.poll));
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
     assert_eq!(example.log.redact_numbers, defaults.log.redact_numbers);
+    assert_eq!(example.tcp, defaults.tcp);
     assert_eq!(example.shown["capture"], defaults.shown["capture"]);
 }
 
@@ -60,6 +61,27 @@ fn tls_of_a_listener_is_known_by_its_host_and_its_own_port() {
     assert!(
         error(&SMALL.replace("[targets]", "proxy_protocol = [\"x\"]\n[targets]")).contains("proxy_protocol")
     );
+}
+
+#[test]
+fn what_connections_may_take_is_checked_and_shown() {
+    let with = |line: &str| parse(&format!("{SMALL}[tcp]\n{line}\n"), &[]);
+    let shown = with("max_per_source = 7\nidle_timeout = \"90s\"").unwrap().shown;
+    assert_eq!(shown["tcp"]["max_per_source"], 7);
+    assert_eq!(shown["tcp"]["idle_timeout"], "1m 30s");
+    assert_eq!(shown["tcp"]["max_connections"], 10_000);
+    for (line, expected) in [
+        ("max_connections = 0", "tcp.max_connections: expected 1 to 1000000, found 0"),
+        ("max_connections = 10\nreserved = 10", "tcp.reserved: expected 0 to 9, found 10"),
+        ("max_per_source = 0", "tcp.max_per_source: expected 1 to 1000000, found 0"),
+        ("max_message = 65536", "tcp.max_message: expected 1300 to 65535, found 65536"),
+        ("idle_timeout = \"0s\"", "tcp.idle_timeout: expected \"1s\" to \"1day\", found \"0s\""),
+        ("message_timeout = \"1ms\"", "tcp.message_timeout: expected \"100ms\" to \"1h\", found \"1ms\""),
+        ("connect_timeout = \"2h\"", "tcp.connect_timeout: expected \"10ms\" to \"1h\", found \"2h\""),
+    ] {
+        let error = with(line).unwrap_err();
+        assert!(error.ends_with(expected), "{error}");
+    }
 }
 
 #[test]

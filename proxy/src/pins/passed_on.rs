@@ -6,7 +6,7 @@ use super::Pins;
 use super::pin::{NEVER, Pin, Ticks};
 
 /// The format's version: what another proxy cannot read it leaves, which costs no established call.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One pin with its names.
 #[derive(Serialize, Deserialize)]

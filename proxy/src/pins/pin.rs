@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::route::{Hop, Input, Transport};
+use crate::route::{Hop, Input, Transport, scope, with_scope};
 
 /// When something is due: ticks of [`super::TICK`] since the proxy began.
 pub(super) type Ticks = u32;
@@ -116,8 +116,8 @@ pub(super) enum Cancel {
 pub(super) struct Caller {
     ip: IpAddr,
     port: u16,
-    /// Rare, and large.
-    local: Option<Box<IpAddr>>,
+    /// Which of our addresses it was sent to, and on which link a link-local caller is. Rare, and large.
+    further: Option<Box<(Option<IpAddr>, u32)>>,
     connection: Option<NonZeroU64>,
     /// When: whole seconds since 1970.
     at: u32,
@@ -130,7 +130,7 @@ impl Caller {
         Caller {
             ip: input.source.ip(),
             port: input.source.port(),
-            local: input.local.map(Box::new),
+            further: Some((input.local, scope(input.source))).filter(|f| *f != (None, 0)).map(Box::new),
             connection: input.connection.and_then(NonZeroU64::new),
             at: u32::try_from(input.now.as_secs()).unwrap_or(u32::MAX),
             listener: u16::try_from(input.listener).unwrap_or(u16::MAX),
@@ -142,12 +142,13 @@ impl Caller {
     pub(super) fn input<'a>(&self, bytes: &'a [u8]) -> Input<'a> {
         let (source, connection) = (self.source(), self.connection.map(NonZeroU64::get));
         let (listener, now) = (usize::from(self.listener), Duration::from_secs(u64::from(self.at)));
-        let local = self.local.as_deref().copied();
+        let local = self.further.as_deref().and_then(|(local, _)| *local);
         Input { bytes, source, local, listener, transport: self.transport, connection, now }
     }
 
     pub(super) fn source(&self) -> SocketAddr {
-        SocketAddr::new(self.ip, self.port)
+        let scope = self.further.as_deref().map_or(0, |(_, scope)| *scope);
+        with_scope(SocketAddr::new(self.ip, self.port), scope)
     }
 
     pub(super) fn transport(&self) -> Transport {

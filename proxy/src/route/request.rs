@@ -7,6 +7,7 @@ use sip::{CSeq, Error, Message, Method, Name, Reply, RequestLine, Scheme, Tag, U
 
 use super::forward::{Extras, RecordRoute};
 use super::routes::{NoHop, OurRoutes};
+use super::via::{scope, with_scope};
 use super::{Cause, Choice, Hop, Input, Refused, Routing, Transport, Verdict};
 
 /// What we answer OPTIONS with, and 405.
@@ -136,7 +137,7 @@ impl<'r> Routing<'r> {
     fn begin_from_outside(&mut self, request: &Request<'_>) -> Verdict {
         let method = request.line.method;
         if !matches!(method, Method::Invite | Method::Ack | Method::Cancel | Method::Options) {
-            return self.reply(405, "Method Not Allowed", ALLOW);
+            return self.decline(405, "Method Not Allowed", ALLOW);
         }
         // What belongs to an INVITE that is under way was judged with that.
         if self.choice == Choice::Any {
@@ -170,7 +171,7 @@ impl<'r> Routing<'r> {
         let routes = self.our_routes();
         if !self.inside && !routes.found {
             if self.router.our_uri(&request.uri).is_none() && !self.may_be_of_a_refusal(request) {
-                return self.reply(404, "Not Found", b"");
+                return self.decline(404, "Not Found", b"");
             }
             if !self.may_call() {
                 return self.refuse();
@@ -221,6 +222,15 @@ impl<'r> Routing<'r> {
         match self.router.refused {
             Refused::Forbidden => self.reply(403, "Forbidden", b""),
             Refused::Drop => Verdict::Drop(Cause::Refused, None),
+        }
+    }
+
+    /// Says no, unless to somebody who may not call and gets no answers: the source may be forged, and the answer
+    /// reach somebody else.
+    fn decline(&mut self, code: u16, reason: &str, headers: &[u8]) -> Verdict {
+        match self.router.refused {
+            Refused::Drop if !self.inside && !self.may_call() => Verdict::Drop(Cause::Refused, None),
+            Refused::Drop | Refused::Forbidden => self.reply(code, reason, headers),
         }
     }
 
@@ -308,10 +318,10 @@ impl<'r> Routing<'r> {
     fn no_hop(&mut self, why: NoHop) -> Verdict {
         match why {
             NoHop::Malformed(error) => self.reply(400, &format!("Bad Request ({error})"), b""),
-            NoHop::Forbidden => self.reply(403, "Forbidden", b""),
-            NoHop::Name => self.reply(500, "Next Hop Is A Name", b""),
-            NoHop::Transport => self.reply(500, "Next Hop Wants Another Transport", b""),
-            NoHop::Family => self.reply(500, "Next Hop Has Another IP Version", b""),
+            NoHop::Forbidden => self.decline(403, "Forbidden", b""),
+            NoHop::Name => self.decline(500, "Next Hop Is A Name", b""),
+            NoHop::Transport => self.decline(500, "Next Hop Wants Another Transport", b""),
+            NoHop::Family => self.decline(500, "Next Hop Has Another IP Version", b""),
         }
     }
 
@@ -333,7 +343,7 @@ impl<'r> Routing<'r> {
             Transport::Udp => via.stamp(source, force_rport).reply_port(),
             Transport::Tcp | Transport::Tls => source.port(),
         };
-        let address = SocketAddr::new(source.ip(), port);
+        let address = with_scope(SocketAddr::new(source.ip(), port), scope(source));
         let hop = Hop { listener, local, transport, address, connection };
         Verdict::Reply { hop, code }
     }

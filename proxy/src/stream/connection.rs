@@ -15,16 +15,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::registry::Queued;
 use super::within;
+use crate::config::TcpSettings;
 use crate::live::Live;
 use crate::route::{ConnectionId, Hop, Input, Scratch, Transport};
 use crate::steer::owner;
-
-/// How long a connection may be silent between messages.
-const IDLE: Duration = Duration::from_secs(600);
-/// How long a message may take from its first byte to its last, and how long the other side may take to read one.
-const ONE_MESSAGE: Duration = Duration::from_secs(10);
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// A connection's other end, and where it came to or is made from.
 pub(super) struct End {
@@ -39,12 +33,13 @@ pub(super) struct End {
 /// Makes a connection for what is queued already.
 pub(super) async fn connect(mut end: End, queued: Queued) {
     let (live, peer) = (Arc::clone(&end.live), end.peer);
-    let failed = match (within(CONNECT, end.open()).await, end.transport) {
+    let limit = live.config.tcp.connect_timeout;
+    let failed = match (within(limit, end.open()).await, end.transport) {
         (Err(error), _) => error,
         (Ok(stream), Transport::Udp | Transport::Tcp) => return run(end, stream, queued).await,
         (Ok(stream), Transport::Tls) => {
             let handshake = live.streams.tls.connect(end.listener, stream, peer, &live.config.tls);
-            match within(CONNECT, handshake).await {
+            match within(limit, handshake).await {
                 Ok(stream) => return run(end, stream, queued).await,
                 Err(error) => error,
             }
@@ -78,12 +73,13 @@ pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Q
     let local = end.local.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
     let reader = Reader { live: end.live, listener: end.listener, transport, local, peer, id };
     let sent = |bytes: &[u8]| live.capture_stream(bytes, transport, local, peer);
-    let mut writing = pin!(write_all(write, queued, sent));
+    let one_message = live.config.tcp.message_timeout;
+    let mut writing = pin!(write_all(write, queued, one_message, sent));
     let reason = tokio::select! {
         reason = reader.run(read) => {
             // The other side may have ended its half alone, and still wait for what is queued.
             live.streams.forget(id);
-            let _ = timeout(ONE_MESSAGE, writing).await;
+            let _ = timeout(one_message, writing).await;
             reason
         }
         reason = &mut writing => reason,
@@ -94,9 +90,14 @@ pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Q
 }
 
 /// Sends what is queued, and says of each message that it is sent.
-async fn write_all(mut write: impl AsyncWrite + Unpin, mut queued: Queued, sent: impl Fn(&[u8])) -> String {
+async fn write_all(
+    mut write: impl AsyncWrite + Unpin,
+    mut queued: Queued,
+    one_message: Duration,
+    sent: impl Fn(&[u8]),
+) -> String {
     while let Some(bytes) = queued.messages.recv().await {
-        match timeout(ONE_MESSAGE, write_one(&mut write, &bytes)).await {
+        match timeout(one_message, write_one(&mut write, &bytes)).await {
             Ok(Ok(())) => {
                 queued.bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
                 sent(&bytes);
@@ -106,7 +107,7 @@ async fn write_all(mut write: impl AsyncWrite + Unpin, mut queued: Queued, sent:
         }
     }
     // TLS says goodbye.
-    let _ = timeout(ONE_MESSAGE, write.shutdown()).await;
+    let _ = timeout(one_message, write.shutdown()).await;
     "no longer wanted".to_owned()
 }
 
@@ -128,11 +129,12 @@ struct Reader {
 impl Reader {
     /// Reads messages until the connection ends; returns why it did.
     async fn run(self, mut read: impl AsyncRead + Unpin) -> String {
-        let mut framer = Framer::new(Limits::default());
+        let TcpSettings { message_timeout, idle_timeout, max_message, .. } = self.live.config.tcp;
+        let mut framer = Framer::new(Limits { message_bytes: max_message, ..Limits::default() });
         let mut buffer = vec![0; 16 * 1024];
         let (mut scratch, mut out) = (Scratch::new(), Vec::new());
         // Whoever connects has something to say.
-        let mut deadline = Instant::now() + ONE_MESSAGE;
+        let mut deadline = Instant::now() + message_timeout;
         loop {
             let count = match timeout_at(deadline, read.read(&mut buffer)).await {
                 Ok(Ok(0)) => return "closed by the other side".to_owned(),
@@ -155,7 +157,7 @@ impl Reader {
             }
             // A message that goes on keeps the deadline it began with: slow senders gain nothing by single bytes.
             if any || was_in_message != framer.is_in_message() {
-                deadline = Instant::now() + if framer.is_in_message() { ONE_MESSAGE } else { IDLE };
+                deadline = Instant::now() + if framer.is_in_message() { message_timeout } else { idle_timeout };
             }
         }
     }

@@ -10,8 +10,6 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use super::Streams;
 use crate::route::{ConnectionId, Hop, Transport};
 
-/// The most connections from one address.
-const MAX_PER_ADDRESS: usize = 500;
 /// The most messages, and the most bytes, that wait for one connection's other side to read.
 const MAX_QUEUED: usize = 1_000;
 const MAX_QUEUED_BYTES: usize = 256 * 1024;
@@ -80,7 +78,7 @@ impl Streams {
         most: usize,
     ) -> Option<(Queue, Queued)> {
         let mut open = self.lock();
-        if open.by_id.len() >= most || (counts && !open.count(peer.ip())) {
+        if open.by_id.len() >= most || (counts && !open.count(peer.ip(), self.settings.max_per_source)) {
             return None;
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -94,7 +92,7 @@ impl Streams {
     /// Says whom a connection is from that did not count so far; `false` if there are too many from there.
     pub(super) fn count(&self, id: ConnectionId, peer: SocketAddr) -> bool {
         let mut open = self.lock();
-        let counts = open.count(peer.ip());
+        let counts = open.count(peer.ip(), self.settings.max_per_source);
         if let Some(queue) = open.by_id.get_mut(&id) {
             (queue.peer, queue.counts) = (peer, counts);
         }
@@ -122,10 +120,10 @@ impl Streams {
 }
 
 impl Open {
-    /// One more to that address, if there is room.
-    fn count(&mut self, ip: IpAddr) -> bool {
+    /// One more to that address, if there are not so many.
+    fn count(&mut self, ip: IpAddr, most: usize) -> bool {
         let count = self.by_address.entry(ip).or_default();
-        let room = *count < MAX_PER_ADDRESS;
+        let room = *count < most;
         *count += usize::from(room);
         room
     }
