@@ -215,6 +215,22 @@ mod tests {
         assert_eq!((waiting.messages.len(), capture.lost.get()), (room, 10));
     }
 
+    #[tokio::test]
+    async fn the_end_waits_for_what_is_queued_and_not_for_ever() {
+        let (capture, mut waiting) = capture(3, 1.0);
+        (0..20).for_each(|call| take(&capture, &message(call, "BYE")));
+        let mut flushed = tokio::spawn(async move { capture.flush().await });
+        for _ in 0..20 {
+            let copied = waiting.messages.recv().await.unwrap();
+            assert!(!flushed.is_finished());
+            waiting.bytes.fetch_sub(copied.bytes.len(), Ordering::Relaxed);
+        }
+        tokio::time::timeout(Duration::from_secs(20), &mut flushed).await.unwrap().unwrap();
+        let (capture, _waiting) = super::tests::capture(3, 1.0);
+        take(&capture, &message(1, "BYE"));
+        tokio::time::timeout(Duration::from_secs(20), capture.flush()).await.unwrap();
+    }
+
     #[test]
     fn a_sender_that_is_gone_is_no_matter() {
         let (capture, waiting) = capture(3, 1.0);

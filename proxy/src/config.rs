@@ -163,6 +163,12 @@ pub struct UdpSettings {
 }
 
 impl UdpSettings {
+    /// The largest request that may go as a datagram where there is a choice: 200 bytes below the path's MTU, which are
+    /// the 1,300 of an unknown one where that is 1,500 (RFC 3261 18.1.1).
+    pub(crate) fn largest_request(&self) -> usize {
+        self.mtu.saturating_sub(200)
+    }
+
     /// Whether a datagram of so many bytes takes more than one packet: there are headers of IP and UDP (RFC 791, 8200,
     /// 768) in front of it.
     pub(crate) fn is_fragmented(&self, to: SocketAddr, length: usize) -> bool {

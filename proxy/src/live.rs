@@ -155,6 +155,24 @@ impl Live {
         Some(self.lock(self.pins.get(self.router.pins_of(listener))?.get(worker)?))
     }
 
+    /// Lets each worker's pins do something, part by part, so that none is held for longer than a moment: what is given
+    /// begins at a place and says where to go on.
+    pub fn look_through_pins(
+        self: &Arc<Self>,
+        mut act: impl FnMut(&mut Pins, (&Router, &Table), usize) -> Option<usize>,
+    ) {
+        let Some(targets) = self.table.load_full() else { return };
+        for (listener, workers) in self.pins.iter().enumerate() {
+            for worker in 0..workers.len() {
+                let mut next = Some(0);
+                while let (Some(from), Some(mut pins)) = (next, self.pins(listener, worker)) {
+                    next = act(&mut pins, (&self.router, &targets.table), from);
+                    self.empty_outbox(&targets, &mut pins, |hop, bytes| self.send(hop, bytes));
+                }
+            }
+        }
+    }
+
     fn lock<'a>(&self, pins: &'a Mutex<Pins>) -> MutexGuard<'a, Pins> {
         // A thread that panicked while it held the lock may have lost the pin that it worked on, and no other.
         let mut pins = pins.lock().unwrap_or_else(PoisonError::into_inner);

@@ -61,6 +61,9 @@ pub struct Metrics {
     pub capture_lost: IntCounter,
     /// `switchyard_proxy_connections`: open TCP and TLS connections.
     pub connections: IntGauge,
+    /// `switchyard_proxy_tcp_fallbacks_total`: requests that a target was to get over TCP for their size, and got as
+    /// datagrams.
+    pub tcp_fallbacks: IntCounter,
     /// `switchyard_proxy_connections_refused_total`: TCP connections that were one too many.
     pub connections_refused: IntCounter,
     /// `switchyard_proxy_handshakes_failed_total{kind}`: connections that came and never got to SIP.
@@ -147,6 +150,10 @@ impl Metrics {
             capture_lost: counter(
                 "capture_lost_total",
                 "Messages that the collector of capture should have got",
+            )?,
+            tcp_fallbacks: counter(
+                "tcp_fallbacks_total",
+                "Requests for targets that were sent as datagrams since TCP failed.",
             )?,
             connections_refused: counter(
                 "connections_refused_total",

@@ -37,7 +37,7 @@ mod wheel;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::route::{Hop, Input, Router, Scratch};
+use crate::route::{Input, Router, Scratch, Way};
 use crate::table::Table;
 pub use outbox::Outbox;
 use pin::{Attempt, Caller, NEVER, Pin, Stage, Ticks};
@@ -175,21 +175,30 @@ impl Pins {
         self.store.len() == 0
     }
 
-    /// Keeps an INVITE that was just forwarded.
-    pub(crate) fn begin(&mut self, names: Names, input: &Input<'_>, hop: &Hop) {
-        let one = self.is_one_attempt();
+    /// Keeps an INVITE that was just forwarded: of one in a dialog no more than a note of the way that it went, for its
+    /// CANCEL and the ACK of its refusal.
+    pub(crate) fn begin(
+        &mut self,
+        names: Names,
+        input: &Input<'_>,
+        (listener, way): (usize, Way),
+        in_dialog: bool,
+    ) {
+        let one = in_dialog || self.is_one_attempt();
+        let attempt = Attempt::new(&way, listener, names.hop);
         let pin = Pin {
             caller: Caller::of(input),
             text: if one { Box::default() } else { input.bytes.into() },
-            attempts: [Attempt::new(hop, names.hop)].into_iter().collect(),
+            attempts: [attempt].into_iter().collect(),
             packed: false,
+            in_dialog,
             stage: Stage::Calling,
             told: one,
             merged: false,
             cancelled: None,
             closing: None,
             began: self.now,
-            resend: if one { NEVER } else { self.now + T1 },
+            resend: if one || attempt.is_by_stream() { NEVER } else { self.now + T1 },
             interval: T1,
             deadline: self.now + if one { TIMER_C } else { self.no_reply() },
         };
@@ -199,8 +208,8 @@ impl Pins {
     }
 
     /// The target that the call with this name went to.
-    pub(crate) fn target_of_call(&self, call: u64) -> Option<SocketAddr> {
-        self.store.find_call(call)?.attempt().map(|attempt| attempt.address())
+    pub(crate) fn target_of_call(&self, call: u64) -> Option<Way> {
+        self.store.find_call(call)?.attempt().map(Attempt::way)
     }
 
     fn is_one_attempt(&self) -> bool {

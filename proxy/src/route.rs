@@ -34,6 +34,7 @@ mod via;
 mod vouch;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ use crate::networks::Networks;
 use crate::pins::Pins;
 use crate::table::Table;
 use faces::Faces;
+pub(crate) use forward::by_datagram;
 use headers::HeaderRules;
 pub(crate) use own::write_essence;
 pub(crate) use request::Request;
@@ -179,8 +181,29 @@ pub(crate) enum Choice<'a> {
     Any,
     /// The next best one that is none of these.
     Skip(&'a [SocketAddr]),
-    /// This one, where the call's INVITE went.
-    Only(SocketAddr),
+    /// This one, where the call's INVITE went, and over what that went.
+    Only(Way),
+}
+
+/// A target and how an INVITE went there. What belongs to that INVITE goes the same way (RFC 3261 9.1, 17.1.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// Where the target is. By this and `transport` it is known, and its branch: over what a request was sent for its
+    /// size changes neither.
+    pub(crate) address: SocketAddr,
+    /// How it is spoken to.
+    pub(crate) transport: Transport,
+    /// Where it was for its size sent by TCP instead.
+    pub(crate) over_tcp: Option<NonZeroU16>,
+}
+
+impl Way {
+    /// From where a request belongs and where it was sent.
+    pub(crate) fn new(belongs: &Hop, sent: &Hop) -> Self {
+        let over_tcp = if belongs.transport == sent.transport { 0 } else { sent.address.port() };
+        let Hop { transport, address, .. } = *belongs;
+        Way { address, transport, over_tcp: NonZeroU16::new(over_tcp) }
+    }
 }
 
 /// The working memory for one message after another; it is reused and so does not allocate.
@@ -226,6 +249,8 @@ pub struct Router {
     token_hours: u32,
     /// Whether calls may lead to loopback and link-local addresses: only where a listener itself has such a one.
     local: bool,
+    /// The largest request, in bytes, that a target gets as a datagram if it takes TCP, too.
+    largest_datagram: usize,
     limits: Limits,
 }
 
@@ -251,6 +276,7 @@ impl Router {
                 .iter()
                 .map(|l| l.bind.ip())
                 .any(|ip| !ip.is_unspecified() && routes::is_local(ip)),
+            largest_datagram: config.udp.largest_request(),
             limits: Limits::default(),
         }
     }
@@ -340,6 +366,7 @@ impl Router {
             input,
             inside,
             may_rewrite,
+            belongs: None,
             msg,
             edits,
             notes,
@@ -368,6 +395,8 @@ pub(crate) struct Routing<'r> {
     inside: bool,
     /// Whether the Request-URI may still be taken back from a strict router before us: once, not without end.
     may_rewrite: bool,
+    /// Where a request belongs that was for its size sent otherwise.
+    belongs: Option<Hop>,
     pub(crate) msg: Message<'r>,
     edits: &'r mut Edits,
     notes: &'r mut Notes,

@@ -7,12 +7,14 @@
 //! | `proxy_protocol.rs` | what a load balancer says of a connection |
 //! | `registry.rs` | which connections are open, and what waits to be sent on each |
 //! | `tls.rs` | certificates and handshakes |
+//! | `unsent.rs` | what becomes of messages whose connection fails |
 
 mod accept;
 mod connection;
 mod proxy_protocol;
 mod registry;
 mod tls;
+mod unsent;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -82,7 +84,10 @@ impl Streams {
             Some(queue) => (Some(queue), None),
             None => self.register(hop.address, hop.transport, true, self.settings.max_connections).unzip(),
         };
-        let outcome = queue.map(|queue| queue.push(bytes));
+        let outcome = match queue {
+            Some(queue) => queue.push(bytes).map_err(|bytes| (bytes, "the other side does not read")),
+            None => Err((bytes, "too many connections")),
+        };
         // Not before the message waits: a connection that fails at once takes with it what does.
         if let Some(queued) = new {
             self.announce(queued.id);
@@ -90,12 +95,11 @@ impl Streams {
             let end = End { live: Arc::clone(live), listener, transport, peer: hop.address, local: None };
             self.runtime.spawn(connection::connect(end, queued));
         }
-        let failed = match outcome {
-            Some(true) => return,
-            Some(false) => "the other side does not read",
-            None => "too many connections",
-        };
-        live.send_failed(hop.address, &io::Error::other(failed));
+        if let Err((bytes, why)) = outcome {
+            // Not here: whoever sends holds pins, and those of the message have to be told.
+            let (live, hop) = (Arc::clone(live), *hop);
+            self.runtime.spawn(async move { live.not_sent(&hop, [bytes], &io::Error::other(why)) });
+        }
     }
 }
 

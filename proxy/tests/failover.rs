@@ -387,7 +387,7 @@ fn pins_of_another_version_are_left_and_broken_ones_do_no_harm() {
     called(&mut site);
     let bytes = site.pins.pass_on();
     let mut new = self::site();
-    assert!(new.pins.take_over(&[9, 0, 0, 0, 0]).unwrap_err().contains("version 1"));
+    assert!(new.pins.take_over(&[9, 0, 0, 0, 0]).unwrap_err().contains("version 2"));
     assert!(new.pins.take_over(&[]).is_err());
     for end in 6..bytes.len() {
         assert!(new.pins.take_over(&bytes[..end]).is_err(), "{end}");

@@ -29,7 +29,7 @@ impl Pins {
             (Some(attempt), Method::Invite) => {
                 self.answer(&mut pin, attempt, code, (routing, branch.transaction))
             }
-            (Some(attempt), Method::Cancel) if !self.is_one_attempt() => {
+            (Some(attempt), Method::Cancel) if !pin.is_note() => {
                 if let Some(attempt) = pin.attempts.get_mut(attempt).filter(|_| code >= 200) {
                     attempt.cancel = Cancel::Known;
                 }
@@ -64,7 +64,7 @@ impl Pins {
             attempt.heard = attempt.heard.max(heard);
         }
         match code {
-            _ if self.is_one_attempt() => self.note(pin, code),
+            _ if pin.is_note() => self.note(pin, code),
             ..200 if present && pin.stage.is_open() => self.provisional(pin, code, routing),
             // Given up, or too late: whoever rings is to stop (RFC 3261 16.7.5 would ring two phones).
             ..200 => {

@@ -257,10 +257,9 @@ impl<'r> Routing<'r> {
         if begins_call && request.uri.user.is_none() {
             return self.reply(484, "Address Incomplete", b"");
         }
-        let Some((place, address)) = self.choose(request, listener) else {
+        let Some((place, transport, address)) = self.choose(request, listener) else {
             return self.reply(500, "No Destination available", b"");
         };
-        let transport = Transport::Udp;
         let listener = match self.router.sender(listener, transport, address.ip()) {
             Ok(listener) => listener,
             Err(why) => return self.no_hop(why),
@@ -273,33 +272,28 @@ impl<'r> Routing<'r> {
             new_call: place.filter(|_| begins_call),
         };
         let verdict = self.forward(request, hop, extras);
-        // Answers come to the listener that sends, whose pins may be others.
-        if begins_call
-            && self.router.share_pins(hop.listener, self.input.listener)
-            && self.choice == Choice::Any
-            && let (Some(pins), Verdict::Forward { .. }) = (self.pins.as_mut(), verdict)
-        {
-            pins.begin(self.router.names(request, &hop), &self.input, &hop);
+        if begins_call && let Verdict::Forward { hop: sent, .. } = verdict {
+            self.pin(request, &hop, &sent);
         }
         verdict
     }
 
-    /// The target's address, and its place in the table unless it has left that.
-    fn choose(&self, request: &Request<'_>, listener: usize) -> Option<(Option<u16>, SocketAddr)> {
+    /// The target: its place in the table unless it has left that, how it is spoken to, and where.
+    fn choose(&self, request: &Request<'_>, listener: usize) -> Option<(Option<u16>, Transport, SocketAddr)> {
         let skip = match self.choice {
-            Choice::Only(address) => return Some((None, address)),
+            Choice::Only(way) => return Some((None, way.transport, way.address)),
             Choice::Skip(tried) => tried,
             Choice::Any => &[],
         };
         if request.in_dialog()
             && let Some(pins) = &self.pins
-            && let Some(address) = pins.target_of_call(self.router.call(request))
+            && let Some(way) = pins.target_of_call(self.router.call(request))
         {
-            return Some((None, address));
+            return Some((None, way.transport, way.address));
         }
         let port_name = self.router.listeners.get(listener).map_or("", |listener| &listener.port_name);
-        let (place, address) = self.table.pick(port_name, request.call_id, skip)?;
-        Some((Some(place), address))
+        let (place, endpoint) = self.table.pick(port_name, request.call_id, skip)?;
+        Some((Some(place), endpoint.transport, endpoint.address))
     }
 
     /// To where Route and Request-URI say.

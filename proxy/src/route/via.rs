@@ -249,7 +249,8 @@ impl WayBack {
             None => (text.parse().ok(), None),
         });
         let local = own.params.value(Self::LOCAL).and_then(|value| Host::parse(value).ok()?.ip());
-        let scope = own.params.value(Self::SCOPE).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+        let scope =
+            own.params.value(Self::SCOPE).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
         WayBack { listener: listener.unwrap_or(arrival), connection, local, scope: scope.unwrap_or_default() }
     }
 }

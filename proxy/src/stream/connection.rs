@@ -31,9 +31,9 @@ pub(super) struct End {
 }
 
 /// Makes a connection for what is queued already.
-pub(super) async fn connect(mut end: End, queued: Queued) {
-    let (live, peer) = (Arc::clone(&end.live), end.peer);
-    let limit = live.config.tcp.connect_timeout;
+pub(super) async fn connect(mut end: End, mut queued: Queued) {
+    let (live, peer, hop) = (Arc::clone(&end.live), end.peer, end.hop());
+    let limit = live.connect_timeout(&hop);
     let failed = match (within(limit, end.open()).await, end.transport) {
         (Err(error), _) => error,
         (Ok(stream), Transport::Udp | Transport::Tcp) => return run(end, stream, queued).await,
@@ -46,10 +46,17 @@ pub(super) async fn connect(mut end: End, queued: Queued) {
         }
     };
     live.streams.forget(queued.id);
-    live.send_failed(peer, &failed);
+    live.not_sent(&hop, queued.rest(), &failed);
+    live.connection_failed(&hop);
 }
 
 impl End {
+    /// As those see it who send to the other end.
+    fn hop(&self) -> Hop {
+        let End { listener, transport, peer: address, .. } = *self;
+        Hop { listener, local: None, transport, address, connection: None }
+    }
+
     /// A connection from the address that the listener is bound to, as its datagrams are: others may know us by it.
     async fn open(&mut self) -> io::Result<TcpStream> {
         let socket = if self.peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -65,7 +72,8 @@ impl End {
 }
 
 /// One connection's life.
-pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Queued) {
+pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, mut queued: Queued) {
+    let hop = end.hop();
     let (live, peer, transport, id) = (Arc::clone(&end.live), end.peer, end.transport, queued.id);
     live.metrics.connections.inc();
     tracing::debug!(%peer, ?transport, id, "connection opened");
@@ -74,25 +82,29 @@ pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Q
     let reader = Reader { live: end.live, listener: end.listener, transport, local, peer, id };
     let sent = |bytes: &[u8]| live.capture_stream(bytes, transport, local, peer);
     let one_message = live.config.tcp.message_timeout;
-    let mut writing = pin!(write_all(write, queued, one_message, sent));
-    let reason = tokio::select! {
-        reason = reader.run(read) => {
-            // The other side may have ended its half alone, and still wait for what is queued.
-            live.streams.forget(id);
-            let _ = timeout(one_message, writing).await;
-            reason
+    let reason = {
+        let mut writing = pin!(write_all(write, &mut queued, one_message, sent));
+        tokio::select! {
+            reason = reader.run(read) => {
+                // The other side may have ended its half alone, and still wait for what is queued.
+                live.streams.forget(id);
+                let _ = timeout(one_message, writing).await;
+                reason
+            }
+            reason = &mut writing => reason,
         }
-        reason = &mut writing => reason,
     };
     live.streams.forget(id);
     live.metrics.connections.dec();
     tracing::debug!(%peer, id, reason, "connection closed");
+    live.not_sent(&hop, queued.rest(), &io::Error::other(reason));
+    live.connection_is_gone(&hop);
 }
 
 /// Sends what is queued, and says of each message that it is sent.
 async fn write_all(
     mut write: impl AsyncWrite + Unpin,
-    mut queued: Queued,
+    queued: &mut Queued,
     one_message: Duration,
     sent: impl Fn(&[u8]),
 ) -> String {
@@ -157,7 +169,8 @@ impl Reader {
             }
             // A message that goes on keeps the deadline it began with: slow senders gain nothing by single bytes.
             if any || was_in_message != framer.is_in_message() {
-                deadline = Instant::now() + if framer.is_in_message() { message_timeout } else { idle_timeout };
+                deadline =
+                    Instant::now() + if framer.is_in_message() { message_timeout } else { idle_timeout };
             }
         }
     }

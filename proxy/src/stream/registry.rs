@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::Streams;
@@ -42,21 +43,30 @@ pub(super) struct Queued {
     pub(super) bytes: Arc<AtomicUsize>,
 }
 
+impl Queued {
+    /// What waits still; nothing more comes.
+    pub(super) fn rest(&mut self) -> Vec<Vec<u8>> {
+        self.messages.close();
+        std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
+    }
+}
+
 impl Queue {
     fn place(&self) -> (Transport, SocketAddr) {
         (self.transport, self.peer)
     }
 
-    /// Whether there was room.
-    pub(super) fn push(&self, message: Vec<u8>) -> bool {
+    /// Gives the message back if there is no room.
+    pub(super) fn push(&self, message: Vec<u8>) -> Result<(), Vec<u8>> {
         let length = message.len();
-        if self.bytes.fetch_add(length, Ordering::Relaxed) + length <= MAX_QUEUED_BYTES
-            && self.messages.try_send(message).is_ok()
-        {
-            return true;
+        let outcome = match self.bytes.fetch_add(length, Ordering::Relaxed) + length {
+            ..=MAX_QUEUED_BYTES => self.messages.try_send(message).map_err(TrySendError::into_inner),
+            _ => Err(message),
+        };
+        if outcome.is_err() {
+            self.bytes.fetch_sub(length, Ordering::Relaxed);
         }
-        self.bytes.fetch_sub(length, Ordering::Relaxed);
-        false
+        outcome
     }
 }
 
