@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use settings::wrong;
 
-use super::check::wrong;
-use super::{ConfigError, duration, show};
+use super::ConfigError;
 
 /// `[tcp]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -15,11 +15,11 @@ pub struct TcpSettings {
     pub max_connections: usize,
     pub reserved: usize,
     pub max_per_source: usize,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub idle_timeout: Duration,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub message_timeout: Duration,
-    #[serde(deserialize_with = "duration", serialize_with = "show::duration")]
+    #[serde(with = "settings::duration")]
     pub connect_timeout: Duration,
     pub max_message: usize,
 }
