@@ -5,6 +5,7 @@
 
 mod capture;
 mod check;
+mod fetch;
 mod health;
 mod limits;
 mod show;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use capture::{CaptureConfig, CaptureSettings, Password};
 pub use check::{Config, ListenerConfig, Source};
+pub use fetch::{FetchSettings, ListUrl};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
 pub use settings::Error as ConfigError;
@@ -45,6 +47,7 @@ pub struct Settings {
     pub tokens: TokenSettings,
     pub listener: Vec<ListenerSettings>,
     pub targets: TargetSettings,
+    pub fetch: FetchSettings,
     pub dispatch: DispatchSettings,
     pub access: AccessSettings,
     pub limits: LimitSettings,
@@ -105,6 +108,7 @@ pub struct TargetSettings {
     pub list: Option<Vec<fleet::Target>>,
     #[serde(with = "settings::duration")]
     pub poll: Duration,
+    pub cache: Option<PathBuf>,
     pub networks: Vec<String>,
 }
 
@@ -129,6 +133,7 @@ pub struct AccessSettings {
     pub refused: Refused,
     #[serde(with = "settings::duration")]
     pub poll: Duration,
+    pub cache: Option<PathBuf>,
 }
 
 /// What a source that may not start calls gets.
@@ -208,6 +213,7 @@ impl Default for Settings {
             tokens: TokenSettings::default(),
             listener: Vec::new(),
             targets: TargetSettings::default(),
+            fetch: FetchSettings::default(),
             dispatch: DispatchSettings::default(),
             access: AccessSettings::default(),
             limits: LimitSettings::default(),
@@ -231,7 +237,13 @@ impl Default for TokenSettings {
 
 impl Default for TargetSettings {
     fn default() -> Self {
-        TargetSettings { url: None, list: None, poll: Duration::from_secs(2), networks: Vec::new() }
+        TargetSettings {
+            url: None,
+            list: None,
+            poll: Duration::from_secs(2),
+            cache: None,
+            networks: Vec::new(),
+        }
     }
 }
 
@@ -243,7 +255,12 @@ impl Default for DispatchSettings {
 
 impl Default for AccessSettings {
     fn default() -> Self {
-        AccessSettings { sources: None, refused: Refused::default(), poll: Duration::from_secs(2) }
+        AccessSettings {
+            sources: None,
+            refused: Refused::default(),
+            poll: Duration::from_secs(2),
+            cache: None,
+        }
     }
 }
 

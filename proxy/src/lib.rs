@@ -12,7 +12,7 @@
 //! | [`access`], [`guard`] | who may call, and how often |
 //! | [`capture`] | a mirror for a collector |
 //!
-//! Beside them: [`watch`] (the target list), [`drains`] (what operators drain by hand), [`admin`], [`metrics`], [`log`],
+//! Beside them: [`watch`] and [`fetch`] (lists from files and URLs), [`drains`] (what operators drain by hand), [`admin`], [`metrics`], [`log`],
 //! [`config`], [`keys`] and [`networks`]. [`live`] is what all of them share; [`bind`], [`serving`], [`handover`] and
 //! [`mod@run`] set them going and stop them.
 
@@ -22,6 +22,7 @@ pub mod bind;
 pub mod capture;
 pub mod config;
 pub mod drains;
+pub mod fetch;
 pub mod guard;
 pub mod handover;
 pub mod health;

@@ -7,6 +7,7 @@ use prometheus::{
 };
 
 use crate::guard::Limited;
+use crate::live::Live;
 use crate::pins::Counts;
 use crate::route::{Cause, Check, Notes};
 use crate::table::Table;
@@ -88,6 +89,11 @@ pub struct Metrics {
     pub access_changed: IntGauge,
     /// `switchyard_proxy_access_list_errors_total`: lists of them that were refused.
     pub access_errors: IntCounter,
+    /// `switchyard_proxy_list_fetches_total{list,result}`: requests for lists at URLs.
+    list_fetches: IntCounterVec,
+    /// `switchyard_proxy_list_confirmed_timestamp_seconds{list}`: when a server last said that a list in force is the
+    /// present one, Unix time.
+    list_confirmed: IntGaugeVec,
     /// `switchyard_proxy_ready`: what /readyz says, 1 or 0.
     pub ready: IntGauge,
 }
@@ -196,6 +202,23 @@ impl Metrics {
                 "access_list_changed_timestamp_seconds",
                 "When the list of access.sources in force was taken, Unix time",
             )?,
+            list_fetches: register(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(name("list_fetches_total"), "Requests for lists at URLs"),
+                    &["list", "result"],
+                )?,
+            )?,
+            list_confirmed: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        name("list_confirmed_timestamp_seconds"),
+                        "When a server last said that a list in force is the present one, Unix time",
+                    ),
+                    &["list"],
+                )?,
+            )?,
             access_errors: counter("access_list_errors_total", "Lists of access.sources that were refused")?,
             ready: gauge("ready", "What /readyz says: 1 or 0")?,
             registry,
@@ -244,6 +267,18 @@ impl Metrics {
         }
     }
 
+    /// What is counted of one list at a URL.
+    pub fn fetches(&self, list: &str) -> Fetches {
+        let result = |result| self.list_fetches.with_label_values(&[list, result]);
+        Fetches {
+            changed: result("changed"),
+            same: result("same"),
+            refused: result("refused"),
+            failed: result("failed"),
+            confirmed: self.list_confirmed.with_label_values(&[list]),
+        }
+    }
+
     /// Counts what routing noted of a message.
     pub fn notes(&self, notes: &Notes) {
         if let Some(check) = notes.token {
@@ -271,6 +306,27 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
+    }
+}
+
+/// What is counted of one list at a URL.
+#[derive(Debug)]
+pub struct Fetches {
+    /// Another list, which is in force now.
+    pub changed: IntCounter,
+    /// The list in force.
+    pub same: IntCounter,
+    /// One that was refused.
+    pub refused: IntCounter,
+    /// None.
+    pub failed: IntCounter,
+    confirmed: IntGauge,
+}
+
+impl Fetches {
+    /// The list in force is the server's.
+    pub fn confirm(&self) {
+        self.confirmed.set(i64::try_from(Live::now().as_secs()).unwrap_or_default());
     }
 }
 

@@ -263,7 +263,7 @@ impl Router {
             keys: config.keys.clone(),
             access: match &config.access {
                 Sources::Inline(networks) => Some(Arc::new(networks.clone())).into(),
-                Sources::File(_) => None.into(),
+                Sources::File(_) | Sources::Url(_) => None.into(),
             },
             refused: config.refused,
             guard: Guard::new(&config.limits),

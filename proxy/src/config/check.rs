@@ -11,8 +11,8 @@ use super::tls::{TlsConfig, TlsListener};
 use settings::wrong;
 
 use super::{
-    AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
-    Settings, Sources, TargetSettings, TcpSettings, Token, UdpSettings,
+    AdminSettings, ConfigError, DispatchSettings, FetchSettings, HealthConfig, ListUrl, ListenerSettings,
+    LogSettings, Refused, Settings, Sources, TargetSettings, TcpSettings, Token, UdpSettings,
 };
 use crate::guard::Limits;
 use crate::keys::Keys;
@@ -50,6 +50,8 @@ pub struct Config {
     pub access: Sources,
     /// How often their file is looked at.
     pub access_poll: Duration,
+    /// How lists at URLs are fetched.
+    pub fetch: FetchSettings,
     /// What the others get.
     pub refused: Refused,
     /// How many new calls are let in.
@@ -100,6 +102,8 @@ pub enum Source {
     Inline(Snapshot),
     /// From a file that is watched.
     File(PathBuf),
+    /// From a URL that is asked for.
+    Url(ListUrl),
 }
 
 impl Config {
@@ -136,8 +140,9 @@ impl Config {
             poll: settings.targets.poll.max(Duration::from_millis(50)),
             networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,
             dispatch: dispatch(&settings.dispatch)?,
-            access: sources.check().map_err(value("access.sources"))?,
+            access: sources.check(settings.access.cache.as_ref()).map_err(value("access.sources"))?,
             access_poll: settings.access.poll.max(Duration::from_millis(50)),
+            fetch: settings.fetch.check()?,
             limits: settings.limits.check().or_else(|(key, what)| wrong(key, what))?,
             refused: settings.access.refused,
             headers: HeaderRules::new(&settings.headers.strip, &settings.headers.add)
@@ -251,7 +256,13 @@ fn source(settings: &TargetSettings) -> Result<Source, ConfigError> {
         },
         (Some(url), None) => match url.strip_prefix("file://") {
             Some(path) if path.starts_with('/') => Ok(Source::File(PathBuf::from(path))),
-            _ => wrong("targets.url", format!("expected file:///path/to/targets.json, found {url:?}")),
+            _ => match ListUrl::parse(url, settings.cache.as_ref()) {
+                Some(list) => list.map(Source::Url).or_else(|what| wrong("targets.url", what)),
+                None => {
+                    let expected = "expected file:///path/to/targets.json, http://... or https://...";
+                    wrong("targets.url", format!("{expected}, found {url:?}"))
+                }
+            },
         },
         _ => wrong(
             "targets",

@@ -248,6 +248,13 @@ fn roots(pem: &[u8], path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(store)
 }
 
+/// Those in a file, or the system's. Reads the disk.
+pub(crate) fn trusted_roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    let Some(path) = ca else { return Ok(system_roots()) };
+    let pem = fs::read(path).map_err(|error| wrong(path, "root certificates", error.to_string()))?;
+    roots(&pem, path)
+}
+
 /// Without any, servers are trusted no more; callers do not mind.
 fn system_roots() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
@@ -258,7 +265,7 @@ fn system_roots() -> RootCertStore {
         let error = found.errors.first().map(ToString::to_string).unwrap_or_default();
         tracing::warn!(
             error,
-            "the system has no root certificates: no server is trusted (tls.ca names others)"
+            "the system has no root certificates: no server is trusted (tls.ca and fetch.ca name others)"
         );
     }
     store

@@ -9,6 +9,7 @@
 //! | [`message`] | a SIP message as text, read independently of the parser that the proxy uses |
 //! | [`wire`] | plain sockets, for what SIPp would not send |
 //! | [`collector`] | what a proxy tells a collector of messages |
+//! | [`web`] | a web server with a list |
 //! | [`tls`] | certificates made for a test, and connections that use them |
 //!
 //! Everything is on loopback: callers are on 127.0.0.0/24, targets on 127.0.1.0/24. The address that the proxy shows to
@@ -21,6 +22,7 @@ pub mod outcome;
 pub mod sipp;
 pub mod site;
 pub mod tls;
+pub mod web;
 pub mod wire;
 
 use std::time::{Duration, Instant};
