@@ -36,6 +36,8 @@ pub struct Metrics {
     failovers: IntCounterVec,
     /// `switchyard_proxy_retransmissions_total`: INVITEs sent again to the same target.
     retransmissions: IntCounter,
+    /// `switchyard_proxy_dialog_searches_total`: requests of dialogs sent to another target.
+    dialog_searches: IntCounter,
     /// `switchyard_proxy_calls_failed_total`: calls for which all attempts failed.
     calls_failed: IntCounter,
     /// `switchyard_proxy_late_answers_total`: calls answered after their caller had been refused, and ended.
@@ -124,6 +126,10 @@ impl Metrics {
             pins_refused: counter("pins_refused_total", "INVITEs that had no room for a pin")?,
             failovers: counters("failovers_total", "INVITEs sent to another target", "reason")?,
             retransmissions: counter("retransmissions_total", "INVITEs sent again to the same target")?,
+            dialog_searches: counter(
+                "dialog_searches_total",
+                "Requests of dialogs sent to another target, because one did not know the dialog",
+            )?,
             calls_failed: counter("calls_failed_total", "Calls for which all attempts failed")?,
             late_answers: counter(
                 "late_answers_total",
@@ -243,6 +249,7 @@ impl Metrics {
         }
         self.pins_refused.inc_by(counts.refused);
         self.retransmissions.inc_by(counts.retransmissions);
+        self.dialog_searches.inc_by(counts.searches);
         self.calls_failed.inc_by(counts.failed);
         self.late_answers.inc_by(counts.late_answers);
     }

@@ -174,6 +174,25 @@ impl Table {
         Some((place, port.endpoint(place)?))
     }
 
+    /// Who else may have a dialog with this Call-ID that those of `skip` do not know: those that drain first, whose calls
+    /// are no longer theirs by [`Table::pick`]; then the next in rank.
+    pub fn pick_holder(
+        &self,
+        port_name: &str,
+        call_id: &[u8],
+        skip: &[SocketAddr],
+    ) -> Option<(u16, &Endpoint)> {
+        let port = self.ports.iter().find(|port| port.name == port_name)?;
+        let draining = |(place, target): &(u16, &Target)| {
+            let endpoint = port.endpoint(*place);
+            target.state == State::Draining && endpoint.is_some_and(|e| !skip.contains(&e.address))
+        };
+        match (0..=u16::MAX).zip(&self.targets).find(draining) {
+            Some((place, _)) => Some((place, port.endpoint(place)?)),
+            None => self.pick(port_name, call_id, skip),
+        }
+    }
+
     /// Whether a target of the list has SIP at this address.
     pub fn is_target(&self, address: SocketAddr) -> bool {
         self.addresses.contains(&address) || self.over_tcp.contains(&address)

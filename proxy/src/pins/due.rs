@@ -39,7 +39,7 @@ impl Pins {
 
     /// A stage has lasted too long. Returns whether the pin goes on living.
     fn too_late(&mut self, pin: &mut Pin, site: Site<'_>) -> bool {
-        if pin.is_note() || !pin.stage.is_open() {
+        if !pin.may_move() || !pin.stage.is_open() {
             return false;
         }
         if pin.stage == Stage::Calling
@@ -101,7 +101,7 @@ impl Pins {
         let Some(mut pin) = self.store.take(place) else { return };
         let present =
             pin.attempt().is_some_and(|attempt| attempt.hop == branch.hop && attempt.address() == to);
-        if present && pin.stage == Stage::Calling && !pin.is_note() {
+        if present && pin.stage == Stage::Calling && pin.may_move() {
             self.is_unreachable(&mut pin, to, Site { router, table });
         }
         self.put_back(place, pin);
@@ -125,7 +125,7 @@ impl Pins {
         let Some(mut pin) = self.store.take(place) else { return };
         let left = pin.attempts.iter_mut().find(|a| a.hop == branch.hop).is_some_and(Attempt::leave_tcp);
         let present = pin.attempt().is_some_and(|attempt| attempt.hop == branch.hop);
-        if left && present && pin.stage == Stage::Calling && !pin.is_note() {
+        if left && present && pin.stage == Stage::Calling && pin.may_move() {
             self.began(&mut pin);
         }
         self.put_back(place, pin);
@@ -142,7 +142,7 @@ impl Pins {
         let site = Site { router, table };
         let waits = |pin: &Pin| {
             pin.stage == Stage::Calling
-                && !pin.is_note()
+                && pin.may_move()
                 && pin.attempt().is_some_and(|attempt| attempt.is_by_stream() && attempt.hop().address == to)
         };
         let places: Vec<_> =
@@ -176,7 +176,7 @@ impl Pins {
         }
         let waits = |pin: &Pin| {
             matches!(pin.stage, Stage::Calling | Stage::Trying)
-                && !pin.is_note()
+                && pin.may_move()
                 && pin.cancelled.is_none()
                 && pin.attempt().is_some_and(|attempt| attempt.address() == address)
         };

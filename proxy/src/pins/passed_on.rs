@@ -53,7 +53,7 @@ impl Pins {
             for attempt in &mut pin.attempts {
                 left = attempt.leave_tcp();
             }
-            if left && pin.stage == Stage::Calling && !pin.is_note() {
+            if left && pin.stage == Stage::Calling && pin.may_move() {
                 pin.resend = self.now;
             }
             count += usize::from(self.store.insert(key, call, pin));

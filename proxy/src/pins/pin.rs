@@ -23,7 +23,7 @@ pub(super) struct Pin {
     pub(super) text: Box<[u8]>,
     /// Whether that is packed.
     pub(super) packed: bool,
-    /// Whether it came in a dialog, and is a note of its way alone.
+    /// Whether it came in a dialog: then it is a note of its way, or a search for the target that has the dialog.
     pub(super) in_dialog: bool,
     /// The targets that were tried, the last of them now.
     pub(super) attempts: SmallVec<[Attempt; 1]>,
@@ -214,6 +214,11 @@ impl Pin {
     /// Whether it only tells the way: nothing can be sent again, or to another target.
     pub(super) fn is_note(&self) -> bool {
         self.text.is_empty()
+    }
+
+    /// Whether it may be sent again, and to another target when one fails: an INVITE that begins a dialog.
+    pub(super) fn may_move(&self) -> bool {
+        !self.in_dialog && !self.is_note()
     }
 
     /// The present attempt.

@@ -8,6 +8,7 @@ use super::request::Request;
 use super::token::{Claims, Direction, hour};
 use super::via::WayBack;
 use super::{Choice, Hop, Router, Routing, Transport, Verdict, Way};
+use crate::pins::Kept;
 
 /// What Max-Forwards begins with (RFC 3261 8.1.1.6).
 pub(super) const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
@@ -23,6 +24,8 @@ pub(super) struct Extras {
     pub(super) added_headers: bool,
     /// For a new call: its target's place in the table.
     pub(super) new_call: Option<u16>,
+    /// For a request of a dialog: whether its target is a guess, and others are to be asked if that does not know it.
+    pub(super) search: bool,
 }
 
 /// Which sides of us a dialog runs through.
@@ -56,8 +59,13 @@ impl Routing<'_> {
         let from = self.out.len();
         self.edits.write_to(&self.msg, self.out);
         let sent = self.by_size(hop, from);
-        if sent.transport != hop.transport && request.in_dialog() && request.line.method == Method::Invite {
-            self.pin(request, &hop, &sent);
+        if extras.search {
+            self.pin(request, &hop, &sent, Kept::Search);
+        } else if sent.transport != hop.transport
+            && request.in_dialog()
+            && request.line.method == Method::Invite
+        {
+            self.pin(request, &hop, &sent, Kept::Note);
         }
         Verdict::Forward { hop: sent, new_call: extras.new_call }
     }
@@ -85,20 +93,15 @@ impl Routing<'_> {
         }
     }
 
-    /// Keeps an INVITE that was just forwarded, if it is the first time. Answers come to the listener that sends, whose
+    /// Keeps a request that was just forwarded, if it is the first time. Answers come to the listener that sends, whose
     /// pins may be others.
-    pub(super) fn pin(&mut self, request: &Request<'_>, hop: &Hop, sent: &Hop) {
+    pub(super) fn pin(&mut self, request: &Request<'_>, hop: &Hop, sent: &Hop, kept: Kept) {
         if self.router.share_pins(hop.listener, self.input.listener)
             && self.choice == Choice::Any
             && let Some(pins) = self.pins.as_mut()
         {
             let way = Way::new(hop, sent);
-            pins.begin(
-                self.router.names(request, hop),
-                &self.input,
-                (hop.listener, way),
-                request.in_dialog(),
-            );
+            pins.begin(self.router.names(request, hop), &self.input, (hop.listener, way), kept);
         }
     }
 

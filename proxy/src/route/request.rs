@@ -9,6 +9,7 @@ use super::forward::{Extras, RecordRoute};
 use super::routes::{NoHop, OurRoutes};
 use super::via::{scope, with_scope};
 use super::{Cause, Choice, Hop, Input, Refused, Routing, Transport, Verdict};
+use crate::pins::Kept;
 
 /// What we answer OPTIONS with, and 405.
 const ALLOW: &[u8] =
@@ -270,12 +271,22 @@ impl<'r> Routing<'r> {
             added_headers: begins_call && !self.inside,
             sips: false,
             new_call: place.filter(|_| begins_call),
+            search: place.is_some() && self.may_search(request),
         };
         let verdict = self.forward(request, hop, extras);
         if begins_call && let Verdict::Forward { hop: sent, .. } = verdict {
-            self.pin(request, &hop, &sent);
+            self.pin(request, &hop, &sent, Kept::Call);
         }
         verdict
+    }
+
+    /// Whether other targets may be asked for a dialog that the first does not know. Never for ACK, which has no answer,
+    /// and CANCEL, which follows its INVITE; nor for what targets send, who know their way.
+    fn may_search(&self, request: &Request<'_>) -> bool {
+        request.in_dialog()
+            && !self.inside
+            && self.choice == Choice::Any
+            && !matches!(request.line.method, Method::Ack | Method::Cancel)
     }
 
     /// The target: its place in the table unless it has left that, how it is spoken to, and where.
@@ -292,7 +303,10 @@ impl<'r> Routing<'r> {
             return Some((None, way.transport, way.address));
         }
         let port_name = self.router.listeners.get(listener).map_or("", |listener| &listener.port_name);
-        let (place, endpoint) = self.table.pick(port_name, request.call_id, skip)?;
+        let (place, endpoint) = match request.in_dialog() && !skip.is_empty() {
+            true => self.table.pick_holder(port_name, request.call_id, skip)?,
+            false => self.table.pick(port_name, request.call_id, skip)?,
+        };
         Some((Some(place), endpoint.transport, endpoint.address))
     }
 

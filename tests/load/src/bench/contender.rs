@@ -142,7 +142,11 @@ pub fn proxy(site: &Site) -> ProxySettings {
         targets: TargetList::File(site.list.iter().enumerate().map(target).collect()),
         poll: Duration::from_secs(2),
         networks: vec!["127.0.1.0/24".to_owned(), "127.0.0.0/24".to_owned()],
-        access: Access { sources: vec!["127.0.2.0/24".to_owned()], refused: "403".to_owned(), further: String::new() },
+        access: Access {
+            sources: vec!["127.0.2.0/24".to_owned()],
+            refused: "403".to_owned(),
+            further: String::new(),
+        },
         workers: 1,
         ..ProxySettings::default()
     }
