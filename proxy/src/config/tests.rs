@@ -27,7 +27,7 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!((example.udp.mtu, example.tls.poll), (defaults.udp.mtu, defaults.tls.poll));
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
     assert_eq!(example.log.redact_numbers, defaults.log.redact_numbers);
-    assert_eq!(example.tcp, defaults.tcp);
+    assert_eq!((example.tcp, example.fetch), (defaults.tcp, defaults.fetch));
     assert_eq!(example.shown["capture"], defaults.shown["capture"]);
 }
 
@@ -61,6 +61,39 @@ fn tls_of_a_listener_is_known_by_its_host_and_its_own_port() {
     assert!(
         error(&SMALL.replace("[targets]", "proxy_protocol = [\"x\"]\n[targets]")).contains("proxy_protocol")
     );
+}
+
+#[test]
+fn lists_may_be_at_urls_and_other_places_are_refused() {
+    let sources = |url: &str| parse(&SMALL.replace("[\"127.0.0.0/8\"]", &format!("{url:?}")), &[]);
+    let list = "list = [{ id = \"a\", address = \"127.0.0.1\", ports = { sip = 7001 } }]";
+    let targets = |url: &str| parse(&SMALL.replace(list, &format!("url = {url:?}\ncache = \"/c\"")), &[]);
+    for url in ["http://config.example/list", "https://[2001:db8::1]:8443/list?key=secret"] {
+        let Sources::Url(sources) = sources(url).unwrap().access else { panic!("{url}") };
+        assert!(
+            !sources.shown().contains("secret") && url.starts_with(&sources.shown()),
+            "{}",
+            sources.shown()
+        );
+        let Source::Url(targets) = targets(url).unwrap().targets else { panic!("{url}") };
+        assert_eq!((targets.url, targets.cache), (url.parse().unwrap(), Some("/c".into())));
+    }
+    for url in [
+        "ftp://config.example/list",
+        "https://",
+        "https://user:word@config.example/list",
+        "http://a b/",
+        "list",
+    ] {
+        for error in [sources(url).map(drop).unwrap_err(), targets(url).map(drop).unwrap_err()] {
+            assert!(error.contains("expected") && error.contains(url), "{error}");
+        }
+    }
+    let fetch = |line: &str| parse(&format!("{SMALL}[fetch]\n{line}\n"), &[]).map(drop).unwrap_err();
+    assert!(
+        fetch("timeout = \"1ms\"").ends_with("fetch.timeout: expected \"50ms\" to \"5m\", found \"1ms\"")
+    );
+    assert!(fetch("jitter = 0.9").contains("fetch.jitter: expected a share"));
 }
 
 #[test]
@@ -141,7 +174,7 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     assert!(error("sources = [\"127.0.0.0/8\"]", "").contains("access.sources: expected the networks"));
     assert!(error("127.0.0.0/8", "127.0.0.0/40").contains("access.sources"));
     let url = |url: &str| error("sources = [\"127.0.0.0/8\"]", &format!("sources = {url}"));
-    assert!(url("\"https://lists.example/sources\"").contains("access.sources: expected file:///"));
+    assert!(url("\"ftp://lists.example/sources\"").contains("access.sources: expected file:///"));
     assert!(url("7").contains("expected a list of networks or"));
     assert!(
         error("bind = \"127.0.0.1:5060\"", "bind = \"0.0.0.0:5060\"")
