@@ -69,6 +69,14 @@ fn the_target_that_knows_the_dialog_answers_and_gets_what_follows() {
 }
 
 #[test]
+fn a_cancelled_request_goes_to_no_further_target() {
+    let mut site = PinnedSite::new("attempts = 3", THREE);
+    let first = site.send(within("INVITE", 2), CARRIER);
+    assert_eq!(summary(&site.send(within("CANCEL", 2), CARRIER)), [format!("CANCEL>{}", first[0].to)]);
+    assert_eq!(summary(&answer(&mut site, &first[0], UNKNOWN)), [format!("481>{CARRIER}")]);
+}
+
+#[test]
 fn targets_that_drain_are_asked_before_the_next_in_rank() {
     let draining = THREE.replace(
         "]}",

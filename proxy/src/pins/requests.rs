@@ -23,6 +23,12 @@ impl Pins {
         if pin.in_dialog {
             // Route and Request-URI say where it goes, and this how.
             routing.choice = follow;
+            if method == Method::Cancel
+                && let Some(mut pin) = self.store.take(place)
+            {
+                pin.cancelled = Some(TERMINATED);
+                self.put_back(place, pin);
+            }
             return None;
         }
         if method != Method::Ack && request.in_dialog() {

@@ -69,7 +69,8 @@ impl Pins {
         if code < 200 || method == Method::Cancel || (present && pin.stage != Stage::Calling) {
             return Fate::Pass;
         }
-        let elsewhere = !present || (code == 481 && self.search_on(pin, routing.site()));
+        let wanted = code == 481 && pin.cancelled.is_none();
+        let elsewhere = !present || (wanted && self.search_on(pin, routing.site()));
         if !elsewhere {
             (pin.stage, pin.deadline) = (Stage::Answered, self.now + LINGER);
             return Fate::Pass;
