@@ -175,7 +175,7 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     assert!(error("127.0.0.0/8", "127.0.0.0/40").contains("access.sources"));
     let url = |url: &str| error("sources = [\"127.0.0.0/8\"]", &format!("sources = {url}"));
     assert!(url("\"ftp://lists.example/sources\"").contains("access.sources: expected file:///"));
-    assert!(url("7").contains("expected a list of networks or"));
+    assert!(url("7").contains("expected a list of networks, "));
     assert!(
         error("bind = \"127.0.0.1:5060\"", "bind = \"0.0.0.0:5060\"")
             .contains("advertise: expected the address")
