@@ -5,6 +5,7 @@
 
 mod capture;
 mod check;
+mod dns;
 mod health;
 mod limits;
 mod show;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use capture::{CaptureConfig, CaptureSettings, Password};
 pub use check::{Config, ListenerConfig, Source};
+pub use dns::{DnsConfig, DnsSettings};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
 pub use settings::Error as ConfigError;
@@ -52,6 +54,7 @@ pub struct Settings {
     pub tls: TlsSettings,
     pub admin: AdminSettings,
     pub capture: CaptureSettings,
+    pub dns: DnsSettings,
     pub log: LogSettings,
 }
 
@@ -208,6 +211,7 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             admin: AdminSettings::default(),
             capture: CaptureSettings::default(),
+            dns: DnsSettings::default(),
             log: LogSettings::default(),
         }
     }

@@ -87,6 +87,18 @@ pub struct Metrics {
     pub access_errors: IntCounter,
     /// `switchyard_proxy_ready`: what /readyz says, 1 or 0.
     pub ready: IntGauge,
+    /// `switchyard_proxy_dns_lookups_total{result}`: look-ups of next hops' names.
+    pub dns_lookups: IntCounterVec,
+    /// `switchyard_proxy_dns_names`: names of which it is known where they lead, or that they do not.
+    pub dns_names: IntGauge,
+    /// `switchyard_proxy_dns_waiting`: messages that are kept for a name's sake.
+    pub dns_waiting: IntGauge,
+    /// `switchyard_proxy_dns_refused_total`: messages that had no room to wait.
+    pub dns_refused: IntCounter,
+    /// `switchyard_proxy_target_list_polls_total{result}`: looks at a target list that is kept in DNS.
+    pub list_polls: IntCounterVec,
+    /// `switchyard_proxy_target_list_confirmed_timestamp_seconds`: when DNS last confirmed it, Unix time.
+    pub list_confirmed: IntGauge,
 }
 
 impl Metrics {
@@ -191,6 +203,19 @@ impl Metrics {
             )?,
             access_errors: counter("access_list_errors_total", "Lists of access.sources that were refused")?,
             ready: gauge("ready", "What /readyz says: 1 or 0")?,
+            dns_lookups: counters("dns_lookups_total", "Look-ups of next hops' names", "result")?,
+            dns_names: gauge("dns_names", "Names of which it is known where they lead")?,
+            dns_waiting: gauge("dns_waiting", "Messages that are kept for a name's sake")?,
+            dns_refused: counter("dns_refused_total", "Messages that had no room to wait for DNS")?,
+            list_polls: counters(
+                "target_list_polls_total",
+                "Looks at a target list that is kept in DNS",
+                "result",
+            )?,
+            list_confirmed: gauge(
+                "target_list_confirmed_timestamp_seconds",
+                "When DNS last confirmed the target list in force, Unix time",
+            )?,
             registry,
         })
     }

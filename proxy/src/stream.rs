@@ -80,14 +80,15 @@ impl Streams {
     pub fn send(&self, live: &Arc<Live>, hop: &Hop, bytes: Vec<u8>) {
         let (queue, new) = match self.find(hop) {
             Some(queue) => (Some(queue), None),
-            None => self.register(hop.address, hop.transport, true, MAX_CONNECTIONS).unzip(),
+            None => self.register(hop.address, hop.transport, hop.server, true, MAX_CONNECTIONS).unzip(),
         };
         let outcome = queue.map(|queue| queue.push(bytes));
         // Not before the message waits: a connection that fails at once takes with it what does.
         if let Some(queued) = new {
             self.announce(queued.id);
             let (listener, transport) = (hop.listener, hop.transport);
-            let end = End { live: Arc::clone(live), listener, transport, peer: hop.address, local: None };
+            let (peer, server) = (hop.address, hop.server);
+            let end = End { live: Arc::clone(live), listener, transport, peer, local: None, server };
             self.runtime.spawn(connection::connect(end, queued));
         }
         let failed = match outcome {

@@ -8,18 +8,20 @@ use fleet::Snapshot;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::config::Source;
+use crate::dns;
 use crate::live::Live;
 
-/// Takes the list from its source, and again whenever it changes. Never ends for a file.
+/// Takes the list from its source, and again whenever it changes. Never ends for a file or DNS.
 pub async fn watch(live: Arc<Live>) {
     match live.config.targets.clone() {
         Source::Inline(snapshot) => take(&live, snapshot).await,
         Source::File(path) => watch_file(&live, path, live.config.poll).await,
+        Source::Dns(source) => dns::poll(&live, source).await,
     }
 }
 
 /// A table of many targets takes a while to make: not on the threads that everything else needs.
-async fn take(live: &Arc<Live>, snapshot: Snapshot) {
+pub(crate) async fn take(live: &Arc<Live>, snapshot: Snapshot) {
     let live = Arc::clone(live);
     let _ = tokio::task::spawn_blocking(move || live.take_list(snapshot)).await;
 }

@@ -76,7 +76,14 @@ fn act(live: &Arc<Live>, command: Command, bytes: &mut Vec<u8>) {
             let sender = live.router.sender(listener, Transport::Udp, address.ip());
             let listener = sender.unwrap_or(listener);
             live.router.write_probe(listener, address, slot, sequence, bytes);
-            let hop = Hop { listener, local: None, transport: Transport::Udp, address, connection: None };
+            let hop = Hop {
+                listener,
+                local: None,
+                transport: Transport::Udp,
+                address,
+                connection: None,
+                server: None,
+            };
             live.send(&hop, bytes);
         }
         Command::Tell(change) => tell(live, &change),

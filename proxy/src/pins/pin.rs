@@ -173,7 +173,14 @@ impl Attempt {
 
     pub(super) fn hop(&self) -> Hop {
         let listener = usize::from(self.listener);
-        Hop { listener, local: None, transport: Transport::Udp, address: self.address(), connection: None }
+        Hop {
+            listener,
+            local: None,
+            transport: Transport::Udp,
+            address: self.address(),
+            connection: None,
+            server: None,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl Router {
         let line = routing.msg.request()?;
         match routing.request(line) {
             Verdict::Forward { hop, new_call } => Some((hop, self.hop_part(&hop), new_call)),
-            Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
+            Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) | Verdict::Wait => None,
         }
     }
 
@@ -42,7 +42,7 @@ impl Router {
     ) -> Option<Hop> {
         match self.open(input, table, scratch, out).ok()?.reply(code, reason, b"") {
             Verdict::Reply { hop, .. } => Some(hop),
-            Verdict::Forward { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
+            Verdict::Forward { .. } | Verdict::Answer(_) | Verdict::Drop(..) | Verdict::Wait => None,
         }
     }
 

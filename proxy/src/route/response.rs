@@ -70,7 +70,7 @@ impl Routing<'_> {
         }
         self.edits.write_to(&self.msg, self.out);
         let WayBack { local, connection, .. } = way_back;
-        let hop = Hop { listener, local, transport, address, connection };
+        let hop = Hop { listener, local, transport, address, connection, server: None };
         Verdict::Forward { hop, new_call: None }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use sip::Limits;
 use sip::stream::{Frame, Framer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::registry::Queued;
 use super::within;
+use crate::dns::ServerId;
 use crate::live::Live;
 use crate::route::{ConnectionId, Hop, Input, Scratch, Transport};
 use crate::steer::owner;
@@ -34,16 +36,18 @@ pub(super) struct End {
     pub(super) peer: SocketAddr,
     /// Our side's address, where that is known already.
     pub(super) local: Option<SocketAddr>,
+    /// The host name that led there.
+    pub(super) server: Option<ServerId>,
 }
 
 /// Makes a connection for what is queued already.
-pub(super) async fn connect(mut end: End, queued: Queued) {
+pub(super) async fn connect(mut end: End, mut queued: Queued) {
     let (live, peer) = (Arc::clone(&end.live), end.peer);
     let failed = match (within(CONNECT, end.open()).await, end.transport) {
         (Err(error), _) => error,
         (Ok(stream), Transport::Udp | Transport::Tcp) => return run(end, stream, queued).await,
         (Ok(stream), Transport::Tls) => {
-            let handshake = live.streams.tls.connect(end.listener, stream, peer, &live.config.tls);
+            let handshake = live.streams.tls.connect(end.listener, stream, end.server_name());
             match within(CONNECT, handshake).await {
                 Ok(stream) => return run(end, stream, queued).await,
                 Err(error) => error,
@@ -52,9 +56,24 @@ pub(super) async fn connect(mut end: End, queued: Queued) {
     };
     live.streams.forget(queued.id);
     live.send_failed(peer, &failed);
+    while let Ok(message) = queued.messages.try_recv() {
+        live.names.came_back(end.transport, peer, &message);
+    }
 }
 
 impl End {
+    /// What the server has to prove to be: the host that a URI names (RFC 5922 4), else what the settings say of its
+    /// address, else that address.
+    fn server_name(&self) -> io::Result<ServerName<'static>> {
+        let Some(id) = self.server else {
+            let name = self.live.config.tls.names.get(&self.peer.ip()).cloned();
+            return Ok(name.unwrap_or_else(|| ServerName::from(self.peer.ip())));
+        };
+        let known = self.live.router.known();
+        let name = known.server_name(id).and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        name.ok_or_else(|| io::Error::other("the server's name is known no longer, or is none for TLS"))
+    }
+
     /// A connection from the address that the listener is bound to, as its datagrams are: others may know us by it.
     async fn open(&mut self) -> io::Result<TcpStream> {
         let socket = if self.peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -190,6 +209,7 @@ impl Reader {
             transport: self.transport,
             address: self.peer,
             connection: Some(self.id),
+            server: None,
         };
         self.live.streams.send(&self.live, &hop, b"\r\n".to_vec());
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::Streams;
+use crate::dns::ServerId;
 use crate::route::{ConnectionId, Hop, Transport};
 
 /// The most connections from one address.
@@ -16,11 +17,14 @@ const MAX_PER_ADDRESS: usize = 500;
 const MAX_QUEUED: usize = 1_000;
 const MAX_QUEUED_BYTES: usize = 256 * 1024;
 
+/// Whom a connection leads to. One that was made for a host name carries nothing that goes to another host, or to none.
+type Place = (Transport, SocketAddr, Option<ServerId>);
+
 #[derive(Debug, Default)]
 pub(super) struct Open {
     by_id: HashMap<ConnectionId, Queue>,
     /// Those that may be used for anybody's messages.
-    by_peer: HashMap<(Transport, SocketAddr), ConnectionId>,
+    by_peer: HashMap<Place, ConnectionId>,
     /// How many there are to each address.
     by_address: HashMap<IpAddr, usize>,
 }
@@ -30,6 +34,8 @@ pub(super) struct Open {
 pub(super) struct Queue {
     peer: SocketAddr,
     transport: Transport,
+    /// The host name whose certificate the other side has shown.
+    server: Option<ServerId>,
     /// Whether it is among those that its address is allowed.
     counts: bool,
     messages: Sender<Vec<u8>>,
@@ -45,8 +51,8 @@ pub(super) struct Queued {
 }
 
 impl Queue {
-    fn place(&self) -> (Transport, SocketAddr) {
-        (self.transport, self.peer)
+    fn place(&self) -> Place {
+        (self.transport, self.peer, self.server)
     }
 
     /// Whether there was room.
@@ -67,7 +73,7 @@ impl Streams {
         let open = self.lock();
         let its_own = hop.connection.and_then(|id| open.by_id.get(&id));
         let its_own = its_own.filter(|queue| queue.peer.ip() == hop.address.ip());
-        let same_peer = || open.by_id.get(open.by_peer.get(&(hop.transport, hop.address))?);
+        let same_peer = || open.by_id.get(open.by_peer.get(&(hop.transport, hop.address, hop.server))?);
         its_own.or_else(same_peer).cloned()
     }
 
@@ -76,6 +82,7 @@ impl Streams {
         &self,
         peer: SocketAddr,
         transport: Transport,
+        server: Option<ServerId>,
         counts: bool,
         most: usize,
     ) -> Option<(Queue, Queued)> {
@@ -86,7 +93,7 @@ impl Streams {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(MAX_QUEUED);
         let bytes = Arc::new(AtomicUsize::new(0));
-        let queue = Queue { peer, transport, counts, messages: sender, bytes: Arc::clone(&bytes) };
+        let queue = Queue { peer, transport, server, counts, messages: sender, bytes: Arc::clone(&bytes) };
         open.by_id.insert(id, queue.clone());
         Some((queue, Queued { id, messages: receiver, bytes }))
     }
