@@ -71,6 +71,8 @@ pub enum TargetList {
     File(Vec<Target>),
     /// In a file that is not there.
     Missing,
+    /// Anywhere else: the URL.
+    At(String),
 }
 
 /// Something that answers calls.
@@ -187,6 +189,7 @@ impl ProxySettings {
             TargetList::File(_) | TargetList::Missing => {
                 format!("url = {}", quoted(&format!("file://{}", targets.display())))
             }
+            TargetList::At(url) => format!("url = {}", quoted(url)),
             TargetList::Inline(list) => {
                 format!("list = {}", array(list.iter().map(|target| target.to_table(" = "))))
             }
