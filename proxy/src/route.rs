@@ -24,11 +24,8 @@ pub mod ours;
 
 mod faces;
 mod forward;
-<<<<<<< HEAD
 mod gathered;
-=======
 mod named;
->>>>>>> aab589f (Next hops that are host names (RFC 3263), looked up beside the workers; target lists kept in DNS)
 mod own;
 mod probe;
 mod request;
