@@ -41,7 +41,7 @@ pub struct DnsConfig {
     pub attempts: usize,
     /// How long a look-up may take in all.
     pub wait: Duration,
-    /// How many messages may be kept for their next hops' sake.
+    /// How many messages may wait, and how many that were sent may be kept.
     pub waiting: usize,
     /// How long answers hold, and how many.
     pub rules: Rules,

@@ -101,9 +101,6 @@ impl Poller<'_> {
     /// Counts each look, and logs what is other than before.
     fn tell(&mut self, result: &str, trouble: Option<&str>) {
         self.live.metrics.list_polls.with_label_values(&[result]).inc();
-        if trouble.is_some() {
-            self.live.metrics.list_errors.inc();
-        }
         if self.trouble.as_deref() == trouble {
             return;
         }
@@ -111,6 +108,7 @@ impl Poller<'_> {
         let source = &self.source;
         match trouble {
             Some(trouble) => {
+                self.live.metrics.list_errors.inc();
                 tracing::warn!(?source, trouble, "no target list, the one before stays in force");
             }
             None => tracing::info!(?source, "target list taken again"),

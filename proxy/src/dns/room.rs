@@ -14,8 +14,10 @@ use rustc_hash::FxHashMap;
 use super::Destination;
 use crate::route::{ConnectionId, Hop, Input, Transport};
 
-/// How long a message is kept that was sent to one of several addresses: as long as a connection may take to fail.
-const TRIAL: Duration = Duration::from_secs(11);
+/// How long a message is kept that was sent to one of several addresses: as long as a connection may take to fail, or an
+/// ICMP error to come.
+const STREAM_TRIAL: Duration = Duration::from_secs(11);
+const DATAGRAM_TRIAL: Duration = Duration::from_secs(2);
 
 /// The bytes of all that is kept.
 const MAX_BYTES: usize = 16 << 20;
@@ -134,7 +136,7 @@ impl Room {
     pub fn keep(&mut self, key: (u64, u64), held: Held, hop: &Hop, now: Duration) {
         let place = (hop.transport, hop.address);
         let trial = self.trials.entry(key).or_insert_with(|| Trial { held, tried: Vec::new(), until: now });
-        trial.until = now + TRIAL;
+        trial.until = now + if hop.transport == Transport::Udp { DATAGRAM_TRIAL } else { STREAM_TRIAL };
         if !trial.tried.contains(&place) {
             trial.tried.push(place);
         }
@@ -228,7 +230,7 @@ mod tests {
         assert!(room.failed(key, place(&one)).is_none(), "that is over");
         assert_eq!(room.failed(key, place(&other)).unwrap().tried, [place(&one), place(&other)]);
         assert_eq!(limits.messages(), 1, "kept once");
-        room.expire(TRIAL);
+        room.expire(DATAGRAM_TRIAL);
         assert_eq!((room.trials.len(), limits.messages()), (0, 0));
     }
 }

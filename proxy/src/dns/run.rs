@@ -23,7 +23,9 @@ const TIDY: Duration = Duration::from_secs(1);
 pub struct Names {
     news: Sender<News>,
     inbox: Mutex<Option<Receiver<News>>>,
-    limits: Arc<Limits>,
+    /// Room for those that wait, and for those that were sent: neither takes the other's.
+    waiting: Arc<Limits>,
+    sent: Arc<Limits>,
 }
 
 #[derive(Debug)]
@@ -37,15 +39,15 @@ enum News {
 }
 
 impl Names {
-    /// With room for so many messages.
+    /// With room for so many messages of either kind.
     pub fn new(most: usize) -> Self {
         let (news, inbox) = mpsc::channel(MAX_NEWS);
-        Names { news, inbox: Mutex::new(Some(inbox)), limits: Limits::new(most) }
+        Names { news, inbox: Mutex::new(Some(inbox)), waiting: Limits::new(most), sent: Limits::new(most) }
     }
 
     /// Leaves a message until the name is known. Returns whether there is room.
     pub fn wait(&self, input: &Input<'_>, wanted: Destination) -> bool {
-        let held = Held::new(input, &self.limits);
+        let held = Held::new(input, &self.waiting);
         held.is_some_and(|held| self.news.try_send(News::Wanted(wanted, held)).is_ok())
     }
 
@@ -53,14 +55,14 @@ impl Names {
     /// all the same.
     pub fn sent(&self, input: &Input<'_>, hop: &Hop, message: &[u8]) {
         let Some(key) = key(message) else { return };
-        if let Some(held) = Held::new(input, &self.limits) {
+        if let Some(held) = Held::new(input, &self.sent) {
             let _ = self.news.try_send(News::Sent(key, held, *hop));
         }
     }
 
     /// A message, or its beginning, could not be delivered there.
     pub fn came_back(&self, transport: Transport, to: SocketAddr, message: &[u8]) {
-        if self.limits.messages() > 0
+        if self.sent.messages() > 0
             && let Some(key) = key(message)
         {
             let to = SocketAddr::new(to.ip().to_canonical(), to.port());
@@ -68,9 +70,9 @@ impl Names {
         }
     }
 
-    /// How many messages are kept.
-    pub fn kept(&self) -> usize {
-        self.limits.messages()
+    /// How many messages wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.messages()
     }
 }
 
@@ -161,7 +163,7 @@ impl Task {
 
     fn tidy(&mut self) {
         self.room.expire(Live::now());
-        self.live.metrics.dns_waiting.set(i64::try_from(self.live.names.kept()).unwrap_or_default());
+        self.live.metrics.dns_waiting.set(i64::try_from(self.live.names.waiting()).unwrap_or_default());
     }
 
     fn publish(&self) {
