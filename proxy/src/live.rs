@@ -252,7 +252,8 @@ impl Live {
         out: &mut Vec<u8>,
     ) -> Option<Hop> {
         let wanted = scratch.wanted.take()?;
-        if self.names.wait(input, wanted) {
+        let inside = self.router.is_inside(&targets.table, input.source);
+        if self.names.wait(input, wanted, inside) {
             return None;
         }
         self.metrics.dns_refused.inc();

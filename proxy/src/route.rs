@@ -323,7 +323,7 @@ impl Router {
     }
 
     /// Whether an address is a target's, or was one's, or lies where targets live.
-    fn is_inside(&self, table: &Table, address: SocketAddr) -> bool {
+    pub(crate) fn is_inside(&self, table: &Table, address: SocketAddr) -> bool {
         self.networks.contains(address.ip()) || table.was_target(address)
     }
 

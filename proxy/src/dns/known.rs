@@ -275,7 +275,7 @@ mod tests {
         let mut first = [0; 4];
         for call in 0..10_000 {
             let call_id = format!("{call}@x");
-            let mut order = vec![0, 1, 2, 3];
+            let mut order = [0, 1, 2, 3];
             let place = |at: usize| known.place(&all[at], call_id.as_bytes(), SECOND);
             order.sort_by(|one, other| place(*one).partial_cmp(&place(*other)).unwrap());
             first[order[0]] += 1;

@@ -41,6 +41,11 @@ impl Limits {
         self.messages.load(Ordering::Relaxed)
     }
 
+    /// Whether less than half of the room is taken.
+    pub fn is_half_empty(&self) -> bool {
+        self.messages() < self.most.div_ceil(2) && self.bytes.load(Ordering::Relaxed) < MAX_BYTES / 2
+    }
+
     fn take(self: &Arc<Self>, bytes: usize) -> Option<Ticket> {
         let ticket = Ticket { limits: Arc::clone(self), bytes };
         let messages = self.messages.fetch_add(1, Ordering::Relaxed);

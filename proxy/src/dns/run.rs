@@ -45,8 +45,12 @@ impl Names {
         Names { news, inbox: Mutex::new(Some(inbox)), waiting: Limits::new(most), sent: Limits::new(most) }
     }
 
-    /// Leaves a message until the name is known. Returns whether there is room.
-    pub fn wait(&self, input: &Input<'_>, wanted: Destination) -> bool {
+    /// Leaves a message until the name is known. Returns whether there is room. Callers get no more than half of it:
+    /// whose names are answered slowly does not keep targets from calling.
+    pub fn wait(&self, input: &Input<'_>, wanted: Destination, inside: bool) -> bool {
+        if !inside && !self.waiting.is_half_empty() {
+            return false;
+        }
         let held = Held::new(input, &self.waiting);
         held.is_some_and(|held| self.news.try_send(News::Wanted(wanted, held)).is_ok())
     }
