@@ -79,7 +79,8 @@ impl Fleet {
     fn calls(&self, count: usize) -> Result<[usize; 3]> {
         let mut shares = [0; 3];
         for number in 0..count {
-            shares[self.call(number)?.0] += 1;
+            let place = self.call(number)?.0;
+            shares.iter_mut().skip(place).take(1).for_each(|share| *share += 1);
         }
         Ok(shares)
     }
@@ -87,9 +88,11 @@ impl Fleet {
 
 /// Puts these of the targets into DNS.
 fn list(dns: &DnsServer, targets: &[Wire; 3], listed: &[usize]) {
-    let record =
-        |place: &usize| srv((0, 50, targets[*place].local().port()), &format!("fs{place}.fs.example"));
-    dns.records(SERVICE, listed.iter().map(record).collect());
+    let record = |(place, target): (usize, &Wire)| {
+        srv((0, 50, target.local().port()), &format!("fs{place}.fs.example"))
+    };
+    let servers = targets.iter().enumerate().filter(|(place, _)| listed.contains(place)).map(record);
+    dns.records(SERVICE, servers.collect());
     for (place, target) in targets.iter().enumerate() {
         dns.records(&format!("fs{place}.fs.example"), vec![address(target.local().ip())]);
     }
