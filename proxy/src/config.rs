@@ -5,6 +5,7 @@
 
 mod capture;
 mod check;
+mod dns;
 mod fetch;
 mod health;
 mod limits;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use capture::{CaptureConfig, CaptureSettings, Password};
 pub use check::{Config, ListenerConfig, Source};
+pub use dns::{DnsConfig, DnsSettings};
 pub use fetch::{FetchSettings, ListUrl};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
@@ -58,6 +60,7 @@ pub struct Settings {
     pub tls: TlsSettings,
     pub admin: AdminSettings,
     pub capture: CaptureSettings,
+    pub dns: DnsSettings,
     pub log: LogSettings,
 }
 
@@ -224,6 +227,7 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             admin: AdminSettings::default(),
             capture: CaptureSettings::default(),
+            dns: DnsSettings::default(),
             log: LogSettings::default(),
         }
     }

@@ -9,6 +9,7 @@
 //! | [`route`] | what becomes of a message, without I/O |
 //! | [`pins`] | INVITEs that are under way, without I/O |
 //! | [`table`], [`health`] | who is there, and how they are |
+//! | [`dns`] | next hops that are names, and target lists kept in DNS |
 //! | [`access`], [`guard`] | who may call, and how often |
 //! | [`capture`] | a mirror for a collector |
 //!
@@ -21,6 +22,7 @@ pub mod admin;
 pub mod bind;
 pub mod capture;
 pub mod config;
+pub mod dns;
 pub mod drains;
 pub mod fetch;
 pub mod guard;

@@ -12,6 +12,7 @@ use prometheus::IntCounter;
 
 use crate::capture::Capture;
 use crate::config::Config;
+use crate::dns::Names;
 use crate::drains::Drains;
 use crate::handover::Passed;
 use crate::health::Health;
@@ -41,6 +42,8 @@ pub struct Live {
     pub began: Instant,
     /// TCP connections.
     pub streams: Streams,
+    /// Messages whose next hop is a name.
+    pub names: Names,
     /// Whom operators drain.
     pub drains: Drains,
     /// Who is alive.
@@ -229,6 +232,7 @@ impl Live {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Option<Hop> {
+        let from = out.len();
         let verdict = self.router.route_pinned(input, &targets.table, pins, scratch, out);
         crate::log::message(&self.config.log, input, &verdict);
         self.metrics.notes(&scratch.notes);
@@ -236,8 +240,12 @@ impl Live {
             Verdict::Forward { hop, new_call } => {
                 targets.count(new_call);
                 self.metrics.forwarded.inc();
+                if scratch.notes.named {
+                    self.names.sent(input, &hop, out.get(from..).unwrap_or_default());
+                }
                 Some(hop)
             }
+            Verdict::Wait => self.wait_for_name(targets, input, scratch, out),
             Verdict::Reply { hop, code } => {
                 self.metrics.reply(code);
                 Some(hop)
@@ -251,6 +259,25 @@ impl Live {
                 None
             }
         }
+    }
+
+    /// Leaves a message until the name of its next hop is known; answers it if there is no room.
+    fn wait_for_name(
+        &self,
+        targets: &Targets,
+        input: &Input<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Option<Hop> {
+        let wanted = scratch.wanted.take()?;
+        let inside = self.router.is_inside(&targets.table, input.source);
+        if self.names.wait(input, wanted, inside) {
+            return None;
+        }
+        self.metrics.dns_refused.inc();
+        let hop = self.router.own_reply(input, &targets.table, (500, "Too Many Lookups"), scratch, out)?;
+        self.metrics.reply(500);
+        Some(hop)
     }
 
     /// Sends what pins have to say, and takes in what they have learnt.

@@ -91,13 +91,21 @@ pub struct Metrics {
     pub access_changed: IntGauge,
     /// `switchyard_proxy_access_list_errors_total`: lists of them that were refused.
     pub access_errors: IntCounter,
-    /// `switchyard_proxy_list_fetches_total{list,result}`: requests for lists at URLs.
+    /// `switchyard_proxy_list_fetches_total{list,result}`: requests for lists at URLs and in DNS.
     list_fetches: IntCounterVec,
     /// `switchyard_proxy_list_confirmed_timestamp_seconds{list}`: when a server last said that a list in force is the
     /// present one, Unix time.
     list_confirmed: IntGaugeVec,
     /// `switchyard_proxy_ready`: what /readyz says, 1 or 0.
     pub ready: IntGauge,
+    /// `switchyard_proxy_dns_lookups_total{result}`: look-ups of next hops' names.
+    pub dns_lookups: IntCounterVec,
+    /// `switchyard_proxy_dns_names`: names of which it is known where they lead, or that they do not.
+    pub dns_names: IntGauge,
+    /// `switchyard_proxy_dns_waiting`: messages that are kept for a name's sake.
+    pub dns_waiting: IntGauge,
+    /// `switchyard_proxy_dns_refused_total`: messages that had no room to wait.
+    pub dns_refused: IntCounter,
 }
 
 impl Metrics {
@@ -211,7 +219,7 @@ impl Metrics {
             list_fetches: register(
                 &registry,
                 IntCounterVec::new(
-                    Opts::new(name("list_fetches_total"), "Requests for lists at URLs"),
+                    Opts::new(name("list_fetches_total"), "Requests for lists at URLs and in DNS"),
                     &["list", "result"],
                 )?,
             )?,
@@ -227,6 +235,10 @@ impl Metrics {
             )?,
             access_errors: counter("access_list_errors_total", "Lists of access.sources that were refused")?,
             ready: gauge("ready", "What /readyz says: 1 or 0")?,
+            dns_lookups: counters("dns_lookups_total", "Look-ups of next hops' names", "result")?,
+            dns_names: gauge("dns_names", "Names of which it is known where they lead")?,
+            dns_waiting: gauge("dns_waiting", "Messages that are kept for a name's sake")?,
+            dns_refused: counter("dns_refused_total", "Messages that had no room to wait for DNS")?,
             registry,
         })
     }
@@ -274,7 +286,7 @@ impl Metrics {
         }
     }
 
-    /// What is counted of one list at a URL.
+    /// What is counted of one list at a URL or in DNS.
     pub fn fetches(&self, list: &str) -> Fetches {
         let result = |result| self.list_fetches.with_label_values(&[list, result]);
         Fetches {
@@ -316,7 +328,7 @@ impl Metrics {
     }
 }
 
-/// What is counted of one list at a URL.
+/// What is counted of one list at a URL or in DNS.
 #[derive(Debug)]
 pub struct Fetches {
     /// Another list, which is in force now.

@@ -14,6 +14,7 @@
 //! | `via.rs` | our own Via: branch, loops |
 //! | `token.rs` | the dialog token in Record-Route |
 //! | `vouch.rs` | where it leads |
+//! | `named.rs` | next hops that are host names |
 //! | `ours.rs` | which addresses are ours |
 //! | `own.rs` | messages that nobody sent us: of a pinned INVITE |
 //! | `headers.rs` | header fields that are taken out and put in |
@@ -24,6 +25,7 @@ pub mod ours;
 mod faces;
 mod forward;
 mod gathered;
+mod named;
 mod own;
 mod probe;
 mod request;
@@ -38,10 +40,11 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use sip::{Edits, Error, Index, Limits, Message};
 
 use crate::config::{Config, ListenerConfig, Refused, Sources};
+use crate::dns::{Able, Destination, Known, ServerId};
 use crate::guard::{Guard, Limited};
 use crate::health::Answer;
 use crate::keys::Keys;
@@ -122,6 +125,8 @@ pub struct Hop {
     pub address: SocketAddr,
     /// The connection to send it on as long as that is open.
     pub connection: Option<ConnectionId>,
+    /// Over TLS, to the server of a host name: whose certificate it has to show. `None`: its address's.
+    pub server: Option<ServerId>,
 }
 
 /// What becomes of a message.
@@ -145,6 +150,8 @@ pub enum Verdict {
     Answer(Answer),
     /// Nothing is sent.
     Drop(Cause, Option<Error>),
+    /// Its next hop is a name, [`Scratch::wanted`]: it is to be routed again when that is known.
+    Wait,
 }
 
 /// Why a message leads to nothing.
@@ -211,6 +218,8 @@ impl Way {
 pub struct Scratch {
     index: Index,
     edits: Edits,
+    /// The name that the last message waits for.
+    pub wanted: Option<Destination>,
     /// What is worth counting of the last message.
     pub notes: Notes,
 }
@@ -222,12 +231,14 @@ pub struct Notes {
     pub token: Option<Check>,
     /// The limit that it was refused by.
     pub limited: Option<Limited>,
+    /// Whether its next hop was named, and may be another one if this cannot be reached.
+    pub named: bool,
 }
 
 impl Scratch {
     /// For one worker.
     pub fn new() -> Self {
-        Scratch { index: Index::new(), edits: Edits::new(), notes: Notes::default() }
+        Scratch { index: Index::new(), edits: Edits::new(), wanted: None, notes: Notes::default() }
     }
 }
 
@@ -239,6 +250,8 @@ pub struct Router {
     keys: Keys,
     /// Who may start calls; nobody until the list was read. A swap and no lock: every new call asks.
     access: ArcSwapOption<Networks>,
+    /// What names mean.
+    names: ArcSwap<Known>,
     refused: Refused,
     /// How many new calls are let in.
     guard: Guard,
@@ -265,6 +278,7 @@ impl Router {
                 Sources::Inline(networks) => Some(Arc::new(networks.clone())).into(),
                 Sources::File(_) | Sources::Url(_) => None.into(),
             },
+            names: ArcSwap::from_pointee(Known::new(config.keys.pick, config.dns.rules)),
             refused: config.refused,
             guard: Guard::new(&config.limits),
             networks: config.networks.clone(),
@@ -291,6 +305,26 @@ impl Router {
         self.access.load().is_some()
     }
 
+    /// Puts what is known of names in force.
+    pub fn set_names(&self, names: Known) {
+        self.names.store(Arc::new(names));
+    }
+
+    /// What is known of names.
+    pub fn known(&self) -> Arc<Known> {
+        self.names.load_full()
+    }
+
+    /// How we can reach anybody.
+    pub fn able(&self) -> Able {
+        let any = |is: fn(&ListenerConfig) -> bool| self.listeners.iter().any(is);
+        Able {
+            tls: any(|listener| listener.tls.is_some()),
+            v4: any(|listener| listener.bind.is_ipv4()),
+            v6: any(|listener| listener.bind.is_ipv6()),
+        }
+    }
+
     /// Decides about one message. What is to be sent is appended to `out`.
     pub fn route(
         &self,
@@ -315,7 +349,7 @@ impl Router {
     }
 
     /// Whether an address is a target's, or was one's, or lies where targets live.
-    fn is_inside(&self, table: &Table, address: SocketAddr) -> bool {
+    pub(crate) fn is_inside(&self, table: &Table, address: SocketAddr) -> bool {
         self.networks.contains(address.ip()) || table.was_target(address)
     }
 
@@ -346,8 +380,9 @@ impl Router {
         scratch: &'r mut Scratch,
         out: &'r mut Vec<u8>,
     ) -> Result<Routing<'r>, Verdict> {
-        let Scratch { index, edits, notes } = scratch;
+        let Scratch { index, edits, wanted, notes } = scratch;
         edits.clear();
+        *wanted = None;
         *notes = Notes::default();
         if input.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Err(Verdict::Drop(Cause::Keepalive, None));
@@ -369,6 +404,7 @@ impl Router {
             belongs: None,
             msg,
             edits,
+            wanted,
             notes,
             out,
         })
@@ -399,6 +435,7 @@ pub(crate) struct Routing<'r> {
     belongs: Option<Hop>,
     pub(crate) msg: Message<'r>,
     edits: &'r mut Edits,
+    wanted: &'r mut Option<Destination>,
     notes: &'r mut Notes,
     out: &'r mut Vec<u8>,
 }

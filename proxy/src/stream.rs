@@ -83,7 +83,10 @@ impl Streams {
     pub fn send(&self, live: &Arc<Live>, hop: &Hop, bytes: Vec<u8>) {
         let (queue, new) = match self.find(hop) {
             Some(queue) => (Some(queue), None),
-            None => self.register(hop.address, hop.transport, true, self.settings.max_connections).unzip(),
+            None => {
+                let most = self.settings.max_connections;
+                self.register(hop.address, hop.transport, hop.server, true, most).unzip()
+            }
         };
         let outcome = match queue {
             Some(queue) => queue.push(bytes).map_err(|bytes| (bytes, "the other side does not read")),
@@ -93,7 +96,8 @@ impl Streams {
         if let Some(queued) = new {
             self.announce(queued.id);
             let (listener, transport) = (hop.listener, hop.transport);
-            let end = End { live: Arc::clone(live), listener, transport, peer: hop.address, local: None };
+            let (peer, server) = (hop.address, hop.server);
+            let end = End { live: Arc::clone(live), listener, transport, peer, local: None, server };
             self.runtime.spawn(connection::connect(end, queued));
         }
         if let Err((bytes, why)) = outcome {

@@ -9,13 +9,14 @@ use fleet::Snapshot;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::config::{ListUrl, Source};
+use crate::dns;
 use crate::fetch::WatchedUrl;
 use crate::live::Live;
 
 /// The longest target list that is read from a URL, in bytes: some hundred for each of 65,535 targets, with room.
 const MOST: usize = 64 << 20;
 
-/// Takes the list from its source, and again whenever it changes. Never ends for a file or a URL.
+/// Takes the list from its source, and again whenever it changes. Never ends for a file, a URL or DNS.
 pub async fn watch(live: Arc<Live>) {
     match live.config.targets.clone() {
         Source::Inline(snapshot) => take(&live, snapshot).await,
@@ -24,11 +25,12 @@ pub async fn watch(live: Arc<Live>) {
             let list = Watched::url(&live, "targets", url, live.config.poll, MOST);
             watch_list(&live, list).await;
         }
+        Source::Dns(source) => dns::poll(&live, source).await,
     }
 }
 
 /// A table of many targets takes a while to make: not on the threads that everything else needs.
-async fn take(live: &Arc<Live>, snapshot: Snapshot) {
+pub(crate) async fn take(live: &Arc<Live>, snapshot: Snapshot) {
     let live = Arc::clone(live);
     let _ = tokio::task::spawn_blocking(move || live.take_list(snapshot)).await;
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use fleet::Snapshot;
 
 use super::capture::CaptureConfig;
+use super::dns::DnsConfig;
 use super::tls::{TlsConfig, TlsListener};
 use settings::wrong;
 
@@ -14,6 +15,7 @@ use super::{
     AdminSettings, ConfigError, DispatchSettings, FetchSettings, HealthConfig, ListUrl, ListenerSettings,
     LogSettings, Refused, Settings, Sources, TargetSettings, TcpSettings, Token, UdpSettings,
 };
+use crate::dns::FleetSource;
 use crate::guard::Limits;
 use crate::keys::Keys;
 use crate::networks::Networks;
@@ -68,6 +70,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The admin port.
     pub admin: AdminSettings,
+    /// How names are looked up.
+    pub dns: DnsConfig,
     /// Whom messages are mirrored for.
     pub capture: Option<CaptureConfig>,
     /// All settings as they are in force, for people to look at: without secrets.
@@ -104,6 +108,8 @@ pub enum Source {
     File(PathBuf),
     /// From a URL that is asked for.
     Url(ListUrl),
+    /// From DNS.
+    Dns(FleetSource),
 }
 
 impl Config {
@@ -135,8 +141,9 @@ impl Config {
             has_secrets,
             token_hours: token_hours(settings.tokens.lifetime)?,
             capture: settings.capture.check(&listeners)?,
+            dns: settings.dns.check()?,
+            targets: source(&settings.targets, &listeners)?,
             listeners,
-            targets: source(&settings.targets)?,
             poll: settings.targets.poll.max(Duration::from_millis(50)),
             networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,
             dispatch: dispatch(&settings.dispatch)?,
@@ -248,7 +255,7 @@ fn dispatch(settings: &DispatchSettings) -> Result<Dispatch, ConfigError> {
     Ok(Dispatch { attempts, no_reply, no_answer, max_pins })
 }
 
-fn source(settings: &TargetSettings) -> Result<Source, ConfigError> {
+fn source(settings: &TargetSettings, listeners: &[ListenerConfig]) -> Result<Source, ConfigError> {
     match (&settings.url, &settings.list) {
         (None, Some(list)) => match Snapshot::of(list.clone()) {
             Ok(snapshot) => Ok(Source::Inline(snapshot)),
@@ -256,11 +263,17 @@ fn source(settings: &TargetSettings) -> Result<Source, ConfigError> {
         },
         (Some(url), None) => match url.strip_prefix("file://") {
             Some(path) if path.starts_with('/') => Ok(Source::File(PathBuf::from(path))),
-            _ => match ListUrl::parse(url, settings.cache.as_ref()) {
-                Some(list) => list.map(Source::Url).or_else(|what| wrong("targets.url", what)),
-                None => {
-                    let expected = "expected file:///path/to/targets.json, http://... or https://...";
-                    wrong("targets.url", format!("{expected}, found {url:?}"))
+            _ => match (FleetSource::parse(url), ListUrl::parse(url, settings.cache.as_ref())) {
+                (Some(Ok(_)), _) if listeners.iter().all(|listener| listener.port_name != "sip") => wrong(
+                    "targets.url",
+                    "expected a listener whose port_name is \"sip\": DNS knows no other ports",
+                ),
+                (Some(source), _) => source.map(Source::Dns).or_else(|what| wrong("targets.url", what)),
+                (None, Some(list)) => list.map(Source::Url).or_else(|what| wrong("targets.url", what)),
+                (None, None) => {
+                    let expected = "file:///path/to/targets.json, http://..., https://..., \
+                        dns+srv://_sip._udp.NAME or dns+a://NAME:PORT";
+                    wrong("targets.url", format!("expected {expected}, found {url:?}"))
                 }
             },
         },

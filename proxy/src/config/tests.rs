@@ -29,6 +29,7 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!(example.log.redact_numbers, defaults.log.redact_numbers);
     assert_eq!((example.tcp, example.fetch), (defaults.tcp, defaults.fetch));
     assert_eq!(example.shown["capture"], defaults.shown["capture"]);
+    assert_eq!(example.shown["dns"], defaults.shown["dns"]);
 }
 
 #[test]
@@ -237,4 +238,47 @@ fn what_is_captured_is_known_and_cannot_be_captured_in_its_turn() {
     let config = with(&format!("{collector}\npassword = \"hunter2\"")).unwrap();
     assert_eq!(config.capture.as_ref().unwrap().password.as_ref().unwrap().as_str(), "hunter2");
     assert!(!format!("{config:?}{}", config.shown).contains("hunter2"));
+}
+
+#[test]
+fn dns_servers_are_addresses_with_or_without_a_port_and_times_and_numbers_have_bounds() {
+    let dns = |lines: &str| parse(&format!("{SMALL}[dns]\n{lines}\n"), &[]);
+    let servers = dns("servers = [\"10.0.0.2\", \"10.0.0.2:5353\", \"fd00::1\", \"[fd00::1]:54\"]")
+        .unwrap()
+        .dns
+        .servers;
+    let texts: Vec<String> = servers.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["10.0.0.2:53", "10.0.0.2:5353", "[fd00::1]:53", "[fd00::1]:54"]);
+    for (lines, expected) in [
+        (
+            "servers = [\"ns.example\"]",
+            "dns.servers: expected addresses such as \"10.0.0.2:53\", found \"ns.example\"",
+        ),
+        ("servers = [\"10.0.0.2:0\"]", "dns.servers"),
+        ("timeout = \"0s\"", "dns.timeout: expected 100ms to 10s, found 0ns"),
+        ("attempts = 0", "dns.attempts: expected 1 to 5, found 0"),
+        ("wait = \"1h\"", "dns.wait"),
+        ("waiting = 0", "dns.waiting"),
+        ("cache = 100000", "dns.cache"),
+        ("min_ttl = \"0s\"", "dns.min_ttl"),
+        ("min_ttl = \"10m\"", "dns.max_ttl: expected 600s to 86400s, found 300s"),
+        ("negative_ttl = \"0s\"", "dns.negative_ttl"),
+        ("server = []", "unknown field `server`"),
+    ] {
+        let error = dns(lines).unwrap_err();
+        assert!(error.contains(expected), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn a_target_list_in_dns_needs_a_listener_for_its_port() {
+    let list = "list = [{ id = \"a\", address = \"127.0.0.1\", ports = { sip = 7001 } }]";
+    let with = |url: &str| SMALL.replace(list, &format!("url = \"{url}\""));
+    let good = parse(&with("dns+srv://_sip._udp.fs.example"), &[]).unwrap().targets;
+    assert!(matches!(good, Source::Dns(_)), "{good:?}");
+    let error = |text: &str| parse(text, &[]).unwrap_err();
+    assert!(error(&with("dns+a://fs.example")).contains("targets.url: expected dns+a://NAME:PORT"));
+    assert!(error(&with("https://fs.example")).contains("dns+srv://_sip._udp.NAME"));
+    let other = with("dns+a://fs.example:5060").replace("[targets]", "port_name = \"x\"\n[targets]");
+    assert!(error(&other).contains("port_name is \"sip\""));
 }

@@ -76,7 +76,7 @@ fn act(live: &Arc<Live>, command: Command, bytes: &mut Vec<u8>) {
             let sender = live.router.sender(listener, transport, address.ip());
             let listener = sender.unwrap_or(listener);
             live.router.write_probe(listener, (transport, address), slot, sequence, bytes);
-            let hop = Hop { listener, local: None, transport, address, connection: None };
+            let hop = Hop { listener, local: None, transport, address, connection: None, server: None };
             live.send(&hop, bytes);
         }
         Command::Tell(change) => tell(live, &change),

@@ -206,7 +206,7 @@ impl Attempt {
     /// The way for other requests.
     pub(super) fn usual_hop(&self) -> Hop {
         let (listener, transport) = (usize::from(self.listener), self.transport);
-        Hop { listener, local: None, transport, address: self.address(), connection: None }
+        Hop { listener, local: None, transport, address: self.address(), connection: None, server: None }
     }
 }
 

@@ -31,7 +31,7 @@ impl Router {
                 let belongs = routing.belongs.unwrap_or(hop);
                 Some((hop, Way::new(&belongs, &hop), self.hop_part(&belongs), new_call))
             }
-            Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
+            Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) | Verdict::Wait => None,
         }
     }
 
@@ -46,7 +46,7 @@ impl Router {
     ) -> Option<Hop> {
         match self.open(input, table, scratch, out).ok()?.reply(code, reason, b"") {
             Verdict::Reply { hop, .. } => Some(hop),
-            Verdict::Forward { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
+            Verdict::Forward { .. } | Verdict::Answer(_) | Verdict::Drop(..) | Verdict::Wait => None,
         }
     }
 

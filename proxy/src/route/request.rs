@@ -213,7 +213,7 @@ impl<'r> Routing<'r> {
     }
 
     /// Whether the source may start calls.
-    fn may_call(&self) -> bool {
+    pub(super) fn may_call(&self) -> bool {
         let access = self.router.access.load();
         access.as_ref().is_some_and(|access| access.contains(self.input.source.ip()))
     }
@@ -265,7 +265,7 @@ impl<'r> Routing<'r> {
             Ok(listener) => listener,
             Err(why) => return self.no_hop(why),
         };
-        let hop = Hop { listener, local: None, transport, address, connection: None };
+        let hop = Hop { listener, local: None, transport, address, connection: None, server: None };
         let extras = Extras {
             record_route: begins_call.then_some(record_route),
             added_headers: begins_call && !self.inside,
@@ -314,7 +314,9 @@ impl<'r> Routing<'r> {
     fn follow(&mut self, request: &Request<'_>, routes: OurRoutes<'_>, extras: Extras) -> Verdict {
         match self.next_hop(request, routes) {
             Ok(hop) => self.forward(request, hop, extras),
-            Err(NoHop::Forbidden) if self.may_be_of_a_refusal(request) => {
+            Err(NoHop::Forbidden | NoHop::NoAddress | NoHop::Unanswered)
+                if self.may_be_of_a_refusal(request) =>
+            {
                 self.edits.clear();
                 self.dispatch_without_routes(request)
             }
@@ -327,7 +329,11 @@ impl<'r> Routing<'r> {
         match why {
             NoHop::Malformed(error) => self.reply(400, &format!("Bad Request ({error})"), b""),
             NoHop::Forbidden => self.decline(403, "Forbidden", b""),
-            NoHop::Name => self.decline(500, "Next Hop Is A Name", b""),
+            NoHop::Name => self.decline(500, "Next Hop Is No Host Name", b""),
+            NoHop::Unresolved => Verdict::Wait,
+            // RFC 3263 4.3, RFC 3261 16.7: no 503, which would say that others should be asked for everything else, too.
+            NoHop::NoAddress => self.decline(500, "Next Hop Has No Address", b""),
+            NoHop::Unanswered => self.decline(504, "No Answer From DNS", b""),
             NoHop::Transport => self.decline(500, "Next Hop Wants Another Transport", b""),
             NoHop::Family => self.decline(500, "Next Hop Has Another IP Version", b""),
         }
@@ -352,7 +358,7 @@ impl<'r> Routing<'r> {
             Transport::Tcp | Transport::Tls => source.port(),
         };
         let address = with_scope(SocketAddr::new(source.ip(), port), scope(source));
-        let hop = Hop { listener, local, transport, address, connection };
+        let hop = Hop { listener, local, transport, address, connection, server: None };
         Verdict::Reply { hop, code }
     }
 }

@@ -71,7 +71,7 @@ impl Routing<'_> {
         self.edits.write_to(&self.msg, self.out);
         let WayBack { local, connection, scope, .. } = way_back;
         let address = with_scope(address, scope);
-        let hop = Hop { listener, local, transport, address, connection };
+        let hop = Hop { listener, local, transport, address, connection, server: None };
         Verdict::Forward { hop, new_call: None }
     }
 

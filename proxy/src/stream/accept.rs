@@ -26,10 +26,11 @@ pub async fn accept(live: Arc<Live>, number: usize, transport: Transport, listen
             Ok((stream, peer)) => {
                 let peer = canonical(peer);
                 let local = stream.local_addr().ok();
-                let end = End { live: Arc::clone(&live), listener: number, transport, peer, local };
+                let server = None;
+                let end = End { live: Arc::clone(&live), listener: number, transport, peer, local, server };
                 // A load balancer's count for those whom they are from, once that is known.
                 let counts = !end.expects_header();
-                match live.streams.register(peer, transport, counts, most) {
+                match live.streams.register(peer, transport, None, counts, most) {
                     Some((_, queued)) => {
                         tokio::spawn(greet(end, stream, queued));
                     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use sip::Limits;
 use sip::stream::{Frame, Framer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -16,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::registry::Queued;
 use super::within;
 use crate::config::TcpSettings;
+use crate::dns::ServerId;
 use crate::live::Live;
 use crate::route::{ConnectionId, Hop, Input, Scratch, Transport};
 use crate::steer::owner;
@@ -28,17 +30,19 @@ pub(super) struct End {
     pub(super) peer: SocketAddr,
     /// Our side's address, where that is known already.
     pub(super) local: Option<SocketAddr>,
+    /// The host name that led there.
+    pub(super) server: Option<ServerId>,
 }
 
 /// Makes a connection for what is queued already.
 pub(super) async fn connect(mut end: End, mut queued: Queued) {
-    let (live, peer, hop) = (Arc::clone(&end.live), end.peer, end.hop());
+    let (live, hop) = (Arc::clone(&end.live), end.hop());
     let limit = live.connect_timeout(&hop);
     let failed = match (within(limit, end.open()).await, end.transport) {
         (Err(error), _) => error,
         (Ok(stream), Transport::Udp | Transport::Tcp) => return run(end, stream, queued).await,
         (Ok(stream), Transport::Tls) => {
-            let handshake = live.streams.tls.connect(end.listener, stream, peer, &live.config.tls);
+            let handshake = live.streams.tls.connect(end.listener, stream, end.server_name());
             match within(limit, handshake).await {
                 Ok(stream) => return run(end, stream, queued).await,
                 Err(error) => error,
@@ -53,8 +57,20 @@ pub(super) async fn connect(mut end: End, mut queued: Queued) {
 impl End {
     /// As those see it who send to the other end.
     fn hop(&self) -> Hop {
-        let End { listener, transport, peer: address, .. } = *self;
-        Hop { listener, local: None, transport, address, connection: None }
+        let End { listener, transport, peer: address, server, .. } = *self;
+        Hop { listener, local: None, transport, address, connection: None, server }
+    }
+
+    /// What the server has to prove to be: the host that a URI names (RFC 5922 4), else what the settings say of its
+    /// address, else that address.
+    fn server_name(&self) -> io::Result<ServerName<'static>> {
+        let Some(id) = self.server else {
+            let name = self.live.config.tls.names.get(&self.peer.ip()).cloned();
+            return Ok(name.unwrap_or_else(|| ServerName::from(self.peer.ip())));
+        };
+        let known = self.live.router.known();
+        let name = known.server_name(id).and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        name.ok_or_else(|| io::Error::other("the server's name is known no longer, or is none for TLS"))
     }
 
     /// A connection from the address that the listener is bound to, as its datagrams are: others may know us by it.
@@ -205,6 +221,7 @@ impl Reader {
             transport: self.transport,
             address: self.peer,
             connection: Some(self.id),
+            server: None,
         };
         self.live.streams.send(&self.live, &hop, b"\r\n".to_vec());
     }

@@ -9,17 +9,21 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::Streams;
+use crate::dns::ServerId;
 use crate::route::{ConnectionId, Hop, Transport};
 
 /// The most messages, and the most bytes, that wait for one connection's other side to read.
 const MAX_QUEUED: usize = 1_000;
 const MAX_QUEUED_BYTES: usize = 256 * 1024;
 
+/// Whom a connection leads to. One that was made for a host name carries nothing that goes to another host, or to none.
+type Place = (Transport, SocketAddr, Option<ServerId>);
+
 #[derive(Debug, Default)]
 pub(super) struct Open {
     by_id: HashMap<ConnectionId, Queue>,
     /// Those that may be used for anybody's messages.
-    by_peer: HashMap<(Transport, SocketAddr), ConnectionId>,
+    by_peer: HashMap<Place, ConnectionId>,
     /// How many there are to each address.
     by_address: HashMap<IpAddr, usize>,
 }
@@ -29,6 +33,8 @@ pub(super) struct Open {
 pub(super) struct Queue {
     peer: SocketAddr,
     transport: Transport,
+    /// The host name whose certificate the other side has shown.
+    server: Option<ServerId>,
     /// Whether it is among those that its address is allowed.
     counts: bool,
     messages: Sender<Vec<u8>>,
@@ -52,8 +58,8 @@ impl Queued {
 }
 
 impl Queue {
-    fn place(&self) -> (Transport, SocketAddr) {
-        (self.transport, self.peer)
+    fn place(&self) -> Place {
+        (self.transport, self.peer, self.server)
     }
 
     /// Gives the message back if there is no room.
@@ -75,7 +81,7 @@ impl Streams {
         let open = self.lock();
         let its_own = hop.connection.and_then(|id| open.by_id.get(&id));
         let its_own = its_own.filter(|queue| queue.peer.ip() == hop.address.ip());
-        let same_peer = || open.by_id.get(open.by_peer.get(&(hop.transport, hop.address))?);
+        let same_peer = || open.by_id.get(open.by_peer.get(&(hop.transport, hop.address, hop.server))?);
         its_own.or_else(same_peer).cloned()
     }
 
@@ -84,6 +90,7 @@ impl Streams {
         &self,
         peer: SocketAddr,
         transport: Transport,
+        server: Option<ServerId>,
         counts: bool,
         most: usize,
     ) -> Option<(Queue, Queued)> {
@@ -94,7 +101,7 @@ impl Streams {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(MAX_QUEUED);
         let bytes = Arc::new(AtomicUsize::new(0));
-        let queue = Queue { peer, transport, counts, messages: sender, bytes: Arc::clone(&bytes) };
+        let queue = Queue { peer, transport, server, counts, messages: sender, bytes: Arc::clone(&bytes) };
         open.by_id.insert(id, queue.clone());
         Some((queue, Queued { id, messages: receiver, bytes }))
     }

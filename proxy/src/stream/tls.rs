@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -98,19 +97,15 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&identity.server)).accept(stream).await
     }
 
-    /// The handshake on a connection that we made. The server's certificate has to be for the name that the settings
-    /// have for its address, else for the address itself.
+    /// The handshake on a connection that we made. The server's certificate has to be for that name.
     pub(super) async fn connect(
         &self,
         listener: usize,
         stream: TcpStream,
-        peer: SocketAddr,
-        config: &TlsConfig,
+        name: io::Result<ServerName<'static>>,
     ) -> io::Result<client::TlsStream<TcpStream>> {
         let identity = self.identity(listener)?;
-        let name = config.names.get(&peer.ip()).cloned();
-        let name = name.unwrap_or_else(|| ServerName::from(peer.ip()));
-        TlsConnector::from(Arc::clone(&identity.client)).connect(name, stream).await
+        TlsConnector::from(Arc::clone(&identity.client)).connect(name?, stream).await
     }
 }
 

@@ -43,7 +43,10 @@ impl Live {
                     let hop = Hop { transport: Transport::Udp, address, connection: None, ..*hop };
                     self.send(&hop, &message);
                 }
-                _ => self.send_failed(hop.address, error),
+                _ => {
+                    self.send_failed(hop.address, error);
+                    self.names.came_back(hop.transport, hop.address, &message);
+                }
             }
         }
     }

@@ -7,6 +7,7 @@
 //! | [`trace`], [`ladder`] | the messages of both, and a picture of them |
 //! | [`signalling`] | SIP as both ends need it: reading, writing, dialogs, retransmission |
 //! | [`media`] | PCMU, RTP, digits, and how loud it was |
+//! | [`dns`] | a DNS server that says what a test wants |
 //! | [`proxy_process`] | the real proxy as a child process |
 //! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
 //! | [`system`], [`demo`] | all of it together, and `lab demo` |
@@ -15,6 +16,7 @@
 //! [`phone::Phone`] move their datagrams.
 
 pub mod demo;
+pub mod dns;
 pub mod ladder;
 pub mod machine;
 pub mod media;
