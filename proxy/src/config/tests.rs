@@ -278,7 +278,7 @@ fn a_target_list_in_dns_needs_a_listener_for_its_port() {
     assert!(matches!(good, Source::Dns(_)), "{good:?}");
     let error = |text: &str| parse(text, &[]).unwrap_err();
     assert!(error(&with("dns+a://fs.example")).contains("targets.url: expected dns+a://NAME:PORT"));
-    assert!(error(&with("https://fs.example")).contains("dns+srv://_sip._udp.NAME"));
+    assert!(error(&with("ftp://fs.example")).contains("dns+srv://_sip._udp.NAME"));
     let other = with("dns+a://fs.example:5060").replace("[targets]", "port_name = \"x\"\n[targets]");
     assert!(error(&other).contains("port_name is \"sip\""));
 }
