@@ -119,13 +119,8 @@ impl Play {
         let inside = site::lives_inside(input.source.ip()) || self.table().was_target(input.source);
         self.from_outside_alone &= !inside;
         let mut out = Vec::new();
-        let verdict = self.site.router.route_pinned(
-            input,
-            self.table(),
-            &mut self.pins,
-            &mut self.scratch,
-            &mut out,
-        );
+        let verdict =
+            self.site.router.route_pinned(input, self.table(), &mut self.pins, &mut self.scratch, &mut out);
         if input.bytes.trim_ascii_start().starts_with(b"INVITE") {
             self.callers.push(input.source);
         }
@@ -138,7 +133,9 @@ impl Play {
                 self.sent(&hop, &out);
             }
             Verdict::Reply { hop, code } => sent::replied(input, code, &hop, &out),
-            Verdict::Answer(_) | Verdict::Drop(..) => assert!(out.is_empty(), "nothing is sent, and so written"),
+            Verdict::Answer(_) | Verdict::Drop(..) => {
+                assert!(out.is_empty(), "nothing is sent, and so written")
+            }
         }
         self.posted(self.most);
         self.pins.signals().for_each(drop);

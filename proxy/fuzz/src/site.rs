@@ -91,7 +91,8 @@ impl Site {
     pub fn mark(&self, address: Option<SocketAddr>, condition: Condition) {
         for table in &self.tables {
             let endpoints = table.endpoints().map(|(_, _, endpoint)| endpoint);
-            let meant = endpoints.filter(|endpoint| address.is_none_or(|address| endpoint.address == address));
+            let meant =
+                endpoints.filter(|endpoint| address.is_none_or(|address| endpoint.address == address));
             meant.for_each(|endpoint| endpoint.mark.set(condition));
         }
     }

@@ -8,7 +8,7 @@
 //! | [`signalling`] | SIP as both ends need it: reading, writing, dialogs, retransmission |
 //! | [`media`] | PCMU, RTP, digits, and how loud it was |
 //! | [`dns`] | a DNS server that says what a test wants |
-//! | [`proxy_process`] | the real proxy as a child process |
+//! | [`proxy_process`], [`kamailio`] | the real proxy, and a real peer, as child processes |
 //! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
 //! | [`system`], [`demo`] | all of it together, and `lab demo` |
 //!
@@ -17,6 +17,7 @@
 
 pub mod demo;
 pub mod dns;
+pub mod kamailio;
 pub mod ladder;
 pub mod machine;
 pub mod media;
