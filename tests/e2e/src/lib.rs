@@ -7,6 +7,7 @@
 //! | [`sipp`] | a SIPp process: started with a scenario of `scenarios/`, waited for, never left behind |
 //! | [`outcome`] | what a SIPp process says afterwards: its statistics, its messages, or why it failed |
 //! | [`message`] | a SIP message as text, read independently of the parser that the proxy uses |
+//! | [`internet`] | networks of their own for callers, proxies and targets, with NAT and loss |
 //! | [`wire`] | plain sockets, for what SIPp would not send |
 //! | [`collector`] | what a proxy tells a collector of messages |
 //! | [`web`] | a web server with a list |
@@ -16,6 +17,7 @@
 //! the outside is none of this machine's, as behind a load balancer: what is sent there never comes back.
 
 pub mod collector;
+pub mod internet;
 pub mod machine;
 pub mod message;
 pub mod outcome;
