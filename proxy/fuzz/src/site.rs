@@ -74,7 +74,7 @@ pub const MAX_PINS: usize = 8;
 
 /// How many targets an INVITE may go to.
 pub fn attempts(settings: u8) -> usize {
-    if settings % 2 == 0 { 3 } else { 1 }
+    if settings.is_multiple_of(2) { 3 } else { 1 }
 }
 
 /// Pins by the number of a history's settings.

@@ -110,9 +110,11 @@ impl InFront {
     /// What has to stand in an INVITE at the target.
     fn check(&self, invite: &Message, caller: &Sipp) {
         let routes = invite.values("Record-Route");
-        let (ours, theirs) = routes.split_at(2);
+        let [first, second, theirs @ ..] = routes.as_slice() else {
+            panic!("ours are not there: {invite:?}")
+        };
         let at = self.proxy.sip_address().to_string();
-        assert!(is_pair_value(ours[0], NOWHERE) && is_pair_value(ours[1], &at), "{invite:?}");
+        assert!(is_pair_value(first, NOWHERE) && is_pair_value(second, &at), "{invite:?}");
         let own = format!("<sip:{};", self.kamailio);
         assert!(!theirs.is_empty() && theirs.iter().all(|value| value.starts_with(&own)), "{invite:?}");
         let vias = invite.values("Via");
