@@ -131,16 +131,16 @@ fn when_the_proxy_of_established_calls_is_killed_their_targets_byes_come_through
     let parties = Parties::meet(2)?;
     let first = parties.start_proxy(0, 2, |_| ())?;
     let second = parties.start_proxy(1, 2, |_| ())?;
-    let hangs_up = |local| Sipp::answering("uas_hangup", local).hold(Duration::from_secs(4));
+    let hangs_up = |local| Sipp::answering("uas_hangup", local).hold(Duration::from_secs(10)).patient();
     let targets = [parties.start_target(0, hangs_up)?, parties.start_target(1, hangs_up)?];
     // One caller behind a NAT, one that everybody can reach.
-    let calls = |sipp: Sipp| sipp.calls(CALLS / 2, 20);
+    let calls = |sipp: Sipp| sipp.calls(CALLS / 2, 20).patient();
     let mut callers =
         [parties.start_caller("uac_hung_up", calls)?, parties.start_hidden("uac_hung_up", calls)?];
     for caller in &mut callers {
         caller.wait_sent(CALLS as usize / 2, |message| message.is("ACK"))?;
     }
-    e2e::wait_until("all calls are established", Duration::from_secs(3), || {
+    e2e::wait_until("all calls are established", Duration::from_secs(9), || {
         let acks = targets.iter().map(|target| target.received(|message| message.is("ACK")));
         Ok(acks.sum::<usize>() == CALLS as usize)
     })?;
