@@ -8,8 +8,9 @@
 //! | [`signalling`] | SIP as both ends need it: reading, writing, dialogs, retransmission |
 //! | [`media`] | PCMU, RTP, digits, and how loud it was |
 //! | [`dns`] | a DNS server that says what a test wants |
-//! | [`proxy_process`] | the real proxy as a child process |
+//! | [`proxy_process`], [`kamailio`] | the real proxy, and a real peer, as child processes |
 //! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
+//! | [`network`] | networks with NAT and loss, inside this machine |
 //! | [`system`], [`demo`] | all of it together, and `lab demo` |
 //!
 //! The protocol is in [`machine::Uas`] and [`phone::Uac`], which know no socket and no clock; [`machine::Machine`] and
@@ -17,9 +18,11 @@
 
 pub mod demo;
 pub mod dns;
+pub mod kamailio;
 pub mod ladder;
 pub mod machine;
 pub mod media;
+pub mod network;
 pub mod phone;
 pub mod proxy_process;
 pub mod real_switch;
