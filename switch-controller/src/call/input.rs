@@ -49,7 +49,7 @@ pub enum Input {
     },
     /// Something happened to a leg of a Dial.
     Leg(LegId, LegInput),
-    /// The channel is gone.
+    /// The channel is gone. Told as soon as it is known (CHANNEL_HANGUP): what ends with it is told behind it.
     HungUp(HangUp),
     /// What a request to the customer came to.
     Fetched {

@@ -33,7 +33,7 @@ enum Event {
 
 fn verb() -> impl Strategy<Value = String> {
     prop_oneof![
-        prop::sample::select(vec![
+        20 => prop::sample::select(vec![
             "<Say>a</Say>",
             "<Say loop='3'>a</Say>",
             "<Say/>",
@@ -51,7 +51,7 @@ fn verb() -> impl Strategy<Value = String> {
             "<Dial action='/d'><Number>1</Number><Number>2</Number><Number>3</Number></Dial>",
             "<Dial action='/d' sequential='true' hangupOnStar='true' timeLimit='30'><Number>1</Number><Sip>sip:a@b</Sip></Dial>",
         ]),
-        prop::sample::select(vec!["<Hangup/>", "<Reject/>", "<Reject reason='busy'/>", "<Foobar/>", "<Redirect/>", "<Connect/>"]),
+        1 => prop::sample::select(vec!["<Hangup/>", "<Reject/>", "<Reject reason='busy'/>", "<Foobar/>", "<Redirect/>", "<Connect/>"]),
     ]
     .prop_map(str::to_owned)
 }
@@ -95,7 +95,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Ringing),
         2 => Just(Input::Lost),
         2 => application().prop_map(Input::Update),
-        1 => hang_up().prop_map(Input::HungUp),
+        2 => hang_up().prop_map(Input::HungUp),
         1 => Just(Input::End),
         2 => ask().prop_map(|ask| Input::Played { ask, response: "FILE PLAYED".to_owned() }),
         1 => ask().prop_map(|ask| Input::Recorded { ask, length: Duration::from_secs(1), cause: None }),
@@ -147,7 +147,9 @@ impl World {
                 Action::Finish => self.finished = true,
                 _ => {}
             }
-            self.open.push(action);
+            if !matches!(action, Action::Log(..) | Action::Report(_) | Action::StopPlaying | Action::Finish) {
+                self.open.push(action);
+            }
         }
         if self.finished {
             assert_eq!((self.completed, self.legs.len()), (1, 0));
@@ -239,7 +241,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A call never panics, always waits for something, is completed once and finished at last with all legs ended.
     #[test]
