@@ -209,7 +209,7 @@ impl World {
             }
             Action::KeepRecording(ask) => vec![Input::Kept { ask, result: result("https://r/1") }],
             Action::Ring { leg, .. } if bad => vec![Input::Leg(leg, LegInput::HungUp(gone()))],
-            Action::Ring { leg, .. } if how % 2 == 0 => vec![Input::Leg(leg, LegInput::Ringing)],
+            Action::Ring { leg, .. } if how.is_multiple_of(2) => vec![Input::Leg(leg, LegInput::Ringing)],
             Action::Ring { leg, .. } => {
                 vec![Input::Leg(leg, LegInput::Ringing), Input::Leg(leg, LegInput::Answered)]
             }
