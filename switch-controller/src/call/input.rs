@@ -76,7 +76,9 @@ pub enum Input {
     Update(Application),
     /// The API ends the call.
     End,
-    /// Events may have been lost: whatever the call waits for from FreeSWITCH may never be told.
+    /// Events may have been lost. What the call hears is begun again, an answer or a hang-up asked for again, and a
+    /// recording ended; what became of channels (`Answered`, `HungUp`, and `Leg` for each leg) is told anew by whoever
+    /// tells this, who knows by then.
     Lost,
 }
 

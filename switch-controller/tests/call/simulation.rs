@@ -125,6 +125,8 @@ struct World {
     /// Legs that were called and neither ended nor told to be gone.
     legs: Vec<LegId>,
     bridges: Vec<LegId>,
+    /// The sound that is on, and when it was told to end.
+    sound: Option<(Ask, Option<Duration>)>,
     completed: usize,
     finished: bool,
 }
@@ -139,7 +141,16 @@ impl World {
             match &action {
                 Action::Ring { leg, .. } => self.legs.push(*leg),
                 Action::EndLeg { leg, .. } => self.legs.retain(|other| other != leg),
+                Action::Play { ask, .. } => {
+                    self.assert_quiet();
+                    self.sound = Some((*ask, None));
+                }
+                Action::StopPlaying => {
+                    let (_, stopped) = self.sound.as_mut().expect("nothing to be stopped");
+                    assert!(stopped.replace(self.now).is_none(), "stopped twice");
+                }
                 Action::Bridge(leg) => {
+                    self.assert_quiet();
                     assert!(!self.bridges.contains(leg), "a leg is connected once");
                     self.bridges.push(*leg);
                 }
@@ -159,7 +170,18 @@ impl World {
         }
     }
 
+    /// One sound at a time: the last one is over, or had its time to end.
+    fn assert_quiet(&self) {
+        if let Some((ask, stopped)) = self.sound {
+            let since = stopped.map(|stopped| self.now - stopped);
+            assert!(since >= Some(Rules::DEFAULT.switch), "{ask:?} is on: {since:?}");
+        }
+    }
+
     fn tell(&mut self, input: Input) {
+        if let Input::Played { ask, .. } = &input {
+            self.sound = self.sound.filter(|(on, _)| on != ask);
+        }
         if let Input::Leg(leg, LegInput::HungUp(_)) = &input {
             self.legs.retain(|other| other != leg);
         }
@@ -264,6 +286,7 @@ proptest! {
             open: Vec::new(),
             legs: Vec::new(),
             bridges: Vec::new(),
+            sound: None,
             completed: 0,
             finished: false,
         };
