@@ -156,6 +156,35 @@ fn options_tell_whether_a_call_would_be_taken() -> Result<()> {
 }
 
 #[test]
+fn a_shutdown_asap_lets_nobody_in_waits_for_the_last_call_and_can_be_called_off() -> Result<()> {
+    let set = |settings: SwitchSettings| settings.set("FREESWITCH_TAKE_WITHIN", "7");
+    let Some(alone) = Alone::start_with(set)? else { return Ok(()) };
+    let sip = alone.switch.profiles().nat_gateway;
+    let waiting = Sipp::caller("uac_not_taken", alone.caller()?, sip).start()?;
+    let mut console = alone.switch.console()?;
+    wait_until("the call parks", Duration::from_secs(10), || {
+        Ok(console.api("show channels")?.contains(",park,"))
+    })?;
+    let mut ordering = alone.switch.console()?;
+    // It answers when it has an end, which is why it is asked in the background.
+    ordering.api("bgapi fsctl shutdown asap")?;
+    wait_until("no more calls are let in", Duration::from_secs(2), || {
+        Ok(alone.ask("OPTIONS", sip, None)?.status() == Some(503))
+    })?;
+    assert_eq!(alone.ask("INVITE", sip, Some("0"))?.status(), Some(503));
+    console.api("fsctl shutdown cancel")?;
+    wait_until("calls are let in again", Duration::from_secs(2), || {
+        Ok(alone.ask("OPTIONS", sip, None)?.status() == Some(200))
+    })?;
+    waiting.finish()?;
+    assert!(console.api("status")?.contains(" is ready"));
+    ordering.api("bgapi fsctl shutdown asap")?;
+    wait_until("it has ended", Duration::from_secs(20), || {
+        Ok(Console::connect(alone.switch.event_socket(), alone.switch.password()).is_err())
+    })
+}
+
+#[test]
 fn calls_that_are_not_for_us_are_refused_at_once() -> Result<()> {
     let Some(alone) = Alone::start()? else { return Ok(()) };
     let profiles = alone.switch.profiles();
