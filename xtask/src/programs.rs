@@ -4,7 +4,7 @@ use std::{os::unix::process::CommandExt as _, process::Command};
 
 use anyhow::{Context, Result};
 
-use crate::process;
+use crate::{process, release};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -19,11 +19,20 @@ pub(crate) fn demo(arguments: &Arguments) -> Result<()> {
     become_it(Command::new(process::built("lab")?).arg("demo").args(&arguments.arguments))
 }
 
-/// Runs a command of the load generator. What is measured is built as it is shipped.
+/// Runs a command of the load generator, with an optimised proxy.
 pub(crate) fn load(verb: &str, arguments: &Arguments) -> Result<()> {
     process::run(process::cargo(&["build", "--release", "--package", "load", "--package", "proxy"]))?;
     let load = process::built("../release/load")?;
     become_it(Command::new(load).current_dir(process::root()).arg(verb).args(&arguments.arguments))
+}
+
+/// Measures the proxy as it is shipped.
+pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
+    let shipped = release::run()?;
+    let load = process::built("../release/load")?;
+    let mut command = Command::new(load);
+    command.current_dir(process::root()).arg("bench").args(&arguments.arguments);
+    become_it(command.env("SWITCHYARD_PROXY", shipped))
 }
 
 /// Takes this program's place, so that Ctrl-C goes to it alone.

@@ -141,9 +141,10 @@ struct Builder {
 }
 
 impl Builder {
-    /// `Content-Length` is left out: it says how long the body was on the wire, and is made anew for each format.
+    /// `Content-Length` is left out: it says how long the body was on the wire, and is made anew for each format. And
+    /// `_body`, which JSON calls the body by, and no header of FreeSWITCH's can be called (switch_event_base_add_header).
     fn push(&mut self, name: &str, value: &str) {
-        if name.eq_ignore_ascii_case("Content-Length") {
+        if name.eq_ignore_ascii_case("Content-Length") || name == "_body" {
             return;
         }
         self.text.push_str(name);

@@ -106,14 +106,14 @@ text_type!(
     /// The argument of a dialplan application, for instance a file to play or `name=value` to set.
     ///
     /// FreeSWITCH expands it before the application sees it (switch_channel_expand_variables). Refused is therefore what it
-    /// would change: `${`, `\$` and `\'`; `%[` and `%,[` at the beginning, which set variables; `ARRAY::` and spaces at the
+    /// would change: `${`, `$$`, `\$` and `\'`; `%[` and `%,[` at the beginning, which set variables; `ARRAY::` and spaces at the
     /// beginning. What the application itself makes of its argument is not looked at.
     Argument, "an application's argument", |text| {
         expansion(text)?;
         array(text)?;
-        let escaped = text.as_bytes().windows(2).position(|pair| matches!(pair, [b'\\', b'$' | b'\'']));
-        if let Some(at) = escaped {
-            return Err(("a backslash before $ or '", at));
+        let changes = |pair: &[u8]| matches!(pair, [b'\\', b'$' | b'\''] | [b'$', b'$']);
+        if let Some(at) = text.as_bytes().windows(2).position(changes) {
+            return Err(("$$, or a backslash before $ or '", at));
         }
         match text.as_bytes() {
             [b' ', ..] => Err(("a space at its beginning", 0)),
@@ -157,6 +157,10 @@ impl DialString {
     pub fn sofia(profile: &Name, user: &str, host: &str) -> Result<Self, Refused> {
         let part =
             |place, found: Result<(), Fault>| found.map_err(|(found, at)| Refused { place, found, at });
+        if profile.as_str().eq_ignore_ascii_case("gateway") {
+            let found = "the word gateway, after which mod_sofia reads a gateway's name";
+            return Err(Refused { place: "a sofia profile", found, at: 0 });
+        }
         part("a SIP user", only(user, |byte| byte.is_ascii_alphanumeric() || b"+*._-".contains(&byte)))?;
         part("a SIP host", only(host, |byte| byte.is_ascii_alphanumeric() || b"._-:[];=".contains(&byte)))?;
         DialString::new(format!("sofia/{profile}/{user}@{host}"))

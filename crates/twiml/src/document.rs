@@ -69,9 +69,10 @@ impl Document {
     ///
     /// As there.
     pub fn parse_within(bytes: &[u8], limits: &Limits) -> Result<Document, Error> {
-        let source = source::decode(bytes, limits)?;
-        let starts = scan(&source, limits).map_err(|fault| fault.at(&source))?;
-        Ok(Document { source: source.into(), starts: starts.into(), limits: *limits })
+        let limits = limits.bounded();
+        let source = source::decode(bytes, &limits)?;
+        let starts = scan(&source, &limits).map_err(|fault| fault.at(&source))?;
+        Ok(Document { source: source.into(), starts: starts.into(), limits })
     }
 
     /// The text of the document in UTF-8.

@@ -101,12 +101,17 @@ impl Found {
 
     /// A value, which may be empty.
     pub(crate) fn value(text: &str) -> Found {
-        let mut kept: String = text.chars().take(Found::MAX_CHARS).collect();
-        if kept.len() < text.len() {
-            kept.push('…');
-        }
-        Found::Text(kept)
+        Found::Text(cut(text))
     }
+}
+
+/// The first [`Found::MAX_CHARS`] characters, and a sign where there are more.
+pub(crate) fn cut(text: &str) -> String {
+    let mut kept: String = text.chars().take(Found::MAX_CHARS).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
+    }
+    kept
 }
 
 impl fmt::Display for Found {
@@ -129,26 +134,21 @@ impl fmt::Display for ErrorKind {
             }
             ErrorKind::Root => f.write_str("The root element must be the <Response> element"),
             ErrorKind::NotAllowed { child, parent } => {
-                write!(f, "<{}> is not allowed within <{}>", name(child), name(parent))
+                write!(f, "<{}> is not allowed within <{}>", cut(child), cut(parent))
             }
-            ErrorKind::Missing { element, what } => write!(f, "<{}> must contain {what}", name(element)),
+            ErrorKind::Missing { element, what } => write!(f, "<{}> must contain {what}", cut(element)),
             ErrorKind::Invalid { element, attribute: Some(attribute), expected, found } => {
-                let (element, attribute) = (name(element), name(attribute));
+                let (element, attribute) = (cut(element), cut(attribute));
                 write!(f, "'{attribute}' of <{element}> must be {expected}, found {found}")
             }
             ErrorKind::Invalid { element, attribute: None, expected, found } => {
-                write!(f, "<{}> must contain {expected}, found {found}", name(element))
+                write!(f, "<{}> must contain {expected}, found {found}", cut(element))
             }
-            ErrorKind::UnknownVerb { name: verb } => write!(f, "Invalid element <{}>", name(verb)),
-            ErrorKind::UnsupportedVerb { name: verb } => write!(f, "<{}> is not supported", name(verb)),
-            ErrorKind::Ignored { element, what } => write!(f, "{what} of <{}> is ignored", name(element)),
+            ErrorKind::UnknownVerb { name: verb } => write!(f, "Invalid element <{}>", cut(verb)),
+            ErrorKind::UnsupportedVerb { name: verb } => write!(f, "<{}> is not supported", cut(verb)),
+            ErrorKind::Ignored { element, what } => write!(f, "{what} of <{}> is ignored", cut(element)),
         }
     }
-}
-
-/// A name, which may be as long as a customer likes. Names of XML hold nothing that needs escapes.
-fn name(name: &str) -> &str {
-    name.char_indices().nth(Found::MAX_CHARS).and_then(|(end, _)| name.get(..end)).unwrap_or(name)
 }
 
 impl fmt::Display for Error {

@@ -9,7 +9,7 @@ use quick_xml::events::attributes::{AttrError, Attributes};
 use quick_xml::reader::Reader;
 
 use crate::element::Attribute;
-use crate::error::{Fault, Found};
+use crate::error::{Fault, cut};
 use crate::limits::Limits;
 use crate::reference::{self, REFERENCE};
 
@@ -156,10 +156,7 @@ impl<'a> Tokens<'a> {
         let expected: Cow<'static, str> = match error {
             XmlError::IllFormed(IllFormedError::UnclosedReference) => REFERENCE.into(),
             XmlError::IllFormed(IllFormedError::MismatchedEndTag { expected, .. }) => {
-                let Found::Text(name) = Found::value(expected) else {
-                    return Fault::xml(self.source, at, "");
-                };
-                format!("</{name}>").into()
+                format!("</{}>", cut(expected)).into()
             }
             XmlError::IllFormed(IllFormedError::UnmatchedEndTag(_)) => "no end of an element here".into(),
             XmlError::Syntax(error) => {

@@ -364,7 +364,9 @@ impl std::fmt::Display for Request {
         if let Some(hops) = self.max_forwards {
             write!(formatter, "Max-Forwards: {hops}\r\n")?;
         }
-        write!(formatter, "From: <sip:855715100860@203.0.113.99>;tag={call_id}\r\nTo: {to}\r\n")?;
+        // RFC 3261 25.1: a tag is a token, which has no @.
+        let tag = call_id.replace('@', "-");
+        write!(formatter, "From: <sip:855715100860@203.0.113.99>;tag={tag}\r\nTo: {to}\r\n")?;
         write!(
             formatter,
             "Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:855715100860@{contact}>\r\n"

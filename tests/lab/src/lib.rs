@@ -8,6 +8,7 @@
 //! | [`signalling`] | SIP as both ends need it: reading, writing, dialogs, retransmission |
 //! | [`media`] | PCMU, RTP, digits, and how loud it was |
 //! | [`proxy_process`] | the real proxy as a child process |
+//! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
 //! | [`system`], [`demo`] | all of it together, and `lab demo` |
 //!
 //! The protocol is in [`machine::Uas`] and [`phone::Uac`], which know no socket and no clock; [`machine::Machine`] and
@@ -19,6 +20,7 @@ pub mod machine;
 pub mod media;
 pub mod phone;
 pub mod proxy_process;
+pub mod real_switch;
 pub mod signalling;
 pub mod system;
 pub mod trace;

@@ -284,15 +284,15 @@ fn sum_of_samples(page: &str, name: &str) -> Option<f64> {
     clippy::disallowed_methods,
     reason = "std offers no way to wait for a child or a port with a timeout"
 )]
-fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
 /// A directory of our own under the system's temporary one; removed when dropped.
-struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    fn create() -> Result<Self> {
+    pub(crate) fn create() -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("switchyard-{}-{number}", std::process::id()));
@@ -302,7 +302,7 @@ impl Directory {
         Ok(Self(path))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

@@ -9,6 +9,7 @@ mod kamailio;
 mod markdown;
 mod table;
 mod targets;
+mod train;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -23,6 +24,7 @@ pub use contender::Contender;
 use contender::Site;
 use figures::{Figures, Measured};
 pub use flame::{Flame, flame};
+pub use train::train;
 
 use crate::{
     plan::{Plan, Target},

@@ -35,6 +35,8 @@ enum Verb {
     Bench(BenchArgs),
     /// Draw where the proxy's CPU time goes under load, as a flame graph. Needs `perf`.
     Flame(FlameArgs),
+    /// Call through a proxy that was built to take notes for the compiler.
+    Train(TrainArgs),
 }
 
 #[derive(Args)]
@@ -130,6 +132,13 @@ struct FlameArgs {
     out: PathBuf,
 }
 
+#[derive(Args)]
+struct TrainArgs {
+    /// How long at each rate
+    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = seconds)]
+    secs: Duration,
+}
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Verb::Run(args) => call(args),
@@ -143,6 +152,7 @@ fn main() -> ExitCode {
         Verb::Flame(FlameArgs { rate, secs, out }) => {
             bench::flame(&bench::Flame { rate, time: secs, out }).map(|()| true)
         }
+        Verb::Train(TrainArgs { secs }) => bench::train(secs).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -26,13 +26,13 @@ impl Refer {
                     reading.ignored_attributes(sip);
                 }
                 Node::Element(child) if child.name == "Sip" => {
-                    return Err(element.refuses("a second Sip", child.offset));
+                    return Err(Fault { offset: child.offset, ..element.lacks("exactly one <Sip> noun") });
                 }
                 Node::Element(child) => return Err(element.refuses(child.name, child.offset)),
                 Node::Text { offset, .. } => return Err(element.refuses("text", *offset)),
             }
         }
-        let to = to.ok_or_else(|| element.lacks("a <Sip> noun"))?;
+        let to = to.ok_or_else(|| element.lacks("exactly one <Sip> noun"))?;
         Ok(Refer { to, action: element.url("action")?, method: element.method("method", reading) })
     }
 }

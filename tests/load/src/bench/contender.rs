@@ -133,7 +133,7 @@ fn floor(site: &Site) -> Result<Running> {
 
 /// As it would be run, with everything on that costs: access list, header fields taken out and put in, and metrics,
 /// which it always counts. What is answered at a wildcard address comes from 127.0.0.1, and from a target's network.
-fn proxy(site: &Site) -> ProxySettings {
+pub fn proxy(site: &Site) -> ProxySettings {
     let target = |(place, address): (usize, &SocketAddr)| {
         proxy_process::Target::new(&format!("task-{}", place + 1), *address)
     };
