@@ -180,3 +180,83 @@ fn number(text: &[u8]) -> Result<usize, usize> {
     }
     if text.is_empty() { Err(0) } else { Ok(number) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { head_bytes: 100, head_lines: 4, body_bytes: 50 };
+
+    fn error(bytes: &[u8]) -> Error {
+        let mut blocks = Blocks::new(LIMITS, false);
+        blocks.push(bytes);
+        loop {
+            match blocks.next_block() {
+                Ok(Some(_)) => (),
+                Ok(None) => panic!("no error in {:?}", String::from_utf8_lossy(bytes)),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    #[test]
+    fn errors_tell_where_in_the_connection_they_are() {
+        let good = "A: 1\nContent-Length: 2\n\nxx";
+        let head = format!("{good}B: 1\nno colon\n\n");
+        let what = "a header: a name and a colon";
+        assert_eq!(error(head.as_bytes()), Error::Expected { what, found: Some(b'n'), at: 31 });
+        let length = format!("{good}Content-Length: 1x\n\n");
+        let what = "a length in bytes";
+        assert_eq!(error(length.as_bytes()), Error::Expected { what, found: Some(b'x'), at: 43 });
+        let none = error(b"Content-Length:\n\n");
+        assert_eq!(none, Error::Expected { what, found: None, at: 15 });
+        let what = "one Content-Length, not two that differ";
+        let two = error(b"Content-Length: 1\nContent-Length: 2\n\n");
+        assert_eq!(two, Error::Expected { what, found: Some(b'C'), at: 18 });
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_before_it_is_all_there() {
+        let too_many = |what, found, limit| Error::TooMany { what, found, limit, at: 0 };
+        assert_eq!(error(&[b'a'; 101]), too_many("bytes in a head", 101, 100));
+        assert_eq!(error(b"Content-Length: 51\n\n"), too_many("bytes in a body", 51, 50));
+        assert_eq!(error(b"A: 1\nB: 2\nC: 3\nD: 4\nE: 5\n\n"), too_many("lines in a head", 5, 4));
+        assert!(matches!(error(b"Content-Length: 99999999999999999999\n\n"), Error::Expected { at: 35, .. }));
+    }
+
+    #[test]
+    fn nothing_is_searched_twice() {
+        let mut blocks = Blocks::new(Limits::default(), false);
+        blocks.push(&[b'a'; 5000]);
+        assert_eq!(blocks.next_block(), Ok(None));
+        assert_eq!(blocks.searched, 4998);
+        blocks.push(b": 1\nContent-Length: 9\n\n1234");
+        assert_eq!(blocks.next_block(), Ok(None));
+        assert_eq!(blocks.lengths, Some((5023, 9)));
+        blocks.push(b"56789");
+        assert!(matches!(blocks.next_block(), Ok(Some((_, b"123456789")))));
+        assert_eq!((blocks.lengths, blocks.searched, blocks.waiting()), (None, 0, 0));
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let mut blocks = Blocks::new(Limits::default(), false);
+        blocks.push(b"Content-Length: 10000000\n\n");
+        for _ in 0..10 {
+            blocks.push(&[0; 1_000_000]);
+        }
+        assert!(matches!(blocks.next_block(), Ok(Some((_, body))) if body.len() == 10_000_000));
+        blocks.push(b"A: 1\n\n");
+        assert!(blocks.buffer.capacity() <= KEPT_BYTES, "{}", blocks.buffer.capacity());
+        assert!(matches!(blocks.next_block(), Ok(Some((b"A: 1\n\n", b"")))));
+    }
+
+    #[test]
+    fn line_ends_between_frames_do_not_count_as_heads() {
+        let mut blocks = Blocks::new(LIMITS, false);
+        blocks.push(b"\r\n\n\nA: 1\r\n\r\n\nB: 2\n\n");
+        assert_eq!(blocks.next_block(), Ok(Some((&b"A: 1\r\n\r\n"[..], &b""[..]))));
+        assert_eq!(blocks.next_block(), Ok(Some((&b"B: 2\n\n"[..], &b""[..]))));
+        assert_eq!(blocks.next_block(), Ok(None));
+    }
+}

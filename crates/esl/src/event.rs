@@ -162,3 +162,76 @@ impl Builder {
         Event(Arc::new(Parts { text, ends, has_body: body.is_some() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> Event {
+        Event::from_plain(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn plain_values_are_decoded() {
+        let event = plain(
+            "Event-Name: CUSTOM\nEvent-Subclass: conference%3A%3Amaintenance\nvariable_a: b%20c%0A%E1\nx: %zz%4\n\n",
+        );
+        assert_eq!((event.name(), event.subclass()), ("CUSTOM", Some("conference::maintenance")));
+        assert_eq!(
+            (event.variable("A"), event.header("VARIABLE_a")),
+            (Some("b c\n\u{fffd}"), Some("b c\n\u{fffd}"))
+        );
+        assert_eq!((event.header("X"), event.variable("x"), event.body()), (Some("%zz%4"), None, None));
+    }
+
+    #[test]
+    fn an_events_own_body_is_as_long_as_it_says() {
+        let event = plain("Job-UUID: 1\nContent-Length: 5\n\n+OK\n\nmore");
+        assert_eq!(
+            (event.body(), event.job_uuid(), event.headers().count()),
+            (Some("+OK\n\n"), Some("1"), 1)
+        );
+        let short = Event::from_plain(b"Content-Length: 5\n\n+OK");
+        let what = "as much body as the event's Content-Length says";
+        assert_eq!(short, Err(Error::Expected { what, found: None, at: 22 }));
+        assert!(matches!(
+            Event::from_plain(b"a: 1\nno colon\n\n"),
+            Err(Error::Expected { found: Some(b'n'), at: 5, .. })
+        ));
+    }
+
+    #[test]
+    fn an_array_is_several_headers_in_either_format() {
+        let json = Event::from_json(br#"{"a":["x","y"],"b":"z"}"#).unwrap();
+        assert_eq!(json, plain("a: ARRAY%3A%3Ax%7C%3Ay\nb: z\n\n"));
+        assert_eq!(json.headers().collect::<Vec<_>>(), [("a", "x"), ("a", "y"), ("b", "z")]);
+        assert_eq!(
+            (json.to_json(), json.to_plain()),
+            (r#"{"a":["x","y"],"b":"z"}"#.into(), "a: ARRAY%3A%3Ax%7C%3Ay\nb: z\n\n".into())
+        );
+    }
+
+    #[test]
+    fn what_plain_cannot_tell_apart_json_can() {
+        let event = Event::new([("a", "%41"), ("b", "_undef_"), ("c", "")], None);
+        assert_eq!(event.to_plain(), "a: %41\nb: _undef_\nc: _undef_\n\n");
+        assert_eq!(
+            plain(&event.to_plain()).headers().map(|(_, value)| value).collect::<Vec<_>>(),
+            ["A", "", ""]
+        );
+        assert_eq!(Event::from_json(event.to_json().as_bytes()), Ok(event));
+    }
+
+    #[test]
+    fn json_that_is_no_event_tells_where() {
+        let at = |json: &[u8]| match Event::from_json(json) {
+            Err(Error::Expected { at, .. }) => at,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(at(b"{\"a\":1}"), 5);
+        assert_eq!(at(b"{\"a\":\"b\"}\n}"), 10);
+        assert!(Event::from_json(b"{\"a\":{\"b\":\"c\"}}").is_err() && Event::from_json(b"").is_err());
+        let latin = Event::from_json(b"{\"a\":\"caf\xe9\"}").unwrap();
+        assert_eq!(latin.header("a"), Some("caf\u{fffd}"));
+    }
+}

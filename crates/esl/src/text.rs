@@ -237,3 +237,74 @@ fn array(text: &str) -> Result<(), Fault> {
 pub(crate) fn enterprise(text: &str) -> Result<(), Fault> {
     text.find(":_:").map_or(Ok(()), |at| Err((":_:", at)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found<T>(result: Result<T, Refused>) -> (&'static str, usize) {
+        result.map(|_| ("nothing wrong", 0)).unwrap_or_else(|refused| (refused.found, refused.at))
+    }
+
+    #[test]
+    fn what_would_be_read_otherwise_is_refused_and_told_where() {
+        let control = "a line end or another control character";
+        for text in ["a\nb", "a\rb", "a\0b", "a\tb", "a\x7fb"] {
+            assert_eq!(found(VariableValue::new(text)), (control, 1));
+            assert_eq!(found(Word::new(text)), (control, 1));
+            assert_eq!(found(Argument::new(text)), (control, 1));
+            assert_eq!(found(Rest::new(text)), (control, 1));
+            assert_eq!(found(Password::new(text)), (control, 1));
+        }
+        assert_eq!(found(VariableValue::new("unload MOD_event_Socket")), ("mod_event_socket", 7));
+        assert_eq!(found(VariableValue::new("a ${system reboot}")), ("${", 2));
+        assert_eq!(found(VariableValue::new("$$\\\\{")), ("${", 1));
+        assert_eq!(found(VariableValue::new("ARRAY::a")), ("ARRAY:: at its beginning", 0));
+        assert_eq!(
+            found(VariableValue::new("a".repeat(MOST_BYTES + 1))),
+            ("more than 65536 bytes", MOST_BYTES)
+        );
+        assert_eq!(found(Word::new("^^:a")), ("^^ at its beginning", 0));
+        assert_eq!(found(Argument::new("%,[a=b]c")), ("%[ at its beginning", 0));
+        assert_eq!(found(Argument::new(" a")), ("a space at its beginning", 0));
+        assert_eq!(found(VariableName::new("a[1]")), ("this character", 1));
+        assert_eq!(found(VariableName::new("")), ("nothing", 0));
+        assert_eq!(found(Uuid::new("a b")), ("this character", 1));
+        assert_eq!(found(Cause::new("busy")), ("this character", 0));
+        assert_eq!(found(DialString::new("a/b:_:c/d")), (":_:", 3));
+        assert_eq!(found(DialString::new("[a=b]c/d")), ("[ at its beginning", 0));
+        let message = VariableValue::new("a\nb").map_err(|refused| refused.to_string());
+        let expected =
+            "a channel variable's value cannot hold a line end or another control character (at byte 1)";
+        assert_eq!(message, Err(expected.to_owned()));
+    }
+
+    #[test]
+    fn ordinary_names_and_numbers_are_taken() {
+        for text in ["", "O'Brien, Pat", "a; b = \"c\" \\ {d} $5", "សួស្តី", "100%"] {
+            assert_eq!(found(VariableValue::new(text)), ("nothing wrong", 0), "{text}");
+        }
+        for text in ["tone_stream://%(300,0,500)", "room@default", "C:\\sounds\\a.wav", "a=b c", "$5"] {
+            assert_eq!(found(Argument::new(text)), ("nothing wrong", 0), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dialled_number_cannot_choose_another_host() {
+        let profile = Name::new("external").expect("a name");
+        let dial = |user, host| DialString::sofia(&profile, user, host);
+        let good = dial("+85512345678", "[2001:db8::1]:5060;transport=tcp").map(|dial| dial.to_string());
+        assert_eq!(good.as_deref(), Ok("sofia/external/+85512345678@[2001:db8::1]:5060;transport=tcp"));
+        for user in ["", "1@evil", "1;fs_path=sip:evil", "1/2", "1,sofia/a/b", "1|2", "1 &park", "1^2"] {
+            assert_eq!(dial(user, "a").map_err(|refused| refused.place), Err("a SIP user"), "{user}");
+        }
+        assert_eq!(dial("1", "a@b").map_err(|refused| refused.place), Err("a SIP host"));
+        let gateway = Name::new("Gateway").expect("a name");
+        assert!(DialString::sofia(&gateway, "1", "a").is_err());
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(format!("{:?}", Password::new("secret")), "Ok(Password(...))");
+    }
+}

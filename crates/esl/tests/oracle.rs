@@ -64,12 +64,11 @@ proptest! {
             }
         }
         let mut application = ("park".to_owned(), String::new());
-        if let Ok(text) = Argument::new(argument.clone()) {
-            if let Ok(with) = originate.clone().application(Name::new("playback").expect("a name"), text) {
+        if let Ok(text) = Argument::new(argument.clone())
+            && let Ok(with) = originate.clone().application(Name::new("playback").expect("a name"), text) {
                 originate = with;
                 application = ("playback".to_owned(), argument);
             }
-        }
         let call = Api::originate(&originate);
         let read: commands::Originate = call.as_str().parse().expect("an originate");
         let Endpoint::Sofia(endpoint) = read.endpoint() else { panic!("{read:?}") };

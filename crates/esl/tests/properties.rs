@@ -247,8 +247,11 @@ fn wire() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
 
+/// A head and a body.
+type Part = (Vec<u8>, Vec<u8>);
+
 /// Heads and bodies of all frames, and the error that ended them.
-fn frames(wire: &[u8], sizes: &[usize]) -> (Vec<(Vec<u8>, Vec<u8>)>, Option<esl::Error>) {
+fn frames(wire: &[u8], sizes: &[usize]) -> (Vec<Part>, Option<esl::Error>) {
     let mut decoder = FrameDecoder::new(Limits::default());
     let (mut found, mut rest) = (Vec::new(), wire);
     for size in sizes.iter().cycle() {

@@ -163,10 +163,12 @@ pub fn originate(argument: &str) -> Originate {
 /// its value is not set (switch_channel_set_variable_var_check), an empty one neither.
 fn brackets(text: &str) -> (Vec<(String, String)>, String) {
     let end = end_paren(text, b'{', b'}').expect("an end of the braces");
-    let rest = text[end + 1..].to_owned();
+    let (inside, rest) = text.split_at(end);
+    let (inside, rest) =
+        (inside.strip_prefix('{').expect("a brace"), rest.strip_prefix('}').expect("a brace").to_owned());
     assert!(!rest.trim_start_matches(' ').starts_with('{'));
     let mut variables: Vec<(String, String)> = Vec::new();
-    for pair in separate(&text[1..end], b',', 1024) {
+    for pair in separate(inside, b',', 1024) {
         let [name, value] = &separate(&pair, b'=', 2)[..] else { continue };
         if !is_expanded(value) && !value.is_empty() {
             assert!(!value.starts_with("ARRAY::") && !name.contains('['));
