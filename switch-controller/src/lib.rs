@@ -13,11 +13,25 @@
 //! | `webhook.rs`, `fetch.rs` | requests to the customer: what they say, and how they are made |
 //! | `files.rs`, `speech.rs` | sounds: fetched and kept, synthesised and kept |
 //! | `platform.rs` | who a call belongs to, and how numbers are reached: the routes file |
-//! | `api.rs` | the calls API, health and load |
+//! | `api.rs` | the calls API, recordings, health, load and metrics |
+//! | `config.rs`, `live.rs`, `run.rs`, `metrics.rs` | settings; what all parts share; from start to end; what is counted |
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod call;
+pub mod calls;
+pub mod config;
+pub mod fetch;
+pub mod files;
+pub mod live;
+pub mod metrics;
+pub mod platform;
+mod run;
 mod script;
+pub mod speech;
+pub mod switch;
 mod verbs;
 pub mod voices;
 pub mod webhook;
+
+pub use run::{check, run};

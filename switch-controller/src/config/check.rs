@@ -1,0 +1,195 @@
+//! What settings mean.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use esl::{Name, Password};
+use settings::log::LogSettings;
+use settings::wrong;
+use url::Url;
+
+use super::{
+    ApiSettings, LimitSettings, RoutesSettings, Settings, SoundSettings, SpeechSettings, SwitchSettings,
+    WebhookSettings,
+};
+use crate::call::rules::Rules;
+
+/// What the controller runs with.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "switch-controller.example.toml documents each key")]
+pub struct Config {
+    pub drain: Duration,
+    pub freeswitch: SwitchConfig,
+    pub routes: RoutesSettings,
+    pub webhook: WebhookSettings,
+    pub sounds: SoundSettings,
+    pub speech: SpeechSettings,
+    /// Where FreeSWITCH writes recordings.
+    pub recordings: PathBuf,
+    /// What stands before `/<sid>.wav` in their URLs, without a slash at its end.
+    pub recordings_url: String,
+    pub api: ApiSettings,
+    pub limits: LimitSettings,
+    /// What calls may do, from several sections.
+    pub rules: Rules,
+    pub log: LogSettings,
+}
+
+/// `[freeswitch]`, checked.
+#[derive(Debug, Clone)]
+pub struct SwitchConfig {
+    /// `host:port`
+    pub address: String,
+    /// Of the event socket.
+    pub password: Password,
+    /// The sofia profile for calls that name none.
+    pub profile: Name,
+    /// How long a command may take.
+    pub answer_within: Duration,
+    /// When a link on which nothing comes is given up.
+    pub silent: Duration,
+}
+
+type Checked<T> = Result<T, settings::Error>;
+
+impl Config {
+    pub(super) fn check(settings: Settings) -> Checked<Config> {
+        let Settings { drain, freeswitch, routes, webhook, sounds, speech, recordings, api, limits, log } =
+            settings;
+        let freeswitch = switch(freeswitch)?;
+        webhook_limits(&webhook)?;
+        sound_limits(&sounds, &speech)?;
+        absolute("sounds.directory", &sounds.directory)?;
+        absolute("recordings.directory", &recordings.directory)?;
+        if api.password.is_none() && !api.bind.ip().is_loopback() {
+            return wrong(
+                "api.password",
+                format!("expected one, since api.bind is {}, where others can reach it: found none", api.bind),
+            );
+        }
+        let recordings_url = match recordings.url {
+            Some(url) => http_url("recordings.url", &url)?,
+            None => format!("http://{}/recordings", api.bind),
+        };
+        let rules = Rules {
+            duration: limits.call_duration,
+            documents: webhook.documents,
+            ringing: limits.ringing,
+            // A little more than the parts take by themselves, which have the better words for it.
+            fetch: webhook.timeout + Duration::from_secs(2),
+            sound: sounds.timeout.max(speech.timeout) + Duration::from_secs(2),
+            switch: freeswitch.answer_within,
+            ..Rules::DEFAULT
+        };
+        let recordings = recordings.directory;
+        Ok(Config {
+            drain,
+            freeswitch,
+            routes,
+            webhook,
+            sounds,
+            speech,
+            recordings,
+            recordings_url,
+            api,
+            limits,
+            rules,
+            log,
+        })
+    }
+}
+
+fn switch(settings: SwitchSettings) -> Checked<SwitchConfig> {
+    let SwitchSettings { address, password, password_file, profile, answer_within, silent } = settings;
+    if address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
+        return wrong("freeswitch.address", format!("expected HOST:PORT, found {address:?}"));
+    }
+    let text = match (password, password_file) {
+        (Some(password), None) => password.reveal().to_owned(),
+        (None, Some(file)) => match std::fs::read_to_string(&file) {
+            Ok(text) => text.trim_end_matches(['\r', '\n']).to_owned(),
+            Err(error) => return wrong("freeswitch.password_file", format!("{}: {error}", file.display())),
+        },
+        (Some(_), Some(_)) => {
+            return wrong("freeswitch.password", "expected it or freeswitch.password_file, found both");
+        }
+        (None, None) => {
+            return wrong("freeswitch.password", "expected it or freeswitch.password_file, found neither");
+        }
+    };
+    let Ok(password) = Password::new(text) else {
+        return wrong("freeswitch.password", "expected one line without control characters");
+    };
+    let Ok(profile) = Name::new(profile.clone()) else {
+        return wrong(
+            "freeswitch.profile",
+            format!("expected the name of a sofia profile, such as \"nat_gateway\", found {profile:?}"),
+        );
+    };
+    between("freeswitch.answer_within", answer_within, Duration::from_millis(100), Duration::from_secs(60))?;
+    between("freeswitch.silent", silent, Duration::from_secs(1), Duration::from_secs(300))?;
+    Ok(SwitchConfig { address, password, profile, answer_within, silent })
+}
+
+fn webhook_limits(webhook: &WebhookSettings) -> Checked<()> {
+    between("webhook.timeout", webhook.timeout, Duration::from_millis(100), Duration::from_secs(120))?;
+    if webhook.body_bytes == 0 || webhook.body_bytes > 16 << 20 {
+        return wrong("webhook.body_bytes", format!("expected 1 to 16777216, found {}", webhook.body_bytes));
+    }
+    if webhook.redirects > 20 {
+        return wrong("webhook.redirects", format!("expected 0 to 20, found {}", webhook.redirects));
+    }
+    let agent = &webhook.user_agent;
+    if agent.is_empty() || !agent.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return wrong("webhook.user_agent", format!("expected printable ASCII, found {agent:?}"));
+    }
+    Ok(())
+}
+
+fn sound_limits(sounds: &SoundSettings, speech: &SpeechSettings) -> Checked<()> {
+    between("sounds.timeout", sounds.timeout, Duration::from_millis(100), Duration::from_secs(300))?;
+    between("speech.timeout", speech.timeout, Duration::from_millis(100), Duration::from_secs(300))?;
+    if sounds.file_bytes == 0 || sounds.file_bytes > sounds.cache_bytes {
+        let (file, cache) = (sounds.file_bytes, sounds.cache_bytes);
+        return wrong(
+            "sounds.file_bytes",
+            format!("expected 1 to sounds.cache_bytes, which is {cache}, found {file}"),
+        );
+    }
+    if speech.command.first().is_none_or(String::is_empty) {
+        return wrong("speech.command", "expected a program and its arguments, found nothing");
+    }
+    if speech.at_once == 0 {
+        return wrong("speech.at_once", "expected at least 1, found 0");
+    }
+    for (key, name) in [("speech.speak", &speech.speak), ("speech.speak_voice", &speech.speak_voice)] {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
+            return wrong(key, format!("expected a name of letters, digits and _ - ., found {name:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// FreeSWITCH is told these paths, and has a working directory of its own.
+fn absolute(key: &str, path: &std::path::Path) -> Checked<()> {
+    match path.is_absolute() {
+        true => Ok(()),
+        false => wrong(key, format!("expected an absolute path, found {:?}", path.display().to_string())),
+    }
+}
+
+fn http_url(key: &str, text: &str) -> Checked<String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => wrong(key, format!("expected an http or https URL without a query, found {text:?}")),
+    }
+}
+
+fn between(key: &str, found: Duration, least: Duration, most: Duration) -> Checked<()> {
+    match (least..=most).contains(&found) {
+        true => Ok(()),
+        false => wrong(key, format!("expected {least:?} to {most:?}, found {found:?}")),
+    }
+}

@@ -1,0 +1,51 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, "switch-controller.toml", std::iter::empty()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_example_shows_every_default() {
+    let example = include_str!("../../switch-controller.example.toml");
+    let shown: Settings =
+        settings::read(example, "example", std::iter::empty()).expect("the example can be read");
+    let mut defaults = Settings::default();
+    // What it has to set, and what it only shows.
+    defaults.freeswitch.password_file = shown.freeswitch.password_file.clone();
+    defaults.routes.file = shown.routes.file.clone();
+    assert_eq!(format!("{shown:?}"), format!("{defaults:?}"));
+}
+
+#[test]
+fn a_password_is_enough() {
+    let config = parse("[freeswitch]\npassword = \"p\"").expect("right settings");
+    assert_eq!(config.freeswitch.address, "127.0.0.1:8021");
+    assert_eq!(config.recordings_url, "http://127.0.0.1:8081/recordings");
+    assert_eq!(config.rules.documents, 10_000);
+}
+
+#[test]
+fn the_environment_is_over_the_file() {
+    let environment = [("SWITCHYARD_FREESWITCH__ADDRESS".to_owned(), "10.0.0.1:8021".to_owned())];
+    let config =
+        Config::parse("[freeswitch]\npassword = \"p\"", "x", environment.into_iter()).expect("right settings");
+    assert_eq!(config.freeswitch.address, "10.0.0.1:8021");
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let with_password = |text: &str| parse(&format!("{text}\n[freeswitch]\npassword = \"p\""));
+    let errors = [
+        (parse(""), "freeswitch.password: expected it or freeswitch.password_file, found neither"),
+        (parse("drian = \"1s\""), "unknown field `drian`"),
+        (with_password("[webhook]\nbody_bytes = 0"), "webhook.body_bytes: expected 1 to 16777216, found 0"),
+        (with_password("[api]\nbind = \"0.0.0.0:8081\""), "api.password: expected one"),
+        (with_password("[sounds]\ndirectory = \"sounds\""), "sounds.directory: expected an absolute path"),
+        (with_password("[recordings]\nurl = \"ftp://x\""), "recordings.url: expected an http or https URL"),
+        (with_password("[speech]\nspeak = \"a b\""), "speech.speak: expected a name"),
+    ];
+    for (found, expected) in errors {
+        let found = found.expect_err(expected);
+        assert!(found.contains(expected), "{found} is not {expected}");
+    }
+}

@@ -1,0 +1,93 @@
+//! What all parts of a running controller share.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use esl::client::Client;
+use esl::{Api, Command, Reply, Uuid};
+
+use crate::calls::Calls;
+use crate::config::Config;
+use crate::fetch::Fetcher;
+use crate::files::Files;
+use crate::metrics::Metrics;
+use crate::platform::Platform;
+use crate::speech::Synthesiser;
+use crate::switch::load::Load;
+
+/// A running controller.
+pub struct Live {
+    /// Its settings.
+    pub config: Config,
+    /// Who knows whose calls these are.
+    pub platform: Arc<dyn Platform>,
+    /// Who asks customers' servers.
+    pub fetcher: Arc<Fetcher>,
+    /// Who has files to play.
+    pub files: Files,
+    /// Who makes speech.
+    pub speech: Box<dyn Synthesiser>,
+    /// The calls.
+    pub calls: Calls,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// FreeSWITCH.
+    pub client: Client,
+    /// How full FreeSWITCH is.
+    pub load: Mutex<Option<Load>>,
+    /// Whether the link is up.
+    pub up: AtomicBool,
+    /// Whether no new calls are welcome.
+    pub draining: AtomicBool,
+    /// The beginning of time for calls.
+    pub began: Instant,
+}
+
+impl Live {
+    /// Since the beginning.
+    pub fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// A command to FreeSWITCH.
+    pub async fn command(&self, command: Command) -> Result<Reply, esl::CallError> {
+        self.client.call(command, self.config.freeswitch.answer_within).await
+    }
+
+    /// A call of one of FreeSWITCH's functions.
+    pub async fn api(&self, api: Api) -> Result<Reply, esl::CallError> {
+        self.command(Command::Api(api)).await
+    }
+
+    /// Ends a channel, and says nothing if it is gone.
+    pub async fn kill(&self, channel: &Uuid, cause: &str) {
+        let cause = esl::Cause::new(cause).ok();
+        let _ = self.api(Api::uuid_kill(channel, cause.as_ref())).await;
+    }
+
+    /// Whether new calls are welcome; if not, why.
+    pub fn readiness(&self) -> Result<(), &'static str> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("draining");
+        }
+        if !self.up.load(Ordering::Relaxed) {
+            return Err("no connection to FreeSWITCH");
+        }
+        if self.calls.count() >= self.config.limits.sessions {
+            return Err("as many calls as limits.sessions allows");
+        }
+        Ok(())
+    }
+
+    /// How full FreeSWITCH said that it is.
+    pub fn load(&self) -> Option<Load> {
+        self.load.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The file of a recording.
+    pub fn recording(&self, sid: &str) -> PathBuf {
+        self.config.recordings.join(format!("{sid}.wav"))
+    }
+}

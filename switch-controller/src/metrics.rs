@@ -1,0 +1,118 @@
+//! Metrics: every name in one place.
+
+use prometheus::core::Collector;
+use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+use crate::live::Live;
+
+/// What the controller counts. The names are part of its interface: dashboards and alerts know them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// `switchyard_controller_calls_total{direction}`: calls that began.
+    pub calls: IntCounterVec,
+    /// `switchyard_controller_calls_refused_total{reason}`: calls that came in and were not taken.
+    pub refused: IntCounterVec,
+    /// `switchyard_controller_calls`: calls that are here.
+    active: IntGauge,
+    /// `switchyard_controller_legs_total`: legs of Dials that were called.
+    pub legs: IntCounter,
+    /// `switchyard_controller_played_total`: sounds that were begun.
+    pub played: IntCounter,
+    /// `switchyard_controller_recordings_total`: recordings that were begun.
+    pub recorded: IntCounter,
+    /// `switchyard_controller_documents_total{result}`: requests to customers.
+    documents: IntCounterVec,
+    /// `switchyard_controller_sounds_total{result}`: files of Play.
+    sounds: IntCounterVec,
+    /// `switchyard_controller_speech_total{result}`: texts of Say.
+    speech: IntCounterVec,
+    /// `switchyard_controller_links_total`: connections to FreeSWITCH that came up.
+    pub links: IntCounter,
+    /// `switchyard_controller_link_up`: 1 or 0.
+    link_up: IntGauge,
+    /// `switchyard_controller_events_lost_total`: events of FreeSWITCH that came faster than they were taken.
+    pub events_lost: IntCounter,
+    /// `switchyard_controller_freeswitch_sessions`: channels, by the last heartbeat.
+    sessions: IntGauge,
+    /// `switchyard_controller_freeswitch_max_sessions`
+    max_sessions: IntGauge,
+    /// `switchyard_controller_freeswitch_idle_cpu_percent`
+    idle_cpu: Gauge,
+    /// `switchyard_controller_ready`: what /readyz says, 1 or 0.
+    ready: IntGauge,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let name = |name: &str| format!("switchyard_controller_{name}");
+        let counter = |short: &str, help: &str| register(&registry, IntCounter::new(name(short), help)?);
+        let gauge = |short: &str, help: &str| register(&registry, IntGauge::new(name(short), help)?);
+        let counters = |short: &str, help: &str, label: &str| {
+            register(&registry, IntCounterVec::new(Opts::new(name(short), help), &[label])?)
+        };
+        Ok(Metrics {
+            calls: counters("calls_total", "Calls that began", "direction")?,
+            refused: counters("calls_refused_total", "Calls that came in and were not taken", "reason")?,
+            active: gauge("calls", "Calls that are here")?,
+            legs: counter("legs_total", "Legs of Dials that were called")?,
+            played: counter("played_total", "Sounds that were begun")?,
+            recorded: counter("recordings_total", "Recordings that were begun")?,
+            documents: counters("documents_total", "Requests to customers", "result")?,
+            sounds: counters("sounds_total", "Files of Play", "result")?,
+            speech: counters("speech_total", "Texts of Say", "result")?,
+            links: counter("links_total", "Connections to FreeSWITCH that came up")?,
+            link_up: gauge("link_up", "Whether FreeSWITCH is connected")?,
+            events_lost: counter("events_lost_total", "Events that came faster than they were taken")?,
+            sessions: gauge("freeswitch_sessions", "Channels, by FreeSWITCH's last heartbeat")?,
+            max_sessions: gauge("freeswitch_max_sessions", "Channels that FreeSWITCH takes")?,
+            idle_cpu: register(
+                &registry,
+                Gauge::new(name("freeswitch_idle_cpu_percent"), "By FreeSWITCH's last heartbeat")?,
+            )?,
+            ready: gauge("ready", "What /readyz says")?,
+            registry,
+        })
+    }
+
+    /// A document was asked for.
+    pub fn fetched(&self, well: bool) {
+        self.documents.with_label_values(&[result(well)]).inc();
+    }
+
+    /// A file was asked for.
+    pub fn sound(&self, well: bool) {
+        self.sounds.with_label_values(&[result(well)]).inc();
+    }
+
+    /// Speech was asked for.
+    pub fn spoken(&self, well: bool) {
+        self.speech.with_label_values(&[result(well)]).inc();
+    }
+
+    /// All of it as Prometheus reads it.
+    pub fn text(&self, live: &Live) -> prometheus::Result<String> {
+        let load = live.load();
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.active.set(gauge(live.calls.count() as u64));
+        self.link_up.set(i64::from(live.up.load(std::sync::atomic::Ordering::Relaxed)));
+        self.ready.set(i64::from(live.readiness().is_ok()));
+        self.sessions.set(load.as_ref().map_or(0, |load| gauge(load.sessions)));
+        self.max_sessions.set(load.as_ref().map_or(0, |load| gauge(load.max_sessions)));
+        self.idle_cpu.set(load.as_ref().map_or(0.0, |load| load.idle_cpu));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+fn result(well: bool) -> &'static str {
+    if well { "ok" } else { "failed" }
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> prometheus::Result<C> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}

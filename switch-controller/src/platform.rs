@@ -1,0 +1,100 @@
+//! Who a call belongs to, how numbers are reached, where recordings go: what the controller asks of whoever runs the service.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `routes.rs` | the answers out of one file |
+//! | `routes/` | that file: how it is read, which number fits |
+//! | `dial.rs` | how a number is written for a trunk |
+//! | `national.rs` | numbers as they are dialled within their country |
+
+pub mod dial;
+mod national;
+pub mod routes;
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+
+use twiml::Method;
+
+use crate::call::action::Report;
+use crate::call::facts::{Application, Facts};
+use crate::call::input::{Problem, Route};
+
+/// An answer that takes its time.
+pub type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A call that came in, as FreeSWITCH tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// The channel.
+    pub channel: String,
+    /// Who calls: the number, as it came.
+    pub from: String,
+    /// Who was called.
+    pub to: String,
+    /// Header fields `X-...` of the INVITE, without what FreeSWITCH puts before their names.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Incoming {
+    /// A header field, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Whose call it is.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// What is known of it.
+    pub facts: Facts,
+    /// What it executes.
+    pub application: Application,
+    /// Header fields that our answers to the INVITE carry.
+    pub answer_headers: Vec<(String, String)>,
+}
+
+/// Why a call is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The number leads nowhere: 404.
+    NoSuchNumber(String),
+    /// The caller may not: 403.
+    Forbidden(String),
+    /// Nobody could say now: 503, and the proxy tries another FreeSWITCH.
+    Unavailable(String),
+}
+
+/// Whoever runs the service.
+pub trait Platform: Send + Sync {
+    /// Who a call belongs to that came in.
+    fn claim<'a>(&'a self, incoming: &'a Incoming) -> Soon<'a, Result<Claim, NotTaken>>;
+
+    /// How destinations are reached: one route for each, in the same order.
+    fn routes<'a>(
+        &'a self,
+        facts: &'a Facts,
+        destinations: &'a [String],
+        caller_id: Option<&'a str>,
+    ) -> Soon<'a, Result<Vec<Route>, Problem>>;
+
+    /// A recording begins. The answer is its sid.
+    fn begin_recording<'a>(
+        &'a self,
+        facts: &'a Facts,
+        callback: Option<(String, Method)>,
+    ) -> Soon<'a, Result<String, Problem>>;
+
+    /// A recording is over, and lies there. The answer is where the customer fetches it.
+    fn keep_recording<'a>(
+        &'a self,
+        facts: &'a Facts,
+        sid: &'a str,
+        file: &'a Path,
+    ) -> Soon<'a, Result<String, Problem>>;
+
+    /// Something that happened. It is told once, and not waited for.
+    fn report<'a>(&'a self, facts: &'a Facts, report: Report) -> Soon<'a, ()>;
+}

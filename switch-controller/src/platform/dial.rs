@@ -1,0 +1,184 @@
+//! How a number is written for a trunk, and the dial string that reaches it.
+//!
+//! This file must not contain: I/O of any kind.
+
+use esl::{DialString, Name};
+use serde::Deserialize;
+
+use super::national::{is_plausible, national};
+
+/// How one destination is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+#[serde(default)]
+pub struct Routing {
+    /// A complete address, `user@host`: used as it is.
+    pub address: Option<String>,
+    /// The number, international, with or without `+`.
+    pub destination: Option<String>,
+    /// What stands before the number.
+    pub dial_string_prefix: Option<String>,
+    /// Whether a `+` stands before all of it.
+    #[serde(deserialize_with = "or_default")]
+    pub plus_prefix: bool,
+    /// Whether it is written as within its country.
+    #[serde(deserialize_with = "or_default")]
+    pub national_dialing: bool,
+    /// The carrier's host, with a port if it is not 5060.
+    pub host: Option<String>,
+    /// A client that has registered, instead of a host.
+    pub username: Option<String>,
+    /// The sofia profile that the call leaves by.
+    pub sip_profile: Option<String>,
+}
+
+fn or_default<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    Ok(Option::<bool>::deserialize(from)?.unwrap_or_default())
+}
+
+impl Routing {
+    /// What FreeSWITCH is told, without variables. The error says what is missing or wrong.
+    pub fn dial_string(&self, default_profile: &Name) -> Result<DialString, String> {
+        let profile = match filled(&self.sip_profile) {
+            Some(name) => Name::new(name).map_err(|error| format!("sip_profile: {error}"))?,
+            None => default_profile.clone(),
+        };
+        let (user, host) = match (filled(&self.address), filled(&self.destination), filled(&self.host)) {
+            (Some(address), _, _) => {
+                let (user, host) = address.split_once('@').ok_or_else(|| {
+                    format!("address: expected user@host, found {address:?}")
+                })?;
+                (user.to_owned(), host)
+            }
+            (None, Some(destination), Some(host)) => (self.user(destination), host),
+            (None, Some(_), None) if filled(&self.username).is_some() => {
+                return Err("username: registered clients cannot be called".to_owned());
+            }
+            (None, Some(_), None) => return Err("host: expected one, or an address, found none".to_owned()),
+            (None, None, _) => return Err("destination: expected one, or an address, found none".to_owned()),
+        };
+        DialString::sofia(&profile, &user, host).map_err(|error| error.to_string())
+    }
+
+    fn user(&self, destination: &str) -> String {
+        let number = self.number(destination);
+        let plus = if self.plus_prefix && is_plausible(&digits(destination)) { "+" } else { "" };
+        format!("{plus}{}{number}", filled(&self.dial_string_prefix).unwrap_or_default())
+    }
+
+    /// A number as this trunk writes it, without prefix and plus.
+    fn number(&self, number: &str) -> String {
+        let digits = digits(number);
+        match self.national_dialing {
+            true => national(&digits).unwrap_or(digits),
+            false => digits,
+        }
+    }
+
+    /// Whom the callee sees. What is no international number stays as it is.
+    pub fn caller_id(&self, number: &str) -> String {
+        let plain = digits(number);
+        if !is_plausible(&plain) {
+            return number.to_owned();
+        }
+        match (self.national_dialing, self.plus_prefix) {
+            (true, _) => national(&plain).unwrap_or(plain),
+            (false, true) => format!("+{plain}"),
+            (false, false) => plain,
+        }
+    }
+}
+
+fn filled(text: &Option<String>) -> Option<&str> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// A number without what people write between its digits. Anything with letters stays as it is.
+fn digits(number: &str) -> String {
+    let number = number.trim();
+    let between = |char: char| " -().+".contains(char);
+    match number.chars().all(|char| char.is_ascii_digit() || between(char)) {
+        true => number.chars().filter(char::is_ascii_digit).collect(),
+        false => number.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routing(destination: &str) -> Routing {
+        let (destination, host) = (Some(destination.to_owned()), Some("sip.example.com".to_owned()));
+        Routing { destination, host, ..Routing::default() }
+    }
+
+    fn national_of(routing: Routing) -> Routing {
+        Routing { national_dialing: true, ..routing }
+    }
+
+    fn plus(routing: Routing) -> Routing {
+        Routing { plus_prefix: true, ..routing }
+    }
+
+    fn dial(routing: &Routing) -> String {
+        let profile = Name::new("nat_gateway").expect("a name");
+        routing.dial_string(&profile).map_or_else(|error| error, |dial_string| dial_string.to_string())
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_trunk_wants_them() {
+        let prefixed = |prefix: &str, routing| Routing { dial_string_prefix: Some(prefix.to_owned()), ..routing };
+        let cases = [
+            (routing("855716100987"), "855716100987"),
+            (plus(prefixed("1234", routing("855716100987"))), "+1234855716100987"),
+            (national_of(routing("855716100987")), "0716100987"),
+            (national_of(routing("16505130514")), "6505130514"),
+            (prefixed("1", national_of(routing("8562092960310"))), "102092960310"),
+            (plus(routing("85516701721")), "+85516701721"),
+            (national_of(routing("+855 (716)-100-987")), "0716100987"),
+            (national_of(routing("+16505130514")), "6505130514"),
+            (plus(routing("855716100987")), "+855716100987"),
+            (plus(routing("1393")), "1393"),
+            (national_of(routing("1393")), "1393"),
+        ];
+        for (routing, user) in cases {
+            assert_eq!(dial(&routing), format!("sofia/nat_gateway/{user}@sip.example.com"), "{routing:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_used_as_it_is() {
+        let address = Some("1234@192.168.1.1".to_owned());
+        let routing = Routing { address, ..plus(routing("855716100987")) };
+        assert_eq!(dial(&routing), "sofia/nat_gateway/1234@192.168.1.1");
+    }
+
+    #[test]
+    fn the_profile_is_the_one_that_is_named() {
+        let routing = Routing { sip_profile: Some("test".to_owned()), ..routing("1294") };
+        assert_eq!(dial(&routing), "sofia/test/1294@sip.example.com");
+    }
+
+    #[test]
+    fn callers_are_written_like_the_called() {
+        assert_eq!(national_of(routing("1")).caller_id("85523238265"), "023238265");
+        assert_eq!(plus(routing("1")).caller_id("85523238265"), "+85523238265");
+        assert_eq!(routing("1").caller_id("+85523238265"), "85523238265");
+        assert_eq!(plus(routing("1")).caller_id("2442"), "2442");
+    }
+
+    #[test]
+    fn what_is_missing_or_dangerous_is_refused() {
+        let cases = [
+            (Routing::default(), "destination: expected one, or an address, found none"),
+            (Routing { host: None, ..routing("1294") }, "host: expected one, or an address, found none"),
+            (
+                Routing { host: None, username: Some("u".to_owned()), ..routing("1294") },
+                "username: registered clients cannot be called",
+            ),
+            (routing("12,loopback/1"), "a SIP user cannot hold this character (at byte 2)"),
+        ];
+        for (routing, expected) in cases {
+            assert_eq!(dial(&routing), expected);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! From settings to a running controller, and to its end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use esl::{Api, Direction};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::calls::Calls;
+use crate::config::{Config, SpeechEngine};
+use crate::fetch::{Everywhere, Fetcher};
+use crate::files::{Files, Room};
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::platform::routes::Routes;
+use crate::speech::{Program, Speak, Synthesiser};
+use crate::{api, switch};
+
+/// Runs the controller until SIGTERM or SIGINT and the drain that follows.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let listener = TcpListener::bind(config.api.bind).await;
+    let listener = listener.with_context(|| format!("api.bind: {}", config.api.bind))?;
+    let routes = Arc::new(routes(&config)?);
+    if config.routes.file.is_some() {
+        tokio::spawn(Arc::clone(&routes).watch(config.routes.poll));
+    }
+    let random = || uuid::Uuid::new_v4().as_u64_pair().0;
+    let (client, inbox, driver) = esl::client::client(switch::settings(&config.freeswitch), random);
+    let live = Arc::new(live(config, routes.clone(), client)?);
+    let driving = tokio::spawn(driver.run());
+    let switching = tokio::spawn(switch::run(Arc::clone(&live), inbox));
+    let serving = tokio::spawn(api::serve(Arc::clone(&live), routes, listener));
+    signals.next().await;
+    drain(&live, &mut signals).await;
+    live.client.close().await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), driving).await;
+    switching.abort();
+    serving.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What can be wrong though each setting is right: the routes file.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    routes(config).map(drop)
+}
+
+fn routes(config: &Config) -> anyhow::Result<Routes> {
+    let (profile, url) = (config.freeswitch.profile.clone(), config.recordings_url.clone());
+    match &config.routes.file {
+        Some(path) => Routes::load(path, profile, url).map_err(|error| anyhow!("routes.file: {error}")),
+        None => Ok(Routes::empty(profile, url)),
+    }
+}
+
+fn live(config: Config, routes: Arc<Routes>, client: esl::client::Client) -> anyhow::Result<Live> {
+    let fetcher = Fetcher::new(config.webhook.clone(), Arc::new(Everywhere)).map_err(|error| anyhow!(error))?;
+    let fetcher = Arc::new(fetcher);
+    let sounds = config.sounds.clone();
+    let room = Room::new(sounds.directory.clone(), sounds.cache_bytes);
+    let room = Arc::new(room.with_context(|| format!("sounds.directory: {}", sounds.directory.display()))?);
+    let recordings = &config.recordings;
+    std::fs::create_dir_all(recordings)
+        .with_context(|| format!("recordings.directory: {}", recordings.display()))?;
+    let speech: Box<dyn Synthesiser> = match config.speech.engine {
+        SpeechEngine::Command => {
+            Box::new(Program::new(config.speech.clone(), sounds.directory.clone(), Arc::clone(&room)))
+        }
+        SpeechEngine::Speak => {
+            let (engine, voice) = (config.speech.speak.clone(), config.speech.speak_voice.clone());
+            Box::new(Speak { engine, voice })
+        }
+    };
+    let agent = config.webhook.user_agent.clone();
+    Ok(Live {
+        files: Files::new(Arc::clone(&fetcher), sounds, agent, room),
+        platform: routes,
+        fetcher,
+        speech,
+        calls: Calls::default(),
+        metrics: Metrics::new()?,
+        client,
+        load: Mutex::default(),
+        up: AtomicBool::new(false),
+        draining: AtomicBool::new(false),
+        began: Instant::now(),
+        config,
+    })
+}
+
+/// No new calls, and time for those that are there.
+async fn drain(live: &Live, signals: &mut Signals) {
+    live.draining.store(true, Ordering::Relaxed);
+    let (calls, drain) = (live.calls.count(), live.config.drain);
+    tracing::info!(calls, ?drain, "draining: no new calls; the next signal ends it at once");
+    let _ = live.api(Api::pause(Direction::Inbound)).await;
+    tokio::select! {
+        () = live.calls.none_left() => {}
+        () = tokio::time::sleep(live.config.drain) => {}
+        () = signals.next() => {}
+    }
+    let calls = live.calls.count();
+    if calls > 0 {
+        tracing::warn!(calls, "calls are left behind");
+    }
+}
+
+/// The signals that end the controller.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Signals { terminate, interrupt })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

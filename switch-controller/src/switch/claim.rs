@@ -1,0 +1,108 @@
+//! A call that came in and waits, parked and unanswered: taken, and made a call.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use esl::{Api, Argument, Command, Event, Execute, Name, Uuid};
+
+use super::commands::{own_variables, set};
+use super::drive::drive;
+use super::events;
+use crate::call::Call;
+use crate::calls::{Forget, Full, Queue, View};
+use crate::live::Live;
+use crate::platform::{Incoming, NotTaken};
+
+/// A channel that belongs to no call is parked.
+pub(super) fn parked(live: &Arc<Live>, event: &Event) {
+    let Some((incoming, channel)) = events::incoming(event)
+        .and_then(|incoming| Uuid::new(incoming.channel.clone()).ok().map(|channel| (incoming, channel)))
+    else {
+        return;
+    };
+    if event.header("Call-Direction") != Some("inbound") {
+        // A leg whose call is over, and that was answered all the same.
+        if event.variable(super::commands::CALL_SID).is_some() {
+            end(live, channel, "ORIGINATOR_CANCEL");
+        }
+        return;
+    }
+    if event.header("Answer-State") == Some("answered") {
+        tracing::warn!(%channel, "a call that nobody knows any more is ended");
+        return end(live, channel, "NORMAL_TEMPORARY_FAILURE");
+    }
+    if live.draining.load(Ordering::Relaxed) {
+        live.metrics.refused.with_label_values(&["draining"]).inc();
+        return end(live, channel, "NORMAL_TEMPORARY_FAILURE");
+    }
+    match live.calls.begin(&incoming.channel, None, live.config.limits.sessions) {
+        Ok(queue) => drop(tokio::spawn(take(Arc::clone(live), channel, incoming, queue))),
+        Err(Full::Known(_)) => {}
+        Err(Full::Sessions) => {
+            live.metrics.refused.with_label_values(&["full"]).inc();
+            end(live, channel, "NORMAL_TEMPORARY_FAILURE");
+        }
+    }
+}
+
+fn end(live: &Arc<Live>, channel: Uuid, cause: &'static str) {
+    let live = Arc::clone(live);
+    tokio::spawn(async move { live.kill(&channel, cause).await });
+}
+
+async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Queue>) {
+    let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
+    // Longer than any call lasts: the controller ends it.
+    let park_timeout = (live.config.limits.call_duration.as_secs() + 3600).to_string();
+    // FreeSWITCH reads the time-out on entering park, and sends a second CHANNEL_PARK.
+    let early = set(&channel, &[("park_timeout", &park_timeout)]);
+    let held = match early {
+        Ok(api) => live.api(api).await.is_ok_and(|reply| reply.ok().is_ok()),
+        Err(_) => false,
+    };
+    if !held || live.api(Api::uuid_park(&channel)).await.is_err() {
+        // It is gone, or will be refused by FreeSWITCH.
+        return;
+    }
+    let claim = match live.platform.claim(&incoming).await {
+        Ok(claim) => claim,
+        Err(why) => return refuse(&live, &channel, &incoming, why).await,
+    };
+    live.metrics.calls.with_label_values(&["inbound"]).inc();
+    tracing::debug!(call = claim.facts.call_sid, %channel, from = incoming.from, to = incoming.to, "taken");
+    let headers: Vec<_> =
+        claim.answer_headers.iter().map(|(name, value)| (format!("sip_rh_{name}"), value)).collect();
+    let mut variables = own_variables(&claim.facts, &park_timeout).to_vec();
+    variables.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    match set(&channel, &variables) {
+        Ok(api) => drop(live.api(api).await),
+        Err(error) => {
+            tracing::warn!(call = claim.facts.call_sid, %error, "the platform's variables are refused");
+            return live.kill(&channel, "NORMAL_TEMPORARY_FAILURE").await;
+        }
+    }
+    let view = Arc::new(View::new(&claim.facts));
+    live.calls.show(&view);
+    let call = Call::new(claim.facts.clone(), claim.application, live.config.rules, live.now());
+    drive(Arc::clone(&live), channel, Arc::new(claim.facts), call, queue, view).await;
+}
+
+async fn refuse(live: &Live, channel: &Uuid, incoming: &Incoming, why: NotTaken) {
+    let (reason, text, cause) = match why {
+        NotTaken::NoSuchNumber(text) => ("no_such_number", text, Some("UNALLOCATED_NUMBER")),
+        NotTaken::Forbidden(text) => ("forbidden", text, None),
+        NotTaken::Unavailable(text) => ("unavailable", text, Some("NORMAL_TEMPORARY_FAILURE")),
+    };
+    tracing::info!(%channel, from = incoming.from, to = incoming.to, why = text, "a call is refused");
+    live.metrics.refused.with_label_values(&[reason]).inc();
+    match cause {
+        Some(cause) => live.kill(channel, cause).await,
+        // No cause of FreeSWITCH's becomes 403.
+        None => {
+            if let (Ok(respond), Ok(code)) = (Name::new("respond"), Argument::new("403 Forbidden")) {
+                let respond = Execute::new(channel.clone(), respond, Some(code));
+                let _ = live.command(Command::Execute(respond)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What commands say. All text of customers goes through the types of crates/esl here, which refuse what FreeSWITCH would
+//! read as something else.
+//!
+//! This file must not contain: I/O of any kind.
+
+use std::time::Duration;
+
+use esl::{
+    Api, Argument, Command, DialString, Execute, Name, Originate, Refused, Uuid, VariableName, VariableValue,
+};
+
+use super::events::ASK;
+use crate::call::action::{LegEnd, Refusal, Sound};
+use crate::call::facts::Facts;
+use crate::call::input::Ask;
+
+/// The variable that says that a channel is ours; and of which call.
+pub(super) const CALL_SID: &str = "switchyard_call_sid";
+
+/// How long a key sounds, and how long it is still before the next one.
+const KEY: Duration = Duration::from_millis(250);
+const GAP: Duration = Duration::from_millis(100);
+
+/// `uuid_setvar_multi`.
+pub(super) fn set(channel: &Uuid, variables: &[(&str, &str)]) -> Result<Api, Refused> {
+    let pair = |(name, value): &(&str, &str)| Ok((VariableName::new(*name)?, VariableValue::new(*value)?));
+    let variables: Vec<_> = variables.iter().map(pair).collect::<Result<_, Refused>>()?;
+    Api::uuid_setvar_multi(channel, &variables)
+}
+
+/// What every call of ours has, whichever way it came to be. Nothing but what the controller asks for stops a playback.
+pub(super) fn own_variables<'a>(facts: &'a Facts, park_timeout: &'a str) -> [(&'static str, &'a str); 4] {
+    [
+        ("playback_terminators", "none"),
+        ("park_after_bridge", "true"),
+        ("park_timeout", park_timeout),
+        (CALL_SID, &facts.call_sid),
+    ]
+}
+
+/// Plays a sound; the last command's end is the sound's.
+pub(super) fn play(channel: &Uuid, ask: Ask, sound: &Sound) -> Result<Vec<Command>, Refused> {
+    let own = Uuid::new(format!("{ASK}{}", ask.0))?;
+    let execute = |application: &str, argument: String| {
+        let execute = Execute::new(channel.clone(), Name::new(application)?, Some(Argument::new(argument)?));
+        Ok::<_, Refused>(execute)
+    };
+    let named = |execute| Command::Execute(Execute { event_uuid: Some(own.clone()), ..execute });
+    let playback = |file: &str| Ok(vec![named(execute("playback", file.to_owned())?)]);
+    match sound {
+        Sound::File(path) => playback(&path.to_string_lossy()),
+        Sound::Beep => playback("tone_stream://%(250,0,1000)"),
+        // The tone of most of the world: ITU-T E.180 allows 400 to 450 Hz.
+        Sound::Ringback => playback("tone_stream://%(1000,4000,425);loops=-1"),
+        Sound::Keys(keys) => {
+            // They are only queued by send_dtmf: what follows must not come before they were sent.
+            let whole = keys.chars().map(length_of_key).sum::<Duration>();
+            let send = execute("send_dtmf", format!("{keys}@{}", KEY.as_millis()))?;
+            Ok(vec![Command::Execute(send), named(execute("sleep", whole.as_millis().to_string())?)])
+        }
+    }
+}
+
+fn length_of_key(key: char) -> Duration {
+    match key {
+        'w' => Duration::from_millis(500),
+        'W' => Duration::from_secs(1),
+        _ => KEY + GAP,
+    }
+}
+
+/// How a recording ends by itself. An empty value takes a variable away that an earlier recording has left.
+pub(super) fn recording_variables(silence: Duration) -> [(&'static str, String); 4] {
+    let silence = if silence.is_zero() { String::new() } else { silence.as_millis().to_string() };
+    [
+        // What the caller says, and not what is played.
+        ("RECORD_READ_ONLY", "true".to_owned()),
+        ("RECORD_SILENCE_THRESHOLD", "200".to_owned()),
+        ("RECORD_INITIAL_TIMEOUT_MS", silence.clone()),
+        ("RECORD_FINAL_TIMEOUT_MS", silence),
+    ]
+}
+
+/// A call that is made.
+pub(super) struct Made<'a> {
+    /// Its channel.
+    pub channel: &'a Uuid,
+    /// Whom it calls, for FreeSWITCH.
+    pub dial_string: DialString,
+    /// Whom the callee sees.
+    pub caller_id: &'a str,
+    /// How long it rings.
+    pub timeout: Duration,
+    /// Header fields of its INVITE.
+    pub headers: &'a [(String, String)],
+    /// More variables.
+    pub variables: &'a [(&'a str, &'a str)],
+}
+
+impl Made<'_> {
+    /// Without early media: what is heard before the answer must not count as one.
+    pub(super) fn originate(&self) -> Result<Api, Refused> {
+        let seconds = self.timeout.as_secs().max(1).to_string();
+        let mut originate = Originate::new(self.channel, self.dial_string.clone())?;
+        let own = [
+            ("originate_timeout", seconds.as_str()),
+            ("ignore_early_media", "true"),
+            ("origination_caller_id_number", self.caller_id),
+            ("origination_caller_id_name", self.caller_id),
+        ];
+        for (name, value) in own.iter().chain(self.variables) {
+            originate = originate.variable(VariableName::new(*name)?, VariableValue::new(*value)?)?;
+        }
+        for (name, value) in self.headers {
+            let name = VariableName::new(format!("sip_h_{name}"))?;
+            originate = originate.variable(name, VariableValue::new(value.as_str())?)?;
+        }
+        Ok(Api::originate(&originate))
+    }
+}
+
+/// FreeSWITCH makes 486, 603 and 503 of these.
+pub(super) fn refusal(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Busy => "USER_BUSY",
+        Refusal::Rejected => "CALL_REJECTED",
+        Refusal::Unavailable => "NORMAL_TEMPORARY_FAILURE",
+    }
+}
+
+/// Why a leg is ended.
+pub(super) fn leg_end(reason: LegEnd) -> &'static str {
+    match reason {
+        LegEnd::LostRace => "LOSE_RACE",
+        LegEnd::CallerGone => "ORIGINATOR_CANCEL",
+        LegEnd::Over => "NORMAL_CLEARING",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn uuid() -> Uuid {
+        Uuid::new("c7d6f11e").expect("a uuid")
+    }
+
+    fn text(commands: &[Command]) -> String {
+        commands.iter().map(|command| String::from_utf8_lossy(&command.to_bytes()).into_owned()).collect()
+    }
+
+    #[test]
+    fn sounds_come_back_by_their_ask() {
+        let play = |sound| text(&play(&uuid(), Ask(3), &sound).expect("can be played"));
+        assert_eq!(
+            play(Sound::File(PathBuf::from("/cache/a b.wav"))),
+            "sendmsg c7d6f11e\ncall-command: execute\nexecute-app-name: playback\nexecute-app-arg: /cache/a b.wav\n\
+             Event-UUID: ask-3\nevent-lock: true\n\n"
+        );
+        let keys = play(Sound::Keys("1w#".to_owned()));
+        assert!(keys.contains("execute-app-arg: 1w#@250\n") && !keys.starts_with("Event-UUID"), "{keys}");
+        assert!(keys.contains("execute-app-name: sleep\nexecute-app-arg: 1200\nEvent-UUID: ask-3\n"), "{keys}");
+    }
+
+    #[test]
+    fn a_file_with_a_command_in_its_name_is_refused() {
+        for name in ["/a\nb", "/${system rm}", "/a\r\n\r\nbgapi x"] {
+            assert!(play(&uuid(), Ask(1), &Sound::File(PathBuf::from(name))).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_customers_say_stays_in_its_place() {
+        let headers = [("X-Name".to_owned(), "a,b=c}{d' e".to_owned())];
+        let made = |caller_id, headers| Made {
+            channel: &uuid(),
+            dial_string: DialString::new("sofia/p/1@h").expect("a dial string"),
+            caller_id,
+            timeout: Duration::from_secs(30),
+            headers,
+            variables: &[],
+        }
+        .originate();
+        assert!(made("123", &headers).is_err(), "braces that have no partner");
+        let headers = [("X-Name".to_owned(), "a,b c".to_owned())];
+        let api = made("1,2", &headers).expect("escaped");
+        assert!(api.as_str().ends_with("}sofia/p/1@h &park()"), "{}", api.as_str());
+        assert!(!api.as_str().contains("=1,2"), "{}", api.as_str());
+    }
+}

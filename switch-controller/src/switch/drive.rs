@@ -1,0 +1,462 @@
+//! A call's task: tells the call what happens, and does what it wants.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use esl::{Api, CallError, Command, DialString, Name, Recording, Refused, Reply, Uuid, Word};
+use twiml::Method;
+
+use super::commands::{self, CALL_SID, Made};
+use super::originate::{end_leg, originate};
+use crate::call::Call;
+use crate::call::action::{Action, LegEnd, Severity};
+use crate::call::facts::{Direction, Facts};
+use crate::call::input::{Ask, HangUp, Input, LegId, LegInput, Problem, Route};
+use crate::calls::{Happened, Message, Queue, View};
+use crate::live::Live;
+
+/// After a bridge the caller's channel comes back to park, and can be told to do something only then.
+const BACK_WITHIN: Duration = Duration::from_secs(2);
+
+/// A sound that was told to end before it began goes on: it is told again.
+const STOP_AGAIN: Duration = Duration::from_millis(300);
+
+struct Driver {
+    live: Arc<Live>,
+    channel: Uuid,
+    facts: Arc<Facts>,
+    call: Call,
+    queue: Arc<Queue>,
+    view: Arc<View>,
+    /// Whether the channel is gone.
+    gone: bool,
+    finished: bool,
+    answered: bool,
+    /// What is played, and when it is told again to stop.
+    playing: Option<Ask>,
+    stop_again: Option<Instant>,
+    recordings: HashMap<Ask, Kept>,
+    legs: HashMap<LegId, Uuid>,
+    bridged: Option<LegId>,
+    /// The end of a leg that was bridged, told when the caller's channel is back; or then.
+    held: Option<(LegId, HangUp, Instant)>,
+}
+
+/// A recording.
+#[derive(Debug)]
+struct Kept {
+    /// The platform's name, once it has one.
+    sid: Option<String>,
+    most: Duration,
+    silence: Duration,
+    /// It was told to stop before it began.
+    stopped: bool,
+}
+
+/// Drives a call to its end.
+pub(super) async fn drive(
+    live: Arc<Live>,
+    channel: Uuid,
+    facts: Arc<Facts>,
+    call: Call,
+    queue: Arc<Queue>,
+    view: Arc<View>,
+) {
+    let mut driver = Driver {
+        live,
+        channel,
+        facts,
+        call,
+        queue,
+        view,
+        gone: false,
+        finished: false,
+        answered: false,
+        playing: None,
+        stop_again: None,
+        recordings: HashMap::new(),
+        legs: HashMap::new(),
+        bridged: None,
+        held: None,
+    };
+    driver.run().await;
+    // What is still there when a call wants to be forgotten was lost sight of.
+    for leg in driver.legs.values() {
+        driver.live.kill(leg, "NORMAL_CLEARING").await;
+    }
+    if !driver.gone {
+        driver.live.kill(&driver.channel, "NORMAL_CLEARING").await;
+    }
+}
+
+impl Driver {
+    async fn run(&mut self) {
+        loop {
+            while let Some(action) = self.call.next_action() {
+                self.act(action).await;
+            }
+            if self.finished {
+                return;
+            }
+            let queue = Arc::clone(&self.queue);
+            let due = self.due();
+            tokio::select! {
+                message = queue.next() => self.message(message).await,
+                () = tokio::time::sleep_until(due.into()) => self.timeout().await,
+            }
+        }
+    }
+
+    fn due(&self) -> Instant {
+        let call = self.call.poll_timeout().map(|at| self.live.began + at);
+        let held = self.held.as_ref().map(|(_, _, until)| *until);
+        let dues = [call, held, self.stop_again].into_iter().flatten();
+        dues.min().unwrap_or_else(|| Instant::now() + Duration::from_secs(60))
+    }
+
+    async fn timeout(&mut self) {
+        let now = Instant::now();
+        if self.held.as_ref().is_some_and(|(_, _, until)| *until <= now) {
+            self.release();
+        }
+        if self.stop_again.is_some_and(|at| at <= now) {
+            self.stop_again = self.playing.is_some().then(|| now + STOP_AGAIN);
+            if self.playing.is_some() {
+                let _ = self.live.api(Api::uuid_break(&self.channel, false)).await;
+            }
+        }
+        self.call.timeout(self.live.now());
+    }
+
+    fn input(&mut self, input: Input) {
+        self.call.input(input, self.live.now());
+    }
+
+    async fn message(&mut self, message: Message) {
+        match message {
+            Message::Input(Input::Lost) => self.lost(),
+            Message::Input(input) => self.input(input),
+            Message::Channel(what) => self.happened(what),
+            Message::Leg(leg, what) => self.leg_happened(leg, what),
+            Message::Recording(ask, named) => self.record(ask, named).await,
+        }
+    }
+
+    fn lost(&mut self) {
+        (self.playing, self.stop_again) = (None, None);
+        self.release();
+        self.input(Input::Lost);
+    }
+
+    fn happened(&mut self, what: Happened) {
+        match what {
+            Happened::Parked => {
+                self.release();
+                // Without early media a call that was made is parked when it is answered, and only then.
+                if self.facts.direction == Direction::OutboundApi {
+                    self.set_answered();
+                }
+            }
+            Happened::Answered if self.facts.direction == Direction::Inbound => self.set_answered(),
+            Happened::Answered => {}
+            Happened::Ringing => self.input(Input::Ringing),
+            Happened::Digit(key) => self.input(Input::Digit(key)),
+            Happened::Played(ask, response) => {
+                if self.playing == Some(ask) {
+                    (self.playing, self.stop_again) = (None, None);
+                }
+                self.input(Input::Played { ask, response });
+            }
+            Happened::RecordStopped { path, length, cause } => self.record_stopped(&path, length, cause),
+            Happened::Bridged(other) => {
+                let leg = self.legs.iter().find(|(_, channel)| channel.as_str() == other);
+                if let Some(leg) = leg.map(|(leg, _)| *leg) {
+                    self.bridged = Some(leg);
+                    self.input(Input::Leg(leg, LegInput::Bridged));
+                }
+            }
+            Happened::HungUp(end) => {
+                if !std::mem::replace(&mut self.gone, true) {
+                    self.release();
+                    self.input(Input::HungUp(end));
+                }
+            }
+        }
+    }
+
+    fn set_answered(&mut self) {
+        if !std::mem::replace(&mut self.answered, true) {
+            self.view.set_answered();
+            self.input(Input::Answered);
+        }
+    }
+
+    fn record_stopped(&mut self, path: &Path, length: Duration, cause: Option<String>) {
+        let of_path = |kept: &Kept| kept.sid.as_deref().is_some_and(|sid| self.live.recording(sid) == path);
+        let found = self.recordings.iter().find(|(_, kept)| of_path(kept));
+        if let Some(ask) = found.map(|(ask, _)| *ask) {
+            self.input(Input::Recorded { ask, length, cause });
+        }
+    }
+
+    fn leg_happened(&mut self, leg: LegId, what: Happened) {
+        match what {
+            Happened::Ringing => self.input(Input::Leg(leg, LegInput::Ringing)),
+            Happened::Parked => self.input(Input::Leg(leg, LegInput::Answered)),
+            Happened::HungUp(end) => {
+                let Some(channel) = self.legs.remove(&leg) else { return };
+                self.live.calls.remove(channel.as_str());
+                if self.bridged == Some(leg) && !self.gone {
+                    self.held = Some((leg, end, Instant::now() + BACK_WITHIN));
+                } else {
+                    self.input(Input::Leg(leg, LegInput::HungUp(end)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The caller's channel is back, or gone, or late.
+    fn release(&mut self) {
+        if let Some((leg, end, _)) = self.held.take() {
+            self.bridged = None;
+            self.input(Input::Leg(leg, LegInput::HungUp(end)));
+        }
+    }
+
+    async fn act(&mut self, action: Action) {
+        match action {
+            Action::Answer => self.answer().await,
+            Action::Refuse(refusal) => self.live.kill(&self.channel, commands::refusal(refusal)).await,
+            Action::HangUp => self.live.kill(&self.channel, "NORMAL_CLEARING").await,
+            Action::Play { ask, sound } => {
+                self.live.metrics.played.inc();
+                self.playing = Some(ask);
+                self.stop_again = None;
+                if let Err(response) = self.commands(commands::play(&self.channel, ask, &sound)).await {
+                    self.playing = None;
+                    self.input(Input::Played { ask, response });
+                }
+            }
+            Action::StopPlaying => {
+                if self.playing.is_some() {
+                    self.stop_again = Some(Instant::now() + STOP_AGAIN);
+                    let _ = self.live.api(Api::uuid_break(&self.channel, false)).await;
+                }
+            }
+            Action::Record { ask, callback, most, silence } => self.name_recording(ask, callback, most, silence),
+            Action::StopRecording(ask) => self.stop_recording(ask).await,
+            Action::KeepRecording(ask) => self.keep_recording(ask),
+            Action::Ring { leg, route, timeout } => self.ring(leg, &route, timeout),
+            Action::EndLeg { leg, reason } => self.end_leg(leg, reason),
+            Action::Bridge(leg) => self.bridge(leg).await,
+            Action::Log(severity, text) => self.log(severity, &text),
+            Action::Finish => self.finished = true,
+            Action::Fetch { ask, request } => {
+                let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
+                self.later(async move {
+                    let result = live.fetcher.document(&request, &facts.auth_token).await;
+                    live.metrics.fetched(result.is_ok());
+                    Input::Fetched { ask, result }
+                });
+            }
+            Action::GetSound { ask, url } => {
+                let live = Arc::clone(&self.live);
+                self.later(async move {
+                    let result = live.files.get(&url).await;
+                    live.metrics.sound(result.is_ok());
+                    Input::Sound { ask, result }
+                });
+            }
+            Action::Synthesise { ask, speech } => {
+                let live = Arc::clone(&self.live);
+                self.later(async move {
+                    let result = live.speech.speak(&speech).await;
+                    live.metrics.spoken(result.is_ok());
+                    Input::Sound { ask, result }
+                });
+            }
+            Action::FindRoutes { ask, destinations, caller_id } => {
+                let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
+                self.later(async move {
+                    let result = live.platform.routes(&facts, &destinations, caller_id.as_deref()).await;
+                    Input::Routed { ask, result }
+                });
+            }
+            Action::Report(report) => {
+                let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
+                tokio::spawn(async move { live.platform.report(&facts, report).await });
+            }
+        }
+    }
+
+    /// Something that takes its time, beside everything else.
+    fn later(&self, what: impl Future<Output = Input> + Send + 'static) {
+        let queue = Arc::clone(&self.queue);
+        tokio::spawn(async move {
+            queue.push(Message::Input(what.await));
+        });
+    }
+
+    /// Sends commands one after the other. The error is what a playback that failed would have said.
+    async fn commands(&mut self, commands: Result<Vec<Command>, Refused>) -> Result<(), String> {
+        let commands = commands.map_err(|error| {
+            tracing::info!(call = self.facts.call_sid, %error, "FreeSWITCH cannot be told so");
+            "PLAYBACK ERROR".to_owned()
+        })?;
+        for command in commands {
+            let answer = self.live.command(command).await;
+            self.check(answer).map_err(|_| "PLAYBACK ERROR".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// An error if FreeSWITCH refused. Where it did not answer, it is asked how things are when it is there again.
+    fn check(&mut self, answer: Result<Reply, CallError>) -> Result<(), String> {
+        match answer {
+            Ok(reply) => reply.ok().map(drop).map_err(|error| {
+                tracing::debug!(call = self.facts.call_sid, error, "FreeSWITCH refused a command");
+                error.to_owned()
+            }),
+            Err(CallError::TimedOut | CallError::TooMany) => {
+                self.queue.push(Message::Input(Input::Lost));
+                Ok(())
+            }
+            Err(CallError::NotUp | CallError::Disconnected) => Ok(()),
+        }
+    }
+
+    async fn answer(&mut self) {
+        if self.answered {
+            return self.input(Input::Answered);
+        }
+        let (Ok(function), Ok(channel)) = (Name::new("uuid_answer"), Word::new(self.channel.as_str())) else {
+            return;
+        };
+        let answer = self.live.api(Api::call(&function, [&channel])).await;
+        // A channel that is gone says so by itself.
+        let _ = self.check(answer);
+    }
+
+    fn name_recording(
+        &mut self,
+        ask: Ask,
+        callback: Option<(String, Method)>,
+        most: Duration,
+        silence: Duration,
+    ) {
+        self.recordings.insert(ask, Kept { sid: None, most, silence, stopped: false });
+        let (live, facts, queue) = (Arc::clone(&self.live), Arc::clone(&self.facts), Arc::clone(&self.queue));
+        tokio::spawn(async move {
+            let named = live.platform.begin_recording(&facts, callback).await;
+            queue.push(Message::Recording(ask, named));
+        });
+    }
+
+    /// The platform knows of a recording: it begins.
+    async fn record(&mut self, ask: Ask, named: Result<String, Problem>) {
+        let none = |cause: &str| Input::Recorded { ask, length: Duration::ZERO, cause: Some(cause.to_owned()) };
+        let (channel, gone) = (self.channel.clone(), self.gone);
+        let Some(kept) = self.recordings.get_mut(&ask) else { return };
+        let sid = match named {
+            Ok(sid) => sid,
+            Err(Problem(why)) => {
+                tracing::warn!(call = self.facts.call_sid, why, "the platform takes no recording");
+                return self.input(none("refused"));
+            }
+        };
+        kept.sid = Some(sid.clone());
+        if kept.stopped || gone {
+            return self.input(none("stopped"));
+        }
+        let (most, silence) = (kept.most, kept.silence);
+        let variables = commands::recording_variables(silence);
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let limit = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
+        let path = Word::new(self.live.recording(&sid).to_string_lossy());
+        let (Ok(set), Ok(path)) = (commands::set(&channel, &variables), path) else {
+            return self.input(none("refused"));
+        };
+        let _ = self.live.api(set).await;
+        let start = Api::uuid_record(&channel, Recording::Start { limit }, &path);
+        let answer = self.live.api(start).await;
+        if self.check(answer).is_err() {
+            self.input(none("refused"));
+        }
+        self.live.metrics.recorded.inc();
+    }
+
+    async fn stop_recording(&mut self, ask: Ask) {
+        let Some(kept) = self.recordings.get_mut(&ask) else { return };
+        kept.stopped = true;
+        if let Some(sid) = &kept.sid
+            && let Ok(path) = Word::new(self.live.recording(sid).to_string_lossy())
+        {
+            let _ = self.live.api(Api::uuid_record(&self.channel, Recording::Stop, &path)).await;
+        }
+    }
+
+    fn keep_recording(&mut self, ask: Ask) {
+        let sid = self.recordings.get(&ask).and_then(|kept| kept.sid.clone());
+        let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
+        self.later(async move {
+            let result = match sid {
+                Some(sid) => live.platform.keep_recording(&facts, &sid, &live.recording(&sid)).await,
+                None => Err(Problem("the recording has not begun".to_owned())),
+            };
+            Input::Kept { ask, result }
+        });
+    }
+
+    fn ring(&mut self, leg: LegId, route: &Route, timeout: Duration) {
+        let channel = uuid::Uuid::new_v4().to_string();
+        let api = Uuid::new(channel.clone()).and_then(|channel| {
+            let dial_string = DialString::new(route.dial_string.as_str())?;
+            let variables = [(CALL_SID, route.call_sid.as_str())];
+            let (caller_id, headers) = (route.caller_id.as_str(), route.headers.as_slice());
+            let made =
+                Made { channel: &channel, dial_string, caller_id, timeout, headers, variables: &variables };
+            Ok((made.originate()?, channel.clone()))
+        });
+        match api {
+            Ok((api, channel)) => {
+                self.live.metrics.legs.inc();
+                self.legs.insert(leg, channel.clone());
+                self.live.calls.add_leg(channel.as_str(), leg, &self.queue);
+                let (live, queue) = (Arc::clone(&self.live), Arc::clone(&self.queue));
+                tokio::spawn(originate(live, channel, Some(leg), api, timeout, queue));
+            }
+            Err(error) => {
+                tracing::warn!(call = self.facts.call_sid, %error, "a leg cannot be called");
+                let end = HangUp { cause: "INVALID_NUMBER_FORMAT".to_owned(), sip_status: None };
+                self.input(Input::Leg(leg, LegInput::HungUp(end)));
+            }
+        }
+    }
+
+    fn end_leg(&self, leg: LegId, reason: LegEnd) {
+        if let Some(channel) = self.legs.get(&leg) {
+            tokio::spawn(end_leg(Arc::clone(&self.live), channel.clone(), commands::leg_end(reason)));
+        }
+    }
+
+    async fn bridge(&mut self, leg: LegId) {
+        let Some(channel) = self.legs.get(&leg) else { return };
+        let answer = self.live.api(Api::uuid_bridge(&self.channel, channel)).await;
+        if self.check(answer).is_err() {
+            // One of the two is gone, and says so.
+            self.end_leg(leg, LegEnd::Over);
+        }
+    }
+
+    fn log(&self, severity: Severity, text: &str) {
+        let call = self.facts.call_sid.as_str();
+        match severity {
+            Severity::Operator => tracing::warn!(call, "{text}"),
+            Severity::Customer => tracing::info!(call, "{text}"),
+            Severity::Detail => tracing::debug!(call, "{text}"),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Calls that are made: those that the API asks for, and legs.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use esl::{Api, CallError, DialString, Uuid};
+
+use super::commands::{Made, own_variables};
+use super::drive::drive;
+use crate::call::Call;
+use crate::call::facts::{Application, Facts};
+use crate::call::input::{HangUp, LegId};
+use crate::calls::{Forget, Full, Happened, Message, Queue, View};
+use crate::live::Live;
+
+/// How much later than the call itself FreeSWITCH may tell that it failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a failed call's own end is waited for, which says more than the answer to the command.
+const OWN_END: Duration = Duration::from_secs(2);
+
+/// A call that the API asks for.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// What is known of it; its channel is new.
+    pub facts: Facts,
+    /// What it executes when it is answered.
+    pub application: Application,
+    /// Whom it calls.
+    pub dial_string: DialString,
+    /// Whom the callee sees.
+    pub caller_id: String,
+    /// Header fields of its INVITE.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Why a call is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotMade {
+    /// It was made already: this is its channel.
+    Already(String),
+    /// No calls are made now.
+    Unavailable(&'static str),
+    /// FreeSWITCH cannot be told so.
+    Refused(String),
+}
+
+/// Makes a call, and does not wait for its answer. Says its channel.
+pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
+    let channel = Uuid::new(outbound.facts.channel.clone()).map_err(|e| NotMade::Refused(e.to_string()))?;
+    let Outbound { facts, application, dial_string, caller_id, headers } = outbound;
+    let park_timeout = (live.config.limits.call_duration.as_secs() + 3600).to_string();
+    let made = Made {
+        channel: &channel,
+        dial_string,
+        caller_id: &caller_id,
+        timeout: live.config.limits.ringing,
+        headers: &headers,
+        variables: &own_variables(&facts, &park_timeout),
+    };
+    let api = made.originate().map_err(|error| NotMade::Refused(error.to_string()))?;
+    let begun = live.calls.begin(&facts.channel, Some(&facts.call_sid), live.config.limits.sessions);
+    let queue = match begun {
+        Ok(queue) => queue,
+        Err(Full::Known(known)) => return Err(NotMade::Already(known)),
+        Err(Full::Sessions) => return Err(NotMade::Unavailable("as many calls as limits.sessions allows")),
+    };
+    live.metrics.calls.with_label_values(&["outbound"]).inc();
+    let view = Arc::new(View::new(&facts));
+    live.calls.show(&view);
+    let call = Call::new(facts.clone(), application, live.config.rules, live.now());
+    let (live, id) = (Arc::clone(live), facts.channel.clone());
+    tokio::spawn(async move {
+        let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
+        let timeout = live.config.limits.ringing;
+        tokio::spawn(originate(Arc::clone(&live), channel.clone(), None, api, timeout, Arc::clone(&queue)));
+        drive(Arc::clone(&live), channel, Arc::new(facts), call, queue, view).await;
+    });
+    Ok(id)
+}
+
+/// Asks FreeSWITCH to make a call. If that fails, and the channel's own end does not say so, this does.
+pub(super) async fn originate(
+    live: Arc<Live>,
+    channel: Uuid,
+    leg: Option<LegId>,
+    api: Api,
+    timeout: Duration,
+    queue: Arc<Queue>,
+) {
+    let Ok(job) = Uuid::new(uuid::Uuid::new_v4().to_string()) else { return };
+    let result = live.client.bgapi(api, job, timeout + PATIENCE).await;
+    let cause = match &result {
+        Ok(reply) => match reply.ok() {
+            Ok(_) => return,
+            Err(cause) => cause.to_owned(),
+        },
+        // What became of it is asked for when there is a connection again.
+        Err(CallError::Disconnected) if live.calls.get(channel.as_str()).is_some() => return,
+        Err(error) => {
+            tracing::warn!(%channel, %error, "a call could not be made");
+            "NORMAL_TEMPORARY_FAILURE".to_owned()
+        }
+    };
+    tokio::time::sleep(OWN_END).await;
+    // Still known: its end was not told, so there was no channel.
+    if leg.is_none() || live.calls.get(channel.as_str()).is_some() {
+        let gone = Happened::HungUp(HangUp { cause, sip_status: None });
+        queue.push(match leg {
+            Some(leg) => Message::Leg(leg, gone),
+            None => Message::Channel(gone),
+        });
+    }
+}
+
+/// Ends a leg. A call that FreeSWITCH is only about to make cannot be ended yet: it is tried again.
+pub(super) async fn end_leg(live: Arc<Live>, channel: Uuid, cause: &'static str) {
+    for _ in 0..50 {
+        let cause = esl::Cause::new(cause).ok();
+        let ended = live.api(Api::uuid_kill(&channel, cause.as_ref())).await;
+        if ended.is_ok_and(|reply| reply.ok().is_ok()) || live.calls.get(channel.as_str()).is_none() {
+            return;
+        }
+        if !live.up.load(Ordering::Relaxed) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
