@@ -81,25 +81,6 @@ impl Wire {
         Ok(Message::new(String::from_utf8_lossy(&buffer)))
     }
 
-    /// The next message, if it is there already.
-    ///
-    /// # Errors
-    ///
-    /// The system refuses.
-    pub fn receive_now(&self) -> Result<Option<Message>> {
-        let mut buffer = vec![0; 65_536];
-        self.socket.set_nonblocking(true)?;
-        let received = self.socket.recv(&mut buffer);
-        self.socket.set_nonblocking(false)?;
-        match received {
-            Ok(length) => {
-                Ok(Some(Message::new(String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()))))
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error).context("looking for a message"),
-        }
-    }
-
     /// The next final response, whatever comes before.
     ///
     /// # Errors
