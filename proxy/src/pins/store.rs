@@ -166,6 +166,7 @@ mod tests {
             now: std::time::Duration::ZERO,
         });
         Pin {
+            in_dialog: false,
             caller,
             text: Box::default(),
             packed: false,
