@@ -115,7 +115,7 @@ pub fn posted(callers: &[SocketAddr], from_outside_alone: bool, hop: &Hop, out: 
     };
     let ours = [Method::Invite, Method::Ack, Method::Cancel, Method::Bye];
     assert!(ours.contains(&line.method) && site::was_ever_target(hop.address), "to {hop:?}");
-    assert_eq!(hop.transport, Transport::Udp);
+    assert!(matches!(hop.transport, Transport::Udp | Transport::Tcp), "to {hop:?}");
     if from_outside_alone {
         nothing_of_ours(out, line.method == Method::Invite);
     }
