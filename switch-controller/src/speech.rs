@@ -22,7 +22,7 @@ pub trait Synthesiser: Send + Sync {
     fn speak<'a>(&'a self, speech: &'a Speech) -> Soon<'a, Result<PathBuf, Problem>>;
 }
 
-/// A module of FreeSWITCH: `playback` takes `say:ENGINE:VOICE:TEXT` for a file.
+/// A module of FreeSWITCH, by `playback say:TEXT`: unlike `speak` it ends no call when something is wrong.
 #[derive(Debug, Clone)]
 pub struct Speak {
     /// The module: `flite`.
@@ -41,7 +41,7 @@ impl Synthesiser for Speak {
             let text = speakable(&speech.text);
             match text.is_empty() {
                 true => Err(Problem("expected a text to say, found none".to_owned())),
-                false => Ok(PathBuf::from(format!("say:{}:{voice}:{text}", self.engine))),
+                false => Ok(crate::switch::spoken_path(&self.engine, &voice, &text)),
             }
         })
     }

@@ -31,6 +31,7 @@ use crate::calls::{Happened, Message};
 use crate::config::SwitchConfig;
 use crate::live::Live;
 
+pub use commands::spoken_path;
 pub use originate::{NotMade, Outbound, begin};
 
 /// The events that are used. Nothing else is asked for: FreeSWITCH closes a connection that falls behind.

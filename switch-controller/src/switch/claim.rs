@@ -72,7 +72,7 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
     tracing::debug!(call = claim.facts.call_sid, %channel, from = incoming.from, to = incoming.to, "taken");
     let headers: Vec<_> =
         claim.answer_headers.iter().map(|(name, value)| (format!("sip_rh_{name}"), value)).collect();
-    let mut variables = own_variables(&claim.facts, &park_timeout).to_vec();
+    let mut variables = own_variables(&claim.facts).to_vec();
     variables.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     match set(&channel, &variables) {
         Ok(api) => drop(live.api(api).await),

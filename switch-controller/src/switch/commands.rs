@@ -3,6 +3,7 @@
 //!
 //! This file must not contain: I/O of any kind.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use esl::{
@@ -29,14 +30,13 @@ pub(super) fn set(channel: &Uuid, variables: &[(&str, &str)]) -> Result<Api, Ref
 }
 
 /// What every call of ours has, whichever way it came to be. Nothing but what the controller asks for stops a playback.
-pub(super) fn own_variables<'a>(facts: &'a Facts, park_timeout: &'a str) -> [(&'static str, &'a str); 4] {
-    [
-        ("playback_terminators", "none"),
-        ("park_after_bridge", "true"),
-        ("park_timeout", park_timeout),
-        (CALL_SID, &facts.call_sid),
-    ]
+pub(super) fn own_variables(facts: &Facts) -> [(&'static str, &str); 2] {
+    [("playback_terminators", "none"), (CALL_SID, &facts.call_sid)]
 }
+
+/// What brings a caller back to park when its leg is over. To be set before each bridge: entering park with a park_timeout
+/// takes it away (switch_ivr_park).
+pub(super) const BACK: [(&str, &str); 1] = [("park_after_bridge", "true")];
 
 /// Plays a sound; the last command's end is the sound's.
 pub(super) fn play(channel: &Uuid, ask: Ask, sound: &Sound) -> Result<Vec<Command>, Refused> {
@@ -48,7 +48,18 @@ pub(super) fn play(channel: &Uuid, ask: Ask, sound: &Sound) -> Result<Vec<Comman
     let named = |execute| Command::Execute(Execute { event_uuid: Some(own.clone()), ..execute });
     let playback = |file: &str| Ok(vec![named(execute("playback", file.to_owned())?)]);
     match sound {
-        Sound::File(path) => playback(&path.to_string_lossy()),
+        Sound::File(path) => {
+            let path = path.to_string_lossy();
+            match spoken(&path) {
+                // FreeSWITCH takes engine and voice from variables (switch_ivr_play_file).
+                Some((engine, voice, text)) => Ok(vec![
+                    Command::Execute(execute("set", format!("tts_engine={engine}"))?),
+                    Command::Execute(execute("set", format!("tts_voice={voice}"))?),
+                    named(execute("playback", format!("{SAY}{text}"))?),
+                ]),
+                None => playback(&path),
+            }
+        }
         Sound::Beep => playback("tone_stream://%(250,0,1000)"),
         // The tone of most of the world: ITU-T E.180 allows 400 to 450 Hz.
         Sound::Ringback => playback("tone_stream://%(1000,4000,425);loops=-1"),
@@ -59,6 +70,20 @@ pub(super) fn play(channel: &Uuid, ask: Ask, sound: &Sound) -> Result<Vec<Comman
             Ok(vec![Command::Execute(send), named(execute("sleep", whole.as_millis().to_string())?)])
         }
     }
+}
+
+/// What stands before speech where a file's path is expected.
+const SAY: &str = "say:";
+
+/// The path of speech of a module of FreeSWITCH: `say:ENGINE:VOICE:TEXT`.
+pub fn spoken_path(engine: &str, voice: &str, text: &str) -> PathBuf {
+    PathBuf::from(format!("{SAY}{engine}:{voice}:{text}"))
+}
+
+fn spoken(path: &str) -> Option<(&str, &str, &str)> {
+    let (engine, rest) = path.strip_prefix(SAY)?.split_once(':')?;
+    let (voice, text) = rest.split_once(':')?;
+    Some((engine, voice, text))
 }
 
 fn length_of_key(key: char) -> Duration {
@@ -140,7 +165,6 @@ pub(super) fn leg_end(reason: LegEnd) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     fn uuid() -> Uuid {
         Uuid::new("c7d6f11e").expect("a uuid")
@@ -164,6 +188,15 @@ mod tests {
             keys.contains("execute-app-name: sleep\nexecute-app-arg: 1200\nEvent-UUID: ask-3\n"),
             "{keys}"
         );
+    }
+
+    #[test]
+    fn speech_of_a_module_names_engine_and_voice_first() {
+        let path = spoken_path("flite", "slt", "one: two");
+        let said = text(&play(&uuid(), Ask(3), &Sound::File(path)).expect("can be played"));
+        assert!(said.contains("execute-app-name: set\nexecute-app-arg: tts_engine=flite\n"), "{said}");
+        assert!(said.contains("execute-app-arg: tts_voice=slt\n"), "{said}");
+        assert!(said.ends_with("execute-app-arg: say:one: two\nEvent-UUID: ask-3\nevent-lock: true\n\n"), "{said}");
     }
 
     #[test]

@@ -447,6 +447,9 @@ impl Driver {
 
     async fn bridge(&mut self, leg: LegId) {
         let Some(channel) = self.legs.get(&leg) else { return };
+        if let Ok(set) = commands::set(&self.channel, &commands::BACK) {
+            let _ = self.live.api(set).await;
+        }
         let answer = self.live.api(Api::uuid_bridge(&self.channel, channel)).await;
         if self.check(answer).is_err() {
             // One of the two is gone, and says so.

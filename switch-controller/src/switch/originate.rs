@@ -51,13 +51,15 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
     let channel = Uuid::new(outbound.facts.channel.clone()).map_err(|e| NotMade::Refused(e.to_string()))?;
     let Outbound { facts, application, dial_string, caller_id, headers } = outbound;
     let park_timeout = (live.config.limits.call_duration.as_secs() + 3600).to_string();
+    let mut variables = own_variables(&facts).to_vec();
+    variables.push(("park_timeout", &park_timeout));
     let made = Made {
         channel: &channel,
         dial_string,
         caller_id: &caller_id,
         timeout: live.config.limits.ringing,
         headers: &headers,
-        variables: &own_variables(&facts, &park_timeout),
+        variables: &variables,
     };
     let api = made.originate().map_err(|error| NotMade::Refused(error.to_string()))?;
     let begun = live.calls.begin(&facts.channel, Some(&facts.call_sid), live.config.limits.sessions);
