@@ -108,7 +108,11 @@ impl Core {
     pub(super) fn tear_down(&mut self, id: &str) {
         self.end_playback(id, "done", "PLAYBACK ERROR");
         self.finish_task(id, None);
-        self.unbridge(id);
+        // The leg that leads tells of the bridge's end: before its own, or when it has heard of the other one's.
+        let leads = self.channels.get(id).is_some_and(|channel| channel.leads);
+        if leads {
+            self.unbridge(id);
+        }
         self.leave_park(id);
         let paths = self.channels.get(id).map(|channel| {
             channel.recorders.iter().map(|recorder| recorder.path.clone()).collect::<Vec<_>>()
@@ -120,6 +124,9 @@ impl Core {
         (channel.running, channel.state, channel.call_state) = (State::Reporting, State::Reporting, "HANGUP");
         bill(channel);
         self.tell_of("CHANNEL_HANGUP_COMPLETE", id, &[]);
+        if !leads {
+            self.unbridge(id);
+        }
         let Some(channel) = self.channels.remove(id) else { return };
         self.out.push(Action::CloseMedia { channel: id.to_owned() });
         if let Some(asked) = channel.asked {
