@@ -223,8 +223,8 @@ impl Core {
         }
         let rows: Vec<_> = self.channels.values().map(|channel| row(channel).to_json()).collect();
         match count {
-            0 => r#"{"row_count": 0}"#.to_owned(),
-            _ => json!({ "row_count": count, "rows": rows }).to_string(),
+            0 => "{\"row_count\": 0}\n".to_owned(),
+            _ => json!({ "row_count": count, "rows": rows }).to_string() + "\n",
         }
     }
 }

@@ -21,6 +21,11 @@ impl Core {
             channel.set("bridge_uuid", other);
             (channel.state, channel.leads, channel.other) = (State::Hibernate, leads, Some(other.to_owned()));
         }
+        // The leg that is led shows the other one's caller as its own.
+        let caller = self.channels.get(a).map(|channel| channel.caller.clone()).unwrap_or_default();
+        if let Some(led) = self.channels.get_mut(b) {
+            led.caller = caller;
+        }
         format!("+OK {b}\n")
     }
 

@@ -144,6 +144,8 @@ pub(super) struct Channel {
     pub(super) answer_state: &'static str,
     pub(super) caller: String,
     pub(super) destination: String,
+    /// Callee-ID-Number of an originated channel. When it is answered, caller and callee change places.
+    pub(super) callee: String,
     pub(super) network: Option<SocketAddr>,
     pub(super) times: Times,
     pub(super) variables: Vec<(String, String)>,
@@ -184,6 +186,7 @@ impl Channel {
             answer_state: "ringing",
             caller: String::new(),
             destination: String::new(),
+            callee: String::new(),
             network: None,
             times: Times::default(),
             variables: Vec::new(),

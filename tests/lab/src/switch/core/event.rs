@@ -130,7 +130,7 @@ fn profile(channel: &Channel, whose: &str, fields: &mut Fields) {
         put("Caller-ID-Name", channel.caller.clone());
     } else {
         put("Callee-ID-Name", "Outbound Call".to_owned());
-        put("Callee-ID-Number", channel.destination.clone());
+        put("Callee-ID-Number", channel.callee.clone());
     }
     put("Caller-ID-Number", channel.caller.clone());
     if let Some(network) = channel.network {

@@ -152,7 +152,9 @@ fn bill(channel: &mut Channel) {
     let cause = channel.cause.clone().unwrap_or_default();
     let times = channel.times;
     channel.set("hangup_cause", &cause);
-    channel.set("hangup_cause_q850", &cause::q850(&cause).to_string());
+    // FreeSWITCH's own causes are NORMAL_CLEARING to others.
+    let q850 = Some(cause::q850(&cause)).filter(|number| *number != 0).unwrap_or(16);
+    channel.set("hangup_cause_q850", &q850.to_string());
     for (name, time) in [
         ("start", times.created),
         ("answer", times.answered),

@@ -301,6 +301,9 @@ impl Core {
         }
         self.answered(id);
         self.finish_task(id, None);
+        // The loop goes on at once.
+        self.run_messages(id);
+        self.change_state(id);
     }
 }
 

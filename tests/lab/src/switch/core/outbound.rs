@@ -43,6 +43,7 @@ impl Core {
         let mut channel = Channel::new(id.clone(), Direction::Outbound, name.clone(), self.now);
         channel.caller = variable("origination_caller_id_number").unwrap_or_else(|| "0000000000".to_owned());
         channel.destination = target.split('@').next().unwrap_or_default().to_owned();
+        channel.callee.clone_from(&channel.destination);
         channel.times.created = self.clock.micros(self.now);
         channel.ring_until = Some(self.now + Duration::from_secs(ring));
         channel.asked = Some(asked);
@@ -172,6 +173,7 @@ impl Core {
         let park = self.uuid();
         let Some(channel) = self.channels.get_mut(id) else { return };
         (channel.running, channel.state) = (State::Execute, State::Execute);
+        std::mem::swap(&mut channel.caller, &mut channel.callee);
         if let Some(asked) = channel.asked.take() {
             self.job_done(&asked, &format!("+OK {id}\n"));
         }

@@ -85,7 +85,7 @@ impl Core {
         }
     }
 
-    fn change_state(&mut self, id: &str) {
+    pub(super) fn change_state(&mut self, id: &str) {
         let Some(channel) = self.channels.get_mut(id).filter(|channel| !channel.is_hung_up()) else { return };
         if channel.state == State::Hibernate {
             if channel.leads && !channel.bridged {
@@ -93,17 +93,24 @@ impl Core {
             }
             return;
         }
-        if !std::mem::take(&mut channel.moved) {
+        // `answer` keeps the loop busy; what plays ends when the channel is to go elsewhere.
+        let busy =
+            channel.task.as_ref().is_some_and(|task| matches!(task.running, Running::Answer | Running::Read));
+        if busy || !std::mem::take(&mut channel.moved) {
             return;
         }
-        match channel.running {
+        let running = channel.running;
+        self.break_off(id);
+        match running {
             State::Execute => {
                 self.leave_park(id);
                 self.park_again(id);
             }
             // FreeSWITCH leaves the loop, finds the state unchanged, and does nothing any more.
             State::Park => {
-                channel.stuck = true;
+                if let Some(channel) = self.channels.get_mut(id) {
+                    channel.stuck = true;
+                }
                 self.leave_park(id);
             }
             State::SoftExecute | State::ExchangeMedia => self.leave_bridge(id),
