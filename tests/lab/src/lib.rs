@@ -27,6 +27,7 @@ pub mod phone;
 pub mod proxy_process;
 pub mod real_switch;
 pub mod signalling;
+pub mod switch;
 pub mod system;
 pub mod trace;
 mod wire;
