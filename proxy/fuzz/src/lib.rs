@@ -133,7 +133,7 @@ impl Play {
                 self.sent(&hop, &out);
             }
             Verdict::Reply { hop, code } => sent::replied(input, code, &hop, &out),
-            Verdict::Answer(_) | Verdict::Drop(..) => {
+            Verdict::Answer(_) | Verdict::Drop(..) | Verdict::Wait => {
                 assert!(out.is_empty(), "nothing is sent, and so written")
             }
         }

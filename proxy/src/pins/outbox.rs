@@ -83,7 +83,14 @@ mod tests {
     #[test]
     fn what_is_posted_stands_there_in_order_until_it_is_cleared() {
         let address = ([10, 0, 0, 1], 5060).into();
-        let hop = Hop { listener: 0, local: None, transport: Transport::Udp, address, connection: None };
+        let hop = Hop {
+            listener: 0,
+            local: None,
+            transport: Transport::Udp,
+            address,
+            connection: None,
+            server: None,
+        };
         let mut outbox = Outbox::default();
         assert!(outbox.is_empty());
         for text in ["SIP/2.0 487 Request Terminated\r\n", "INVITE sip:a SIP/2.0\r\n"] {

@@ -167,6 +167,7 @@ mod tests {
         });
         Pin {
             caller,
+            in_dialog: false,
             text: Box::default(),
             packed: false,
             attempts: SmallVec::new(),
