@@ -21,11 +21,9 @@ use proxy::pins::Pins;
 use proxy::route::{Hop, Input, Scratch, Transport, Verdict};
 use proxy::table::Table;
 
-use site::{MAX_PINS, Site};
+use site::{BEGIN, MAX_PINS, Site};
 use steps::{Event, Step};
 
-/// What time it is when a history begins: since 1970.
-const BEGIN: Duration = Duration::from_secs(1_800_000_000);
 /// After so long nothing is left of any INVITE: Timer C, 64*T1 for its CANCEL, 64*T1 for our answer, and some more.
 const ALL_OVER: Duration = Duration::from_secs(600);
 /// What a history may have in use at once, besides some times what it is long.

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use fleet::Snapshot;
 use proxy::config::Config;
+use proxy::dns::{Candidate, Destination, Known, Outcome, Rules};
 use proxy::health::Condition;
 use proxy::pins::{Dispatch, Pins};
 use proxy::route::{Router, Transport};
@@ -65,9 +67,46 @@ pub fn site() -> &'static Site {
         };
         let first = table(LISTS[0], None);
         let second = table(LISTS[1], Some(&first));
-        Site { router: Router::new(&config), tables: [first, second] }
+        let router = Router::new(&config);
+        router.set_names(names_of_strangers());
+        Site { router, tables: [first, second] }
     })
 }
+
+/// Somebody else says where a name leads: among others, to where nobody may be led.
+const NAME: &str = "a.example";
+const ADDRESSES: [&str; 8] = [
+    "127.0.0.1:5060",
+    "169.254.169.254:80",
+    "10.10.1.162:5060",
+    "10.10.1.21:8081",
+    "10.10.7.7:5060",
+    "10.10.1.99:5062",
+    "203.0.113.7:5070",
+    "10.10.1.21:5060",
+];
+
+/// What is known of the name, for longer than a history lasts.
+fn names_of_strangers() -> Known {
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
+    let rules = Rules { most: 100, min_ttl: second, max_ttl: day, negative_ttl: second };
+    let mut known = Known::new([7; 16], rules);
+    let candidates = ADDRESSES.iter().zip(0..).map(|(address, place)| Candidate {
+        transport: Transport::Udp,
+        address: address.parse().expect("an address"),
+        rank: 0,
+        priority: place,
+        weight: 0,
+        server: 1,
+    });
+    let found = Outcome::Found { candidates: candidates.collect(), ttl: day };
+    let destination = Destination::new(NAME.as_bytes(), None, None, false).expect("a name");
+    known.put(destination, found, BEGIN);
+    known
+}
+
+/// What time it is when a history begins: since 1970.
+pub const BEGIN: Duration = Duration::from_secs(1_800_000_000);
 
 /// The most pins.
 pub const MAX_PINS: usize = 8;

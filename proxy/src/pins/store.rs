@@ -168,6 +168,7 @@ mod tests {
         Pin {
             in_dialog: false,
             caller,
+            in_dialog: false,
             text: Box::default(),
             packed: false,
             attempts: SmallVec::new(),

@@ -92,11 +92,7 @@ impl Parties {
             listeners: vec![listener],
             targets: TargetList::File((0..targets).map(target).collect()),
             networks: vec!["10.10.1.0/24".to_owned()],
-            access: Access {
-                sources: vec!["198.51.100.0/24".to_owned()],
-                refused: "403".to_owned(),
-                further: String::new(),
-            },
+            access: Access { sources: vec!["198.51.100.0/24".to_owned()], ..ProxySettings::default().access },
             ..ProxySettings::default()
         };
         change(&mut settings);

@@ -17,9 +17,6 @@ pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long nothing has to come until we believe that nothing comes.
 const SILENCE: Duration = Duration::from_millis(400);
 
-/// How long a look at a socket takes where nothing has come.
-const MOMENT: Duration = Duration::from_millis(20);
-
 /// A UDP socket at an address of our choosing.
 pub struct Wire {
     socket: UdpSocket,
@@ -93,18 +90,6 @@ impl Wire {
                 return Ok(message);
             }
         }
-    }
-
-    /// A message, if one is there or comes within a moment.
-    ///
-    /// # Errors
-    ///
-    /// The system refuses.
-    pub fn receive_now(&self) -> Result<Option<Message>> {
-        self.socket.set_read_timeout(Some(MOMENT))?;
-        let received = self.receive();
-        self.socket.set_read_timeout(Some(ANSWER_WITHIN))?;
-        Ok(received.ok())
     }
 
     /// Whether nothing comes for a while.

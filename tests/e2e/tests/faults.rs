@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use e2e::{
     message::Message,
+    pause,
     site::{Addresses, settings},
     wire::{Request, Wire, answer},
 };
@@ -12,6 +13,9 @@ use lab::proxy_process::{ProxyProcess, Target, TargetList};
 
 /// How long an operation may take on a busy machine, besides what it has to take.
 const WITHIN: Duration = Duration::from_secs(15);
+
+/// How often sockets are looked at.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// A proxy with these targets.
 fn proxy(addresses: Addresses, targets: &[&Wire], health: &str) -> Result<ProxyProcess> {
@@ -57,6 +61,7 @@ fn a_call_of_a_target_that_says_100_and_then_nothing_goes_to_another_once_probes
     let (mut came, mut at) = (None, None);
     let deadline = Instant::now() + WITHIN;
     while at.is_none() && Instant::now() < deadline {
+        pause(MOMENT);
         for (wire, alive) in [(&one, &other), (&other, &one)] {
             if let Some(message) = wire.receive_now()? {
                 match message.is("INVITE") {
@@ -107,6 +112,7 @@ fn a_caller_gives_up_on_a_target_that_takes_its_call_and_never_answers_not_even_
     // RFC 3261 9.1: 64*T1 after the CANCEL the proxy takes the call for cancelled.
     let mut terminated = None;
     while terminated.is_none() && cancelled.elapsed() < Duration::from_secs(32) + WITHIN {
+        pause(MOMENT);
         terminated = caller.receive_now()?.filter(|message| message.cseq_method() == "INVITE");
     }
     let terminated = terminated.with_context(|| proxy.log())?;
