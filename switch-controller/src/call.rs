@@ -16,6 +16,7 @@ pub mod input;
 mod legs;
 mod line;
 mod pace;
+pub mod resume;
 pub mod rules;
 
 use std::time::Duration;

@@ -4,6 +4,17 @@
 
 use twiml::{Document, Error, Problem, Verb};
 
+/// A verb that a call has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its number in the document, from 0.
+    pub verb: usize,
+    /// How many documents the call has asked for.
+    pub documents: u32,
+    /// How many verbs it has reached.
+    pub verbs: u32,
+}
+
 /// A cursor over the verbs of a document. It counts what a call does in all its documents.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
@@ -37,6 +48,24 @@ impl Script {
         self.next += 1;
         self.verbs = self.verbs.saturating_add(1);
         Some(verb)
+    }
+
+    /// The document's text.
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.document.as_ref().map(Document::source)
+    }
+
+    /// Where it is: at the verb that was reached last.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.document.as_ref()?;
+        Some(Place { verb: self.next.checked_sub(1)?, documents: self.documents, verbs: self.verbs })
+    }
+
+    /// Goes to a place: the verb there is the next one.
+    pub(crate) fn set_place(&mut self, place: Place) {
+        // It is counted once more when it is reached.
+        (self.next, self.documents, self.verbs) =
+            (place.verb, place.documents, place.verbs.saturating_sub(1));
     }
 
     /// Leaves the document: it has no verbs any more.

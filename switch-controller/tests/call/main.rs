@@ -18,6 +18,7 @@ mod redirect;
 mod reject;
 mod reports;
 mod requests;
+mod resume;
 mod say;
 mod simulation;
 mod story;

@@ -21,7 +21,7 @@ pub const VOICE: &str = "https://example.com/twiml";
 const SOUND: Duration = Duration::from_secs(1);
 
 pub struct Story {
-    call: Call,
+    pub call: Call,
     pub now: Duration,
     pages: HashMap<String, Result<String, String>>,
     /// What is told to the call, and when.
@@ -85,8 +85,13 @@ pub fn url(url: &str) -> Application {
 impl Story {
     pub fn new(direction: Direction, application: Application, rules: Rules) -> Self {
         let now = Duration::from_secs(1000);
+        Story::of(Call::new(facts(direction), application, rules, now), now)
+    }
+
+    /// A call that is there already.
+    pub fn of(call: Call, now: Duration) -> Self {
         Story {
-            call: Call::new(facts(direction), application, rules, now),
+            call,
             now,
             pages: HashMap::new(),
             told: VecDeque::new(),
