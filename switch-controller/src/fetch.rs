@@ -125,7 +125,8 @@ fn redirected(status: StatusCode, headers: &HeaderMap) -> Option<String> {
 
 /// An absolute http URL.
 pub fn parse(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("expected an absolute URL, found {text:?}: {error}"))?;
+    let url =
+        Url::parse(text).map_err(|error| format!("expected an absolute URL, found {text:?}: {error}"))?;
     match url.scheme() {
         "http" | "https" => Ok(url),
         scheme => Err(format!("expected http or https, found {scheme}")),

@@ -84,7 +84,9 @@ impl Files {
         ];
         if let Some(kept) = &kept {
             let known = [(IF_NONE_MATCH, &kept.etag), (IF_MODIFIED_SINCE, &kept.last_modified)];
-            headers.extend(known.into_iter().filter_map(|(name, value)| Some((name.to_string(), value.clone()?))));
+            headers.extend(
+                known.into_iter().filter_map(|(name, value)| Some((name.to_string(), value.clone()?))),
+            );
         }
         let reply = self.fetcher.follow(Hop::get(fetch::parse(url)?), &headers).await?;
         let field = |name| {

@@ -58,7 +58,8 @@ fn routes(config: &Config) -> anyhow::Result<Routes> {
 }
 
 fn live(config: Config, routes: Arc<Routes>, client: esl::client::Client) -> anyhow::Result<Live> {
-    let fetcher = Fetcher::new(config.webhook.clone(), Arc::new(Everywhere)).map_err(|error| anyhow!(error))?;
+    let fetcher =
+        Fetcher::new(config.webhook.clone(), Arc::new(Everywhere)).map_err(|error| anyhow!(error))?;
     let fetcher = Arc::new(fetcher);
     let sounds = config.sounds.clone();
     let room = Room::new(sounds.directory.clone(), sounds.cache_bytes);

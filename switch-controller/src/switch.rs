@@ -108,9 +108,8 @@ fn up(live: &Arc<Live>, restarted: bool) {
 fn down(live: &Live, reason: Reason, last: &mut Option<(Reason, Instant)>) {
     live.up.store(false, Ordering::Relaxed);
     *live.load.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    let said = last.as_ref().is_some_and(|(before, at)| {
-        *before == reason && at.elapsed() < Duration::from_secs(60)
-    });
+    let said =
+        last.as_ref().is_some_and(|(before, at)| *before == reason && at.elapsed() < Duration::from_secs(60));
     if !said {
         tracing::warn!(%reason, "no connection to FreeSWITCH; it is tried again");
         *last = Some((reason, Instant::now()));

@@ -29,7 +29,8 @@ fn may(api: &ApiSettings, headers: &HeaderMap) -> bool {
         let (scheme, rest) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("basic").then_some(rest.trim())
     });
-    let plain = basic.and_then(|text| STANDARD.decode(text).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
+    let plain =
+        basic.and_then(|text| STANDARD.decode(text).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
     plain.is_some_and(|plain| {
         plain.split_once(':').is_some_and(|(user, given)| password.is(given) & (user == api.user))
     })
@@ -50,7 +51,13 @@ mod tests {
         };
         let basic = |plain: &str| with(&format!("Basic {}", STANDARD.encode(plain)));
         assert!(may(&api, &basic("switchyard:p:1")));
-        for wrong in [basic("switchyard:p"), basic("other:p:1"), basic("switchyard"), with("Basic ?"), HeaderMap::new()] {
+        for wrong in [
+            basic("switchyard:p"),
+            basic("other:p:1"),
+            basic("switchyard"),
+            with("Basic ?"),
+            HeaderMap::new(),
+        ] {
             assert!(!may(&api, &wrong), "{wrong:?}");
         }
         assert!(may(&ApiSettings::default(), &HeaderMap::new()), "no password, no guard");

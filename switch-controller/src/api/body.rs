@@ -63,11 +63,14 @@ impl Update {
         match Url::parse(url) {
             Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
                 // H7, as Twilio has it: in any case.
-                let is_get = self.voice_method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("GET"));
+                let is_get =
+                    self.voice_method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("GET"));
                 let method = if is_get { Method::Get } else { Method::Post };
                 Ok(Application::Url { url: url.to_owned(), method })
             }
-            _ => Err(Refusal::wrong_value(format!("voice_url: expected an http or https URL, found {url:?}"))),
+            _ => {
+                Err(Refusal::wrong_value(format!("voice_url: expected an http or https URL, found {url:?}")))
+            }
         }
     }
 }

@@ -48,7 +48,9 @@ pub(super) async fn create(State(desk): State<Desk>, body: Bytes) -> Result<Json
 fn outbound(desk: &Desk, call: NewCall, account: &Account) -> Result<Outbound, Refusal> {
     let application = call.update.application(false)?;
     if let Some(direction) = call.direction.as_deref().filter(|direction| *direction != "outbound-api") {
-        return Err(Refusal::wrong_value(format!("direction: expected \"outbound-api\", found {direction:?}")));
+        return Err(Refusal::wrong_value(format!(
+            "direction: expected \"outbound-api\", found {direction:?}"
+        )));
     }
     let call_sid = call.sid.unwrap_or_else(|| routes::sid("CA"));
     plain_name("sid", &call_sid)?;

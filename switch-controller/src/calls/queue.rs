@@ -55,7 +55,6 @@ pub enum Happened {
     HungUp(HangUp),
 }
 
-
 /// The messages that wait.
 #[derive(Debug, Default)]
 pub struct Queue {

@@ -64,7 +64,10 @@ impl Config {
         if api.password.is_none() && !api.bind.ip().is_loopback() {
             return wrong(
                 "api.password",
-                format!("expected one, since api.bind is {}, where others can reach it: found none", api.bind),
+                format!(
+                    "expected one, since api.bind is {}, where others can reach it: found none",
+                    api.bind
+                ),
             );
         }
         let recordings_url = match recordings.url {
@@ -163,7 +166,8 @@ fn sound_limits(sounds: &SoundSettings, speech: &SpeechSettings) -> Checked<()> 
         return wrong("speech.at_once", "expected at least 1, found 0");
     }
     for (key, name) in [("speech.speak", &speech.speak), ("speech.speak_voice", &speech.speak_voice)] {
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+        {
             return wrong(key, format!("expected a name of letters, digits and _ - ., found {name:?}"));
         }
     }

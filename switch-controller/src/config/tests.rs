@@ -27,8 +27,8 @@ fn a_password_is_enough() {
 #[test]
 fn the_environment_is_over_the_file() {
     let environment = [("SWITCHYARD_FREESWITCH__ADDRESS".to_owned(), "10.0.0.1:8021".to_owned())];
-    let config =
-        Config::parse("[freeswitch]\npassword = \"p\"", "x", environment.into_iter()).expect("right settings");
+    let config = Config::parse("[freeswitch]\npassword = \"p\"", "x", environment.into_iter())
+        .expect("right settings");
     assert_eq!(config.freeswitch.address, "10.0.0.1:8021");
 }
 

@@ -77,7 +77,8 @@ pub(super) fn client(ca: Option<&Path>, reach: Arc<dyn Reach>) -> Result<HttpCli
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots(ca)?)
         .with_no_client_auth();
-    let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
+    let https =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(super::IDLE)
@@ -98,7 +99,9 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let (good, bad) = roots.add_parsable_certificates(certificates);
     match ca {
-        Some(path) if good == 0 => Err(format!("webhook.ca: {}: no certificate in it is of use", path.display())),
+        Some(path) if good == 0 => {
+            Err(format!("webhook.ca: {}: no certificate in it is of use", path.display()))
+        }
         _ => {
             if good == 0 {
                 tracing::warn!(bad, "no trusted roots: https URLs cannot be fetched");

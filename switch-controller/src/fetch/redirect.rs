@@ -27,9 +27,10 @@ impl Hop {
 
     /// The next one. 307 and 308 keep the method; with all others a POST becomes a GET, as Twilio and browsers do it.
     pub(super) fn redirected(self, status: StatusCode, location: &str) -> Result<Self, String> {
-        let url = self.url.join(location).map_err(|error| {
-            format!("expected a URL to be redirected to, found {location:?}: {error}")
-        })?;
+        let url = self
+            .url
+            .join(location)
+            .map_err(|error| format!("expected a URL to be redirected to, found {location:?}: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("expected a redirect to http or https, found {}", url.scheme()));
         }
@@ -62,7 +63,10 @@ mod tests {
         ] {
             let status = StatusCode::from_u16(code).expect("a code");
             let hop = post("http://a.example/x/y").redirected(status, "../z?q=1").expect("followed");
-            assert_eq!((hop.method, hop.body.as_str(), hop.url.as_str()), (method, body, "http://a.example/z?q=1"));
+            assert_eq!(
+                (hop.method, hop.body.as_str(), hop.url.as_str()),
+                (method, body, "http://a.example/z?q=1")
+            );
         }
     }
 
@@ -71,6 +75,10 @@ mod tests {
         let status = StatusCode::FOUND;
         assert!(post("https://a.example/").redirected(status, "http://a.example/").is_err());
         assert!(post("http://a.example/").redirected(status, "file:///etc/passwd").is_err());
-        assert!(Hop { downgrade: true, ..post("https://a.example/") }.redirected(status, "http://b.example/").is_ok());
+        assert!(
+            Hop { downgrade: true, ..post("https://a.example/") }
+                .redirected(status, "http://b.example/")
+                .is_ok()
+        );
     }
 }

@@ -22,7 +22,8 @@ async fn server() -> SocketAddr {
 async fn answer(asked: Asked) -> Answered {
     let (head, body) = asked.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
-    let redirect = |code: u16, to: &str| (StatusCode::from_u16(code).expect("a code"), [(LOCATION, to.to_owned())]);
+    let redirect =
+        |code: u16, to: &str| (StatusCode::from_u16(code).expect("a code"), [(LOCATION, to.to_owned())]);
     match head.uri.path() {
         "/see-other" => redirect(303, "/echo?from=303").into_response(),
         "/keep" => redirect(307, "/echo").into_response(),
@@ -38,7 +39,8 @@ async fn answer(asked: Asked) -> Answered {
             Body::from_stream(Endless(pieces)).into_response()
         }
         _ => {
-            let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned());
+            let header =
+                |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned());
             format!(
                 "{} {}\n{}\n{}\n{}\n{}",
                 head.method,
@@ -85,11 +87,14 @@ async fn ask(settings: WebhookSettings, method: Method, url: String) -> Result<(
 #[tokio::test]
 async fn parameters_go_into_the_body_of_a_post_and_the_query_of_a_get() {
     let server = server().await;
-    let (_, said) = ask(settings(), Method::Post, format!("http://{server}/path?b=2")).await.expect("answered");
-    let expected = request(Method::Post, format!("http://{server}/path?b=2")).signature(&Secret::new("token"));
+    let (_, said) =
+        ask(settings(), Method::Post, format!("http://{server}/path?b=2")).await.expect("answered");
+    let expected =
+        request(Method::Post, format!("http://{server}/path?b=2")).signature(&Secret::new("token"));
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines, ["POST /path?b=2", "From=%2B1+2", &expected, "TwilioProxy/1.1"]);
-    let (url, said) = ask(settings(), Method::Get, format!("http://{server}/path?b=2")).await.expect("answered");
+    let (url, said) =
+        ask(settings(), Method::Get, format!("http://{server}/path?b=2")).await.expect("answered");
     assert!(said.starts_with("GET /path?b=2&From=%2B1+2\n\n"), "{said}");
     assert_eq!(url, format!("http://{server}/path?b=2&From=%2B1+2"));
 }
@@ -103,7 +108,8 @@ async fn redirects_are_followed_and_the_last_url_is_told() {
         ("/keep", ("POST /echo\nFrom=%2B1+2\n", "/echo")),
     ]);
     for (path, (said, at)) in cases {
-        let (url, answer) = ask(settings(), Method::Post, format!("http://{server}{path}")).await.expect(path);
+        let (url, answer) =
+            ask(settings(), Method::Post, format!("http://{server}{path}")).await.expect(path);
         assert!(answer.starts_with(said), "{path}: {answer}");
         assert_eq!(url, format!("http://{server}{at}"));
     }
@@ -133,7 +139,8 @@ async fn what_cannot_be_had_is_told_in_words() {
 #[tokio::test]
 async fn name_and_password_of_a_url_become_a_field_and_are_not_shown() {
     let server = server().await;
-    let (_, said) = ask(settings(), Method::Post, format!("http://me:p%40ss@{server}/x")).await.expect("answered");
+    let (_, said) =
+        ask(settings(), Method::Post, format!("http://me:p%40ss@{server}/x")).await.expect("answered");
     assert!(said.ends_with(&format!("Basic {}", STANDARD.encode("me:p@ss"))), "{said}");
     let error = ask(settings(), Method::Post, "http://me:secret@127.0.0.1:1/?key=secret".to_owned()).await;
     assert!(!error.as_ref().is_err_and(|error| error.contains("secret")), "{error:?}");
@@ -152,6 +159,9 @@ async fn what_may_not_be_reached_is_not_by_address_nor_by_name() {
     for host in ["127.0.0.1", "localhost"] {
         let request = request(Method::Get, format!("http://{host}:{}/", server.port()));
         let problem = fetcher.document(&request, &Secret::new("t")).await.expect_err("refused");
-        assert!(problem.0.contains("may be reached") || problem.0.contains("may not be reached"), "{problem:?}");
+        assert!(
+            problem.0.contains("may be reached") || problem.0.contains("may not be reached"),
+            "{problem:?}"
+        );
     }
 }

@@ -44,9 +44,9 @@ impl Routing {
         };
         let (user, host) = match (filled(&self.address), filled(&self.destination), filled(&self.host)) {
             (Some(address), _, _) => {
-                let (user, host) = address.split_once('@').ok_or_else(|| {
-                    format!("address: expected user@host, found {address:?}")
-                })?;
+                let (user, host) = address
+                    .split_once('@')
+                    .ok_or_else(|| format!("address: expected user@host, found {address:?}"))?;
                 (user.to_owned(), host)
             }
             (None, Some(destination), Some(host)) => (self.user(destination), host),
@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_the_trunk_wants_them() {
-        let prefixed = |prefix: &str, routing| Routing { dial_string_prefix: Some(prefix.to_owned()), ..routing };
+        let prefixed =
+            |prefix: &str, routing| Routing { dial_string_prefix: Some(prefix.to_owned()), ..routing };
         let cases = [
             (routing("855716100987"), "855716100987"),
             (plus(prefixed("1234", routing("855716100987"))), "+1234855716100987"),

@@ -134,15 +134,15 @@ impl Synthesiser for Program {
 
 /// A voice or a language as a part of an argument: it cannot become an option, a path, or anything else.
 fn word(text: &str) -> String {
-    let plain: String = text.chars().filter(|char| char.is_ascii_alphanumeric() || "-_.".contains(*char)).collect();
+    let plain: String =
+        text.chars().filter(|char| char.is_ascii_alphanumeric() || "-_.".contains(*char)).collect();
     plain.trim_start_matches(['-', '.']).to_owned()
 }
 
 /// Puts the lengths into a file's header that its maker did not know.
 async fn mend(path: &Path, length: u64) -> Result<(), String> {
     let fault = |error: std::io::Error| error.to_string();
-    let mut file =
-        tokio::fs::File::options().read(true).write(true).open(path).await.map_err(fault)?;
+    let mut file = tokio::fs::File::options().read(true).write(true).open(path).await.map_err(fault)?;
     let mut head = Vec::new();
     (&mut file).take(4096).read_to_end(&mut head).await.map_err(fault)?;
     let lengths = wav::lengths(&head, length)?;
@@ -200,7 +200,11 @@ mod tests {
         let cases = [
             ("echo 'no such voice' >&2; exit 3", 20_000, "sh: exit status: 3: no such voice"),
             ("sleep 3600", 300, "sh: expected speech within 300ms"),
-            ("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; done", 20_000, "sh: expected 4096 bytes at most, found more"),
+            (
+                "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; done",
+                20_000,
+                "sh: expected 4096 bytes at most, found more",
+            ),
             ("echo hello", 20_000, "sh: expected a WAV file (RIFF ... WAVE)"),
         ];
         for (script, timeout, expected) in cases {

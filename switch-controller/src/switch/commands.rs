@@ -184,7 +184,10 @@ mod tests {
         );
         let keys = play(Sound::Keys("1w#".to_owned()));
         assert!(keys.contains("execute-app-arg: 1w#@250\n") && !keys.starts_with("Event-UUID"), "{keys}");
-        assert!(keys.contains("execute-app-name: sleep\nexecute-app-arg: 1200\nEvent-UUID: ask-3\n"), "{keys}");
+        assert!(
+            keys.contains("execute-app-name: sleep\nexecute-app-arg: 1200\nEvent-UUID: ask-3\n"),
+            "{keys}"
+        );
     }
 
     #[test]
@@ -193,7 +196,10 @@ mod tests {
         let said = text(&play(&uuid(), Ask(3), &Sound::File(path)).expect("can be played"));
         assert!(said.contains("execute-app-name: set\nexecute-app-arg: tts_engine=flite\n"), "{said}");
         assert!(said.contains("execute-app-arg: tts_voice=slt\n"), "{said}");
-        assert!(said.ends_with("execute-app-arg: say:one: two\nEvent-UUID: ask-3\nevent-lock: true\n\n"), "{said}");
+        assert!(
+            said.ends_with("execute-app-arg: say:one: two\nEvent-UUID: ask-3\nevent-lock: true\n\n"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -206,15 +212,17 @@ mod tests {
     #[test]
     fn what_customers_say_stays_in_its_place() {
         let headers = [("X-Name".to_owned(), "a,b=c}{d' e".to_owned())];
-        let made = |caller_id, headers| Made {
-            channel: &uuid(),
-            dial_string: DialString::new("sofia/p/1@h").expect("a dial string"),
-            caller_id,
-            timeout: Duration::from_secs(30),
-            headers,
-            variables: &[],
-        }
-        .originate();
+        let made = |caller_id, headers| {
+            Made {
+                channel: &uuid(),
+                dial_string: DialString::new("sofia/p/1@h").expect("a dial string"),
+                caller_id,
+                timeout: Duration::from_secs(30),
+                headers,
+                variables: &[],
+            }
+            .originate()
+        };
         assert!(made("123", &headers).is_err(), "braces that have no partner");
         let headers = [("X-Name".to_owned(), "a,b c".to_owned())];
         let api = made("1,2", &headers).expect("escaped");

@@ -246,7 +246,9 @@ impl Driver {
                     let _ = self.live.api(Api::uuid_break(&self.channel, false)).await;
                 }
             }
-            Action::Record { ask, callback, most, silence } => self.name_recording(ask, callback, most, silence),
+            Action::Record { ask, callback, most, silence } => {
+                self.name_recording(ask, callback, most, silence)
+            }
             Action::StopRecording(ask) => self.stop_recording(ask).await,
             Action::KeepRecording(ask) => self.keep_recording(ask),
             Action::Ring { leg, route, timeout } => self.ring(leg, &route, timeout),
@@ -357,7 +359,8 @@ impl Driver {
 
     /// The platform knows of a recording: it begins.
     async fn record(&mut self, ask: Ask, named: Result<String, Problem>) {
-        let none = |cause: &str| Input::Recorded { ask, length: Duration::ZERO, cause: Some(cause.to_owned()) };
+        let none =
+            |cause: &str| Input::Recorded { ask, length: Duration::ZERO, cause: Some(cause.to_owned()) };
         let (channel, gone) = (self.channel.clone(), self.gone);
         let Some(kept) = self.recordings.get_mut(&ask) else { return };
         let sid = match named {

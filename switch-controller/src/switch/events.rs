@@ -56,11 +56,12 @@ fn number(text: Option<&str>) -> Option<u64> {
 /// Who called whom.
 pub(super) fn incoming(event: &Event) -> Option<Incoming> {
     const HEADER: &str = "sip_h_";
-    let headers = event.variables().filter_map(|(name, value)| {
-        Some((name.strip_prefix(HEADER)?.to_owned(), value.to_owned()))
-    });
+    let headers = event
+        .variables()
+        .filter_map(|(name, value)| Some((name.strip_prefix(HEADER)?.to_owned(), value.to_owned())));
     let of = |names: [&str; 2], variable| {
-        let named = event.variable(variable).or_else(|| names.into_iter().find_map(|name| event.header(name)));
+        let named =
+            event.variable(variable).or_else(|| names.into_iter().find_map(|name| event.header(name)));
         named.unwrap_or_default().to_owned()
     };
     Some(Incoming {
@@ -100,7 +101,8 @@ mod tests {
             headers.extend(status);
             happened(&event(&headers))
         };
-        let end = |status| Some(Happened::HungUp(HangUp { cause: "USER_BUSY".to_owned(), sip_status: status }));
+        let end =
+            |status| Some(Happened::HungUp(HangUp { cause: "USER_BUSY".to_owned(), sip_status: status }));
         assert_eq!(of(&[]), end(None));
         assert_eq!(of(&[("variable_sip_term_status", "200")]), end(Some(200)));
         assert_eq!(of(&[("variable_sip_invite_failure_status", "486")]), end(Some(486)));

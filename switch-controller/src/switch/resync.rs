@@ -28,7 +28,9 @@ pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>) {
     let there = match live.api(Api::show_channels()).await {
         Ok(reply) => match serde_json::from_str::<Channels>(&reply.text) {
             Ok(channels) => channels.rows.into_iter().map(|row| row.uuid).collect::<HashSet<_>>(),
-            Err(error) => return tracing::warn!(%error, "what FreeSWITCH says of its channels cannot be read"),
+            Err(error) => {
+                return tracing::warn!(%error, "what FreeSWITCH says of its channels cannot be read");
+            }
         },
         // The link is down again; there will be another one.
         Err(error) => return tracing::debug!(%error, "FreeSWITCH did not say which channels there are"),

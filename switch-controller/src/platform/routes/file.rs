@@ -165,13 +165,19 @@ impl Trunk {
 fn pattern(text: &str) -> Result<(), String> {
     let plain = text.strip_suffix('*').unwrap_or(text);
     match text.is_empty() || plain.contains('*') || plain.contains(char::is_whitespace) {
-        true => Err(format!("match: expected a number, with * at its end if more may follow, found {text:?}")),
+        true => {
+            Err(format!("match: expected a number, with * at its end if more may follow, found {text:?}"))
+        }
         false => Ok(()),
     }
 }
 
 /// Numbers are compared without the `+` before them.
-fn best<'a, T>(all: impl Iterator<Item = &'a T>, called: &str, pattern: impl Fn(&T) -> &str) -> Option<&'a T> {
+fn best<'a, T>(
+    all: impl Iterator<Item = &'a T>,
+    called: &str,
+    pattern: impl Fn(&T) -> &str,
+) -> Option<&'a T> {
     let called = called.trim_start_matches('+');
     let fit = all.filter_map(|one| {
         let pattern = pattern(one).trim_start_matches('+');
@@ -235,7 +241,10 @@ plus = true
         assert_eq!(pattern("12945"), None);
         assert_eq!(pattern("+855715100860"), Some("855*"));
         assert_eq!(pattern("+85512345678"), Some("85512*"));
-        assert_eq!(file.number("8557").and_then(|n| n.twiml.clone()), Some("/etc/switchyard/hello.xml".into()));
+        assert_eq!(
+            file.number("8557").and_then(|n| n.twiml.clone()),
+            Some("/etc/switchyard/hello.xml".into())
+        );
         let trunk = |called| file.trunk(called).map(|trunk| trunk.name.as_str());
         assert_eq!((trunk("85512345678"), trunk("442079460123")), (Some("kh"), Some("world")));
     }
