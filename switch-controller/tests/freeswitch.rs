@@ -1,4 +1,5 @@
 //! The whole controller with a real FreeSWITCH. Skipped, with a message, unless `SWITCHYARD_FREESWITCH` names one.
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
