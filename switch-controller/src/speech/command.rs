@@ -105,23 +105,18 @@ impl Program {
             String::from_utf8_lossy(&shown).trim().to_owned()
         };
         let all = async { tokio::join!(write, complain) };
-        // What is read decides: one that writes without end is not waited for.
+        // What is read decides first: one that writes without end is not waited for.
         let (length, complaint) = {
-            let mut all = std::pin::pin!(all);
-            let mut read = std::pin::pin!(read);
-            let mut complaint = None;
-            let length = loop {
-                tokio::select! {
-                    length = &mut read => break length?,
-                    ((), said) = &mut all, if complaint.is_none() => complaint = Some(said),
-                }
-            };
-            (length, complaint)
+            let (mut all, mut read) = (std::pin::pin!(all), std::pin::pin!(read));
+            tokio::select! {
+                length = &mut read => (length?, all.await.1),
+                ((), said) = &mut all => (read.await?, said),
+            }
         };
         let status = child.wait().await.map_err(|error| error.to_string())?;
         match status.success() {
             true => Ok(length),
-            false => Err(format!("{status}: {}", complaint.unwrap_or_default())),
+            false => Err(format!("{status}: {}", complaint)),
         }
     }
 }

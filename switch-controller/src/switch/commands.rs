@@ -196,7 +196,10 @@ mod tests {
         let said = text(&play(&uuid(), Ask(3), &Sound::File(path)).expect("can be played"));
         assert!(said.contains("execute-app-name: set\nexecute-app-arg: tts_engine=flite\n"), "{said}");
         assert!(said.contains("execute-app-arg: tts_voice=slt\n"), "{said}");
-        assert!(said.ends_with("execute-app-arg: say:one: two\nEvent-UUID: ask-3\nevent-lock: true\n\n"), "{said}");
+        assert!(
+            said.ends_with("execute-app-arg: say:one: two\nEvent-UUID: ask-3\nevent-lock: true\n\n"),
+            "{said}"
+        );
     }
 
     #[test]
