@@ -29,7 +29,7 @@ impl Core {
         if let Some(tag) = &request.to_tag {
             let id = self.by_tag.get(tag).or_else(|| self.by_call_id.get(&request.call_id)).cloned();
             return match id {
-                Some(id) => self.to_leg(&id, request, source),
+                Some(id) => self.hand_to_leg(&id, request, source),
                 None if request.method == "ACK" => {}
                 None => self.reject(request, source, 481),
             };
@@ -57,9 +57,9 @@ impl Core {
             if response.method == "INVITE" {
                 self.progress(&id, response, code);
             }
-            self.to_leg(&id, response, source);
+            self.hand_to_leg(&id, response, source);
         } else if let Some(id) = self.by_tag.get(&response.from_tag).cloned() {
-            self.to_leg(&id, response, source);
+            self.hand_to_leg(&id, response, source);
         }
     }
 
@@ -184,7 +184,7 @@ impl Core {
     }
 
     /// Hands a message to its leg, and looks what came of it.
-    fn to_leg(&mut self, id: &str, message: &Incoming, source: SocketAddr) {
+    fn hand_to_leg(&mut self, id: &str, message: &Incoming, source: SocketAddr) {
         match self.legs.get_mut(id) {
             Some(Leg::In(_)) if matches!(message.start, Start::Response(_)) => {
                 self.with_call(id, |call, now, out| call.response(message, now, out));
