@@ -166,7 +166,6 @@ mod tests {
             now: std::time::Duration::ZERO,
         });
         Pin {
-            in_dialog: false,
             caller,
             in_dialog: false,
             text: Box::default(),
