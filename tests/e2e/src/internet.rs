@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use lab::network::{Internet, Namespace, Party};
 use lab::proxy_process::{Access, Listener, ProxyProcess, ProxySettings, Target, TargetList};
 
+use crate::machine::MachineProcess;
 use crate::sipp::{Running, Sipp};
 
 /// What callers know the proxies by.
@@ -119,6 +120,15 @@ impl Parties {
         self.targets.enter(|| sipp.start())
     }
 
+    /// Starts the lab's answering machine at a target's address.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn start_machine(&self, number: u8, behaviour: &str) -> Result<MachineProcess> {
+        self.targets.enter(|| MachineProcess::start(at(target(number)), behaviour))
+    }
+
     /// Starts a caller whom everybody can reach.
     ///
     /// # Errors
@@ -141,7 +151,7 @@ impl Parties {
 }
 
 /// A target's address: `number` from 0 to 2.
-pub fn target(number: u8) -> Ipv4Addr {
+fn target(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 10, 1, 21 + number)
 }
 

@@ -1,12 +1,14 @@
 //! A target as a process of its own: the lab's answering machine, which can be frozen, thawed and killed.
 
 use std::{
+    fs::{self, File},
     net::SocketAddr,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
+use tempfile::NamedTempFile;
 
 use crate::{wait_until, wire::Wire};
 
@@ -17,6 +19,7 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 pub struct MachineProcess {
     child: Child,
     address: SocketAddr,
+    shown: NamedTempFile,
 }
 
 impl MachineProcess {
@@ -32,13 +35,14 @@ impl MachineProcess {
         let binary = beside.into_iter().find(|path| path.is_file());
         let binary =
             binary.context("no `lab` beside the tests: run `cargo build --workspace --bins` first")?;
+        let shown = NamedTempFile::new().context("a file for what it shows")?;
         let child = Command::new(binary)
-            .args(["machine", "--quiet", "--behaviour", behaviour, "--bind", &address.to_string()])
+            .args(["machine", "--behaviour", behaviour, "--bind", &address.to_string()])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(File::create(shown.path())?)
             .spawn()
             .context("`lab` does not start")?;
-        let machine = Self { child, address };
+        let machine = Self { child, address, shown };
         let wire = Wire::bind(address.ip())?;
         wait_until("the machine answers", READY_WITHIN, || {
             wire.send(wire.request("OPTIONS", &format!("sip:{address}")).to_string(), address)?;
@@ -50,6 +54,22 @@ impl MachineProcess {
     /// Where it is.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The requests that it has received so far: the method, and the first eight letters of the Call-ID.
+    ///
+    /// # Errors
+    ///
+    /// What it shows cannot be read.
+    pub fn requests(&self) -> Result<Vec<(String, String)>> {
+        let shown = fs::read_to_string(self.shown.path())?;
+        // As `lab machine` draws them: an arrow to the right, with method and Request-URI on it.
+        let request = |line: &str| {
+            let (arrow, behind) = line.split_once(">│")?;
+            let method = arrow.rsplit('│').next()?.trim_start_matches('─').trim_start().split(' ').next()?;
+            Some((method.to_owned(), behind.split(' ').next_back()?.to_owned()))
+        };
+        Ok(shown.lines().filter_map(request).collect())
     }
 
     /// Stops it in its tracks (SIGSTOP): its port is open, and nobody answers there.

@@ -48,6 +48,7 @@ pub struct Sipp {
     keys: BTreeMap<&'static str, String>,
     log_messages: bool,
     patient: bool,
+    call_ids: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +86,7 @@ impl Sipp {
             keys: BTreeMap::new(),
             log_messages: true,
             patient: false,
+            call_ids: None,
         }
     }
 
@@ -125,6 +127,12 @@ impl Sipp {
     #[must_use]
     pub fn patient(self) -> Self {
         Self { patient: true, ..self }
+    }
+
+    /// With Call-IDs that begin so, and go on with the call's number and `@`.
+    #[must_use]
+    pub fn call_ids(self, begin: &str) -> Self {
+        Self { call_ids: Some(format!("{begin}%u@%s")), ..self }
     }
 
     /// What stands for `[name]` in the scenario.
@@ -218,6 +226,9 @@ impl Sipp {
         if self.patient {
             command.args(["-max_invite_retrans", "10", "-max_non_invite_retrans", "15"]);
         }
+        if let Some(call_ids) = &self.call_ids {
+            command.args(["-cid_str", call_ids]);
+        }
         if self.log_messages {
             command.args(["-trace_msg", "-message_file", "messages.log"]);
         }
@@ -292,16 +303,6 @@ impl Running {
     pub fn stop(mut self) -> Result<Outcome> {
         let status = self.leave()?;
         self.outcome(status)
-    }
-
-    /// The same, however its calls went.
-    ///
-    /// # Errors
-    ///
-    /// A call does not end: with SIPp's logs.
-    pub fn stop_anyhow(mut self) -> Result<Outcome> {
-        self.leave()?;
-        Ok(Outcome::read(self.directory.path()))
     }
 
     fn leave(&mut self) -> Result<ExitStatus> {

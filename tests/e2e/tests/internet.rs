@@ -1,15 +1,12 @@
 //! Calls over a network with routes, NAT and loss. As root alone, who may make one.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result};
 use e2e::{
-    internet::{HIDDEN, NAT, Parties, target},
+    internet::{HIDDEN, NAT, Parties},
+    machine::MachineProcess,
     message::Message,
-    outcome::Outcome,
     sipp::Sipp,
     skipped,
 };
@@ -75,51 +72,48 @@ fn where_a_tenth_of_all_datagrams_is_lost_every_call_succeeds_at_one_target() ->
     let proxy = parties.start_proxy(0, 3, |settings| {
         settings.further = "[dispatch]\nno_reply = \"4s\"\n".to_owned();
     })?;
-    let start = |number| parties.start_target(number, |local| Sipp::answering("uas_lossy", local).patient());
+    // SIPp ends a 200 with the first INVITE that comes again; these go on until there is an ACK (RFC 3261 13.3.1.4).
+    let start = |number| parties.start_machine(number, "quiet,ringing=0.1");
     let targets = [start(0)?, start(1)?, start(2)?];
     parties.internet.lose(10)?;
     let calls = |sipp: Sipp| sipp.calls(CALLS / 2, 10).hold(Duration::from_secs(2)).patient();
-    let callers = [parties.start_caller("uac_call", calls)?, parties.start_hidden("uac_call", calls)?];
+    let callers = [
+        parties.start_caller("uac_call", |sipp| calls(sipp).call_ids("c"))?,
+        parties.start_hidden("uac_call", |sipp| calls(sipp).call_ids("h"))?,
+    ];
+    // A target that got a request of a call which it has not would answer 481, and the call fail here.
     let called = callers.map(|caller| caller.finish().with_context(|| proxy.log()));
     let called = called.into_iter().collect::<Result<Vec<_>>>()?;
-    let moved = parties.metric(0, &proxy, "switchyard_proxy_failovers_total").unwrap_or_default();
-    // One whose INVITE went elsewhere meanwhile has a call that does not end as its scenario says.
-    let answered = targets.map(|target| if moved == 0.0 { target.stop() } else { target.stop_anyhow() });
-    let answered = answered.into_iter().collect::<Result<Vec<_>>>().with_context(|| proxy.log())?;
 
     let lost = parties.internet.lost()?;
     assert!(lost > u64::from(CALLS) / 2, "{lost} datagrams were lost");
     let again: u64 = called.iter().map(|caller| caller.statistics.retransmissions()).sum();
     assert!(again > 0, "nothing was sent again");
     assert_eq!(called.iter().map(|caller| caller.statistics.successful()).sum::<u64>(), u64::from(CALLS));
-    at_the_target_of_its_invite(&answered, CALLS, moved);
+    let moved = parties.metric(0, &proxy, "switchyard_proxy_failovers_total").unwrap_or_default();
+    let requests = targets.iter().map(MachineProcess::requests).collect::<Result<Vec<_>>>()?;
+    at_the_target_of_its_invite(&requests, CALLS as usize, moved);
     Ok(())
 }
 
 /// Each call is at one target, unless failover took it to another; and whatever follows is at a target that has it.
-fn at_the_target_of_its_invite(answered: &[Outcome], calls: u32, moved: f64) {
-    let mut at: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    for (number, target) in answered.iter().enumerate() {
-        for invite in target.requests("INVITE") {
-            at.entry(invite.header("Call-ID")).or_default().insert(number);
-        }
-    }
-    assert_eq!(at.len(), calls as usize);
-    let more = at.values().map(|targets| targets.len() - 1).sum::<usize>();
+fn at_the_target_of_its_invite(requests: &[Vec<(String, String)>], calls: usize, moved: f64) {
+    let of = |at: &[(String, String)], wanted: &str| -> BTreeSet<String> {
+        at.iter().filter(|(method, _)| method == wanted).map(|(_, call)| call.clone()).collect()
+    };
+    let invited: Vec<_> = requests.iter().map(|at| of(at, "INVITE")).collect();
+    assert_eq!(invited.iter().flatten().collect::<BTreeSet<_>>().len(), calls, "{invited:?}");
+    let more = invited.iter().map(BTreeSet::len).sum::<usize>() - calls;
     assert!(more as f64 <= moved, "{more} calls at two targets, and {moved} failovers");
-    for (number, outcome) in answered.iter().enumerate() {
-        for request in outcome.received().filter(|message| message.status().is_none()) {
-            let known = at.get(request.header("Call-ID")).is_some_and(|targets| targets.contains(&number));
-            assert!(known, "not of target {number}: {request:?}");
-            if request.is("BYE") {
-                let own = target(u8::try_from(number).unwrap_or_default()).to_string();
-                assert!(request.request_uri().contains(&own), "not of target {number}: {request:?}");
-            }
+    let mut ended = BTreeSet::new();
+    for (at, invited) in requests.iter().zip(&invited) {
+        for (method, call) in at.iter().filter(|(method, _)| method != "OPTIONS") {
+            assert!(invited.contains(call), "{method} of {call} at a target that has no such call");
         }
-        if moved == 0.0 {
-            assert_eq!(outcome.statistics.out_of_call(), 0);
-        }
+        ended.extend(of(at, "BYE"));
     }
+    // Nearly all: now and then SIPp takes a 200 of the INVITE that comes again for the answer to its BYE, and sends no more.
+    assert!(ended.len() * 10 >= calls * 9, "{} of {calls} calls got their BYE", ended.len());
 }
 
 #[test]
