@@ -11,10 +11,11 @@
 //! | [`proxy_process`], [`kamailio`] | the real proxy, and a real peer, as child processes |
 //! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
 //! | [`network`] | networks with NAT and loss, inside this machine |
+//! | [`switch`] | a stand-in for FreeSWITCH: event socket, SIP and RTP |
 //! | [`system`], [`demo`] | all of it together, and `lab demo` |
 //!
-//! The protocol is in [`machine::Uas`] and [`phone::Uac`], which know no socket and no clock; [`machine::Machine`] and
-//! [`phone::Phone`] move their datagrams.
+//! The protocol is in [`machine::Uas`], [`phone::Uac`] and [`switch::Core`], which know no socket and no clock;
+//! [`machine::Machine`], [`phone::Phone`] and [`switch::Switch`] move their datagrams.
 
 pub mod demo;
 pub mod dns;

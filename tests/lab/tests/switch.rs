@@ -1,6 +1,13 @@
 //! A telephone and answering machines at a switch, controlled over its event socket: the stand-in, or a real FreeSWITCH
 //! where `SWITCHYARD_FREESWITCH` names one. What only the stand-in can do comes last.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -410,7 +417,12 @@ async fn a_bridge_ends_with_its_caller_or_without_park_after_bridge_with_its_cal
             vec!["CHANNEL_BRIDGE", "CHANNEL_HANGUP", "CHANNEL_UNBRIDGE"],
             vec!["CHANNEL_HANGUP"],
         ),
-        ("hangup", Vec::new(), vec!["CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_HANGUP"], vec!["CHANNEL_HANGUP"]),
+        (
+            "hangup",
+            Vec::new(),
+            vec!["CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_HANGUP"],
+            vec!["CHANNEL_HANGUP"],
+        ),
     ] {
         let call = lab.call(script);
         let controller = &mut lab.controller;
@@ -428,7 +440,10 @@ async fn a_bridge_ends_with_its_caller_or_without_park_after_bridge_with_its_cal
         let end = controller.event("CHANNEL_HANGUP_COMPLETE", &channel).await;
         assert_eq!(end.header("Hangup-Cause"), Some("NORMAL_CLEARING"));
         controller.events.retain(|event| !event.name().starts_with("CHANNEL_EXECUTE"));
-        assert_eq!((told(controller, &channel), told(controller, &leg)), (owned(&caller_told), owned(&leg_told)));
+        assert_eq!(
+            (told(controller, &channel), told(controller, &leg)),
+            (owned(&caller_told), owned(&leg_told))
+        );
         assert!(call.await.unwrap().completed());
     }
 }
@@ -453,6 +468,67 @@ async fn a_channel_that_is_parked_a_third_time_executes_nothing_any_more() {
     controller.ask("api status").await;
     assert_eq!(told(controller, &channel), [""; 0]);
     controller.ask(&format!("api uuid_kill {channel}")).await;
+    assert!(call.await.unwrap().completed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_is_said_in_the_same_words() {
+    let mut lab = Lab::start().await;
+    let path = lab.switch.directory().join("short.wav");
+    let call = lab.call(Vec::new());
+    let controller = &mut lab.controller;
+    let channel = controller.take_and_answer().await;
+    for (command, expected) in [
+        ("uuid_kill nosuch", "-ERR No such channel!"),
+        ("uuid_setvar nosuch a b", "-ERR No such channel!"),
+        ("uuid_park nosuch", "-ERR No such channel!"),
+        ("uuid_break nosuch all", "-ERR No such channel!"),
+        ("uuid_dump nosuch json", "-ERR No such channel!"),
+        ("uuid_getvar nosuch a", "-ERR No such channel!"),
+        ("uuid_broadcast nosuch a", "-ERR invalid uuid"),
+        ("uuid_answer nosuch", "-ERROR"),
+        ("uuid_record nosuch start /tmp/x.wav 3", "-ERR Cannot locate session!"),
+        ("uuid_record {channel} stop /tmp/none.wav", "-ERR Cannot stop record session!"),
+        ("uuid_send_dtmf nosuch 1", "-ERR Cannot locate session!"),
+        ("uuid_bridge nosuch other", "-ERR Invalid uuid"),
+        ("uuid_exists nosuch", "false"),
+        ("uuid_getvar {channel} nosuch", "_undef_"),
+        ("uuid_kill", "-USAGE: <uuid> [cause]"),
+        ("uuid_bridge", "-USAGE: <uuid> <other_uuid>"),
+        ("originate nosuch/1 &park()", "-ERR CHAN_NOT_IMPLEMENTED"),
+        ("nosuch", "-ERR nosuch Command not found!"),
+    ] {
+        let command = command.replace("{channel}", &channel);
+        assert_eq!(controller.ask(&format!("api {command}")).await, expected, "{command}");
+    }
+    for (command, expected) in [
+        (
+            "sendmsg nosuch\ncall-command: execute\nexecute-app-name: answer",
+            "-ERR invalid session id [nosuch]",
+        ),
+        ("filter add Unique-ID x", "+OK filter added. [Unique-ID]=[x]"),
+        ("filter delete Unique-ID x", "+OK filter deleted. [Unique-ID][x]"),
+        ("filter delete Unique-ID", "+OK filter deleted. [Unique-ID][]"),
+        ("nixevent HEARTBEAT", "+OK events nixed"),
+        ("nosuch", "-ERR command not found"),
+    ] {
+        assert_eq!(controller.ask(command).await, expected, "{command}");
+    }
+    // However short it is.
+    controller.ask(&format!("api uuid_record {channel} start {} 60", path.display())).await;
+    controller.event("RECORD_START", &channel).await;
+    controller.ask(&format!("api uuid_record {channel} stop {}", path.display())).await;
+    controller.event("RECORD_STOP", &channel).await;
+    assert!(path.exists());
+    controller.execute(&channel, "no_such_application", "x", "unknown").await;
+    let end = controller.event("CHANNEL_HANGUP_COMPLETE", &channel).await;
+    assert_eq!(end.header("Hangup-Cause"), Some("DESTINATION_OUT_OF_ORDER"));
+    let executed = controller.events.iter().filter(|event| event.application_uuid() == Some("unknown"));
+    assert_eq!(executed.count(), 0);
+    assert_eq!(controller.ask("noevents").await, "+OK no longer listening for events");
+    assert_eq!(controller.ask("exit").await, "+OK bye");
+    assert!(matches!(controller.next().await, Came::Other(Kind::DisconnectNotice)));
+    assert!(matches!(controller.next().await, Came::Closed));
     assert!(call.await.unwrap().completed());
 }
 

@@ -9,7 +9,7 @@
 //!
 //! # What is held against recordings
 //!
-//! `tests/lab/tests/switch_replay.rs` plays the controller's side and the telephone's side of each `parked-*` and
+//! `tests/lab/tests/switch.rs` runs against either. `tests/lab/tests/switch_replay.rs` plays the controller's side and the telephone's side of each `parked-*` and
 //! `inbound-*` recording to [`Core`], and compares what comes back:
 //!
 //! | compared | how |
@@ -33,11 +33,13 @@
 //! | four profiles, UDP and TCP | one address, over UDP; a dial string may name any profile |
 //! | PCMU, PCMA, G722 | PCMU alone; an offer without it gets 488 |
 //! | plays before the answer (183) | what is played before the answer is heard by nobody |
-//! | a bridged leg executes what it is sent | it does so when the bridge is over |
+//! | a bridged leg executes what it is sent | it does so when it is parked again |
+//! | two recordings into one file | the second one is not begun |
+//! | `uuid_bridge` of a channel with itself | `-ERR Invalid uuid` |
+//! | `show channels` is late by what its database takes | at once |
 //! | `originate` to any application and into the dialplan | `&park()` alone; else `-ERR CHAN_NOT_IMPLEMENTED` |
 //! | `filter` with regular expressions | refused |
 //! | `Playback-Status: break` comes with `playback_ms` of a buffer's length | of what was played |
-//! | a recording of less than 3 s may be discarded (RECORD_MIN_SEC) | is kept |
 //! | inband digits (`start_dtmf`) | RFC 4733 alone |
 //! | 100 variables and more | those above, and what an INVITE says |
 //! | nobody listens at the address: the network says so | the same, found out by an empty line sent there |

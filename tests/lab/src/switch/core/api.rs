@@ -62,7 +62,7 @@ impl Core {
             return format!("-ERR {function} Command not found!\n");
         }
         let fresh = self.uuid();
-        let Some(channel) = self.channels.get_mut(id) else { return NO_CHANNEL.to_owned() };
+        let Some(channel) = self.channels.get_mut(id) else { return nobody(function, id).to_owned() };
         match function {
             "uuid_kill" => self.hang_up(id, cause::known(word(1))),
             "uuid_setvar" => channel.set(word(1), word(2)),
@@ -214,11 +214,9 @@ impl Core {
         }
         if words.get(2).is_none_or(|word| word != "json") {
             let lines: String = self.channels.values().map(|channel| row(channel).to_line()).collect();
-            let names = COLUMNS.join(",");
-            return if count == 0 {
-                "\n0 total.\n".to_owned()
-            } else {
-                format!("{names}\n{lines}\n{count} total.\n")
+            return match count {
+                0 => "\n0 total.\n".to_owned(),
+                _ => format!("{COLUMNS}\n{lines}\n{count} total.\n"),
             };
         }
         let rows: Vec<_> = self.channels.values().map(|channel| row(channel).to_json()).collect();
@@ -229,55 +227,63 @@ impl Core {
     }
 }
 
-/// The columns of `show channels` that are filled here.
-const COLUMNS: [&str; 15] = [
-    "uuid",
-    "direction",
-    "created",
-    "created_epoch",
-    "name",
-    "state",
-    "cid_name",
-    "cid_num",
-    "ip_addr",
-    "dest",
-    "application",
-    "application_data",
-    "context",
-    "callstate",
-    "call_uuid",
-];
+/// What a function prints about a channel that there is not.
+fn nobody(function: &str, id: &str) -> &'static str {
+    match function {
+        "uuid_kill" if id.is_empty() => "-USAGE: <uuid> [cause]\n",
+        "uuid_broadcast" => "-ERR invalid uuid\n",
+        "uuid_answer" => "-ERROR\n",
+        "uuid_send_dtmf" => "-ERR Cannot locate session!\n",
+        "uuid_setvar_multi" => "-ERR No such channel!\n-USAGE: <uuid> <var>=<value>;<var>=<value>...\n",
+        _ => NO_CHANNEL,
+    }
+}
 
-struct Row([String; 15]);
+/// The columns of `show channels`.
+const COLUMNS: &str = "uuid,direction,created,created_epoch,name,state,cid_name,cid_num,ip_addr,dest,application,\
+    application_data,dialplan,context,read_codec,read_rate,read_bit_rate,write_codec,write_rate,write_bit_rate,secure,\
+    hostname,presence_id,presence_data,accountcode,callstate,callee_name,callee_num,callee_direction,call_uuid,\
+    sent_callee_name,sent_callee_num,initial_cid_name,initial_cid_num,initial_ip_addr,initial_dest,initial_dialplan,\
+    initial_context";
+
+struct Row(Vec<(&'static str, String)>);
 
 impl Row {
     fn to_line(&self) -> String {
-        self.0.join(",") + "\n"
+        let values: Vec<_> = self.0.iter().map(|(_, value)| value.as_str()).collect();
+        values.join(",") + "\n"
     }
 
     fn to_json(&self) -> serde_json::Value {
-        COLUMNS.iter().zip(&self.0).map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
+        self.0.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
     }
 }
 
 fn row(channel: &Channel) -> Row {
     let of = |name| channel.get(name).unwrap_or_default().to_owned();
     let created = channel.times.created;
-    Row([
-        channel.uuid.clone(),
-        channel.direction.word().to_owned(),
-        clock::stamp(created),
-        (created / 1_000_000).to_string(),
-        channel.name.clone(),
-        channel.running.name().to_owned(),
-        channel.caller.clone(),
-        channel.caller.clone(),
-        channel.network.map(|network| network.ip().to_string()).unwrap_or_default(),
-        channel.destination.clone(),
-        of("current_application"),
-        of("current_application_data"),
-        "inbound".to_owned(),
-        channel.call_state.to_owned(),
-        channel.uuid.clone(),
-    ])
+    let value = |column: &str| match column.trim_start_matches("initial_") {
+        "uuid" => channel.uuid.clone(),
+        "direction" => channel.direction.word().to_owned(),
+        "created" => clock::stamp(created),
+        "created_epoch" => (created / 1_000_000).to_string(),
+        "name" => channel.name.clone(),
+        "state" => channel.running.name().to_owned(),
+        "cid_name" | "cid_num" => channel.caller.clone(),
+        "ip_addr" => channel.network.map(|network| network.ip().to_string()).unwrap_or_default(),
+        "dest" => channel.destination.clone(),
+        "application" => of("current_application"),
+        "application_data" => of("current_application_data"),
+        "dialplan" => "XML".to_owned(),
+        "context" => "inbound".to_owned(),
+        "read_codec" | "write_codec" => "PCMU".to_owned(),
+        "read_rate" | "write_rate" => "8000".to_owned(),
+        "read_bit_rate" | "write_bit_rate" => "64000".to_owned(),
+        "hostname" => "stand-in".to_owned(),
+        "callstate" => channel.call_state.to_owned(),
+        "call_uuid" if channel.bridged => of("bridge_uuid"),
+        "callee_num" => channel.callee.clone(),
+        _ => String::new(),
+    };
+    Row(COLUMNS.split(',').map(|column| (column, value(column))).collect())
 }

@@ -6,10 +6,36 @@ use super::channel::{Message, Running, Task};
 use super::sound::Sound;
 use super::{Action, Core, cause};
 
+/// Milliseconds that `sleep` lasts at most: a day.
+const LONGEST_SLEEP: u64 = 24 * 3600 * 1000;
+
+/// Messages that a channel takes in one turn: what is executed for ever is not to stop all others.
+const MOST_MESSAGES: usize = 100;
+
+/// The applications that there are.
+const KNOWN: [&str; 15] = [
+    "answer",
+    "playback",
+    "sleep",
+    "set",
+    "export",
+    "unset",
+    "multiset",
+    "send_dtmf",
+    "hangup",
+    "park",
+    "start_dtmf",
+    "stop_dtmf",
+    "spandsp_start_dtmf",
+    "spandsp_stop_dtmf",
+    "log",
+];
+
 impl Core {
     /// Takes the messages in their order, up to one that takes time.
     pub(super) fn run_messages(&mut self, id: &str) {
-        while let Some(channel) = self.channels.get_mut(id) {
+        for _ in 0..MOST_MESSAGES {
+            let Some(channel) = self.channels.get_mut(id) else { return };
             let ready =
                 channel.parked.is_some() && !channel.stuck && channel.task.is_none() && !channel.is_hung_up();
             if !ready {
@@ -18,6 +44,10 @@ impl Core {
             let Some(message) = channel.messages.pop_front() else { return };
             match message {
                 Message::Hangup { cause } => self.hang_up(id, cause::known(&cause)),
+                // FreeSWITCH: "Invalid Application". No event tells of it.
+                Message::Execute { application, .. } if !KNOWN.contains(&application.as_str()) => {
+                    self.hang_up(id, "DESTINATION_OUT_OF_ORDER");
+                }
                 Message::Execute { application, argument, uuid, loops } => {
                     self.begin_application(id, &application, &argument, &uuid);
                     self.execute(
@@ -78,7 +108,7 @@ impl Core {
             }
             "playback" => return self.playback(id, task),
             "sleep" => {
-                let millis = argument.trim().parse().unwrap_or(0);
+                let millis = argument.trim().parse().unwrap_or(0).min(LONGEST_SLEEP);
                 task.running = Running::Sleep { until: now + Duration::from_millis(millis) };
                 channel.task = Some(task);
                 return;

@@ -9,6 +9,9 @@ impl Core {
         let ready = |id: &str| {
             self.channels.get(id).is_some_and(|channel| channel.is_answered() && !channel.is_hung_up())
         };
+        if b.is_empty() {
+            return "-USAGE: <uuid> <other_uuid>\n".to_owned();
+        }
         if a == b || !ready(a) || !ready(b) {
             return "-ERR Invalid uuid\n".to_owned();
         }

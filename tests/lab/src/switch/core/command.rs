@@ -117,10 +117,10 @@ impl Core {
             "bgapi" => self.bgapi_command(id, arguments, request.header("Job-UUID")),
             "sendmsg" => {
                 let answer = self.sendmsg(arguments, request);
-                self.reply(id, answer);
+                self.reply(id, &answer);
             }
             "exit" => self.exit(id),
-            "linger" | "nolinger" | "log" | "nolog" | "noop" => self.reply(id, "+OK"),
+            "linger" | "nolinger" => self.reply(id, "-ERR not controlling a session"),
             verb => {
                 let Some(listener) = self.listeners.get_mut(&id) else { return };
                 let answer = match verb {
@@ -178,10 +178,10 @@ impl Core {
         self.tell("BACKGROUND_JOB", extra.get(..used).unwrap_or_default(), Some(printed));
     }
 
-    fn sendmsg(&mut self, channel: &str, request: &Request) -> &'static str {
+    fn sendmsg(&mut self, id: &str, request: &Request) -> String {
         let fresh = self.uuid();
-        let Some(channel) = self.channels.get_mut(channel).filter(|channel| !channel.is_hung_up()) else {
-            return "-ERR invalid session id [no such session]";
+        let Some(channel) = self.channels.get_mut(id).filter(|channel| !channel.is_hung_up()) else {
+            return format!("-ERR invalid session id [{id}]");
         };
         let text = |name| request.header(name).unwrap_or_default().to_owned();
         let message = match request.header("call-command") {
@@ -195,9 +195,10 @@ impl Core {
                 }
             }
             Some("hangup") => Message::Hangup { cause: text("hangup-cause") },
-            _ => return "-ERR unknown call-command",
+            // FreeSWITCH says so, too, and does nothing.
+            _ => return "+OK".to_owned(),
         };
         channel.messages.push_back(message);
-        "+OK"
+        "+OK".to_owned()
     }
 }

@@ -4,6 +4,8 @@ use super::channel::{Asked, Channel, Direction, State};
 use super::inbound::rh_headers;
 use super::record::Over;
 use super::{Action, Core, Leg, TICK, cause, clock};
+use crate::signalling::compose::reason;
+use crate::signalling::resend::GIVE_UP;
 
 /// Who ended it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +35,9 @@ impl Core {
         match by {
             By::Bye => told_by(channel, 200, "OK"),
             By::Refusal(status) => {
-                told_by(channel, status, crate::signalling::compose::reason(status));
+                told_by(channel, status, reason(status));
                 channel.set("sip_invite_failure_status", &status.to_string());
-                channel.set("sip_invite_failure_phrase", crate::signalling::compose::reason(status));
+                channel.set("sip_invite_failure_phrase", reason(status));
             }
             By::Us | By::Timeout | By::Cancel => {}
         }
@@ -129,6 +131,9 @@ impl Core {
         }
         let Some(channel) = self.channels.remove(id) else { return };
         self.out.push(Action::CloseMedia { channel: id.to_owned() });
+        if channel.direction == Direction::Outbound {
+            self.old_legs.push_back((self.now + 2 * GIVE_UP, id.to_owned()));
+        }
         if let Some(asked) = channel.asked {
             let printed = format!("-ERR {}\n", channel.cause.unwrap_or_default());
             match asked {

@@ -141,7 +141,7 @@ impl Listener {
                 header == "all" || (other.eq_ignore_ascii_case(header) && (value.is_empty() || old == value))
             };
             self.filters.retain(|filter| !gone(filter));
-            return format!("+OK filter deleted. [{header}]=[{value}]");
+            return format!("+OK filter deleted. [{header}][{value}]");
         }
         let pair = if word == "add" { rest } else { arguments };
         match pair.split_once(' ') {

@@ -30,7 +30,7 @@ mod park;
 mod record;
 mod sound;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -157,6 +157,8 @@ pub struct Core {
     channels: BTreeMap<String, Channel>,
     /// By channel; stays for retransmissions when the channel is gone.
     legs: HashMap<String, Leg>,
+    /// Originated legs whose channel is gone, and when nothing more is expected of them.
+    old_legs: VecDeque<(Instant, String)>,
     /// Channels by the To tag that we gave, by the INVITE's transaction, and by the Call-ID that we made.
     by_tag: HashMap<String, String>,
     by_transaction: HashMap<String, String>,
@@ -187,6 +189,7 @@ impl Core {
             listeners: BTreeMap::new(),
             channels: BTreeMap::new(),
             legs: HashMap::new(),
+            old_legs: VecDeque::new(),
             by_tag: HashMap::new(),
             by_transaction: HashMap::new(),
             by_call_id: HashMap::new(),
@@ -266,6 +269,12 @@ impl Core {
             .map(|(id, _)| id.clone())
             .collect();
         due.iter().for_each(|id| self.leg_timeout(id));
+        while self.old_legs.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, id)) = self.old_legs.pop_front() else { break };
+            if let Some(Leg::Out(uac)) = self.legs.remove(&id) {
+                self.by_call_id.remove(uac.call_id());
+            }
+        }
         let mut due: Vec<_> = self
             .channels
             .values()
@@ -310,6 +319,7 @@ impl Core {
         let channels = std::mem::take(&mut self.channels);
         self.out.extend(channels.into_keys().map(|channel| Action::CloseMedia { channel }));
         self.legs.clear();
+        self.old_legs.clear();
         self.by_tag.clear();
         self.by_transaction.clear();
         self.by_call_id.clear();

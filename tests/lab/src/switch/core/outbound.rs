@@ -15,6 +15,9 @@ use crate::signalling::{Ids, Incoming};
 /// Seconds that a leg rings when nothing else is said.
 const RING: u64 = 60;
 
+/// Nobody waits longer: a day.
+const MOST_RING: u64 = 24 * 3600;
+
 /// The leg's own end is `originate_timeout`, not the telephone's patience.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
@@ -22,10 +25,12 @@ impl Core {
     /// `originate`.
     pub(super) fn originate(&mut self, text: &str, asked: Asked) {
         let Some(asked_for) = arguments::originate(text) else {
-            return self.print(asked, "-USAGE: <call url> <exten>|&<application_name>(<app_args>)\n");
+            return self.print(asked, "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>] [<timeout_sec>]\n");
         };
         let profile = asked_for.dial_string.strip_prefix("sofia/").and_then(|rest| rest.split_once('/'));
-        let Some((profile, target)) = profile.filter(|_| asked_for.application == "&park()") else {
+        let Some((profile, target)) =
+            profile.filter(|_| ["&park()", "&park"].contains(&asked_for.application.as_str()))
+        else {
             return self.print(asked, "-ERR CHAN_NOT_IMPLEMENTED\n");
         };
         if self.paused_outbound || self.channels.len() >= self.max_sessions {
@@ -38,7 +43,8 @@ impl Core {
         if self.channels.contains_key(&id) || self.legs.contains_key(&id) {
             return self.print(asked, "-ERR DESTINATION_OUT_OF_ORDER\n");
         }
-        let ring = variable("originate_timeout").and_then(|text| text.parse().ok()).unwrap_or(RING);
+        let ring =
+            variable("originate_timeout").and_then(|text| text.parse().ok()).unwrap_or(RING).min(MOST_RING);
         let name = format!("sofia/{profile}/{target}");
         let mut channel = Channel::new(id.clone(), Direction::Outbound, name.clone(), self.now);
         channel.caller = variable("origination_caller_id_number").unwrap_or_else(|| "0000000000".to_owned());

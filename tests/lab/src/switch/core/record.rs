@@ -88,7 +88,7 @@ impl Core {
         match action {
             "start" => {
                 if found.recorders.iter().any(|recorder| recorder.path == path) {
-                    return "-ERR Cannot record session!\n".to_owned();
+                    return done;
                 }
                 if let (true, Some(media)) = (found.recorders.is_empty(), found.media.as_mut()) {
                     media.forget_heard();
