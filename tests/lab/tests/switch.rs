@@ -322,7 +322,7 @@ async fn a_recording_ends_at_its_limit_and_has_the_callers_sound() {
     }
     let path_text = path.display();
     assert_eq!(
-        controller.ask(&format!("api uuid_record {channel} start {path_text} 2")).await,
+        controller.ask(&format!("api uuid_record {channel} start {path_text} 3")).await,
         "+OK Success"
     );
     controller.event("RECORD_START", &channel).await;
@@ -332,9 +332,10 @@ async fn a_recording_ends_at_its_limit_and_has_the_callers_sound() {
     controller.ask(&format!("api uuid_kill {channel}")).await;
     assert!(call.await.unwrap().completed());
     let samples = samples(&path);
-    // A limit counts by the clock's seconds; the first of them may be the telephone's silence.
-    let share = share_of(&samples[samples.len() / 2..], 440);
-    assert!(samples.len() > 7000 && share > 0.8, "{} samples, {share}", samples.len());
+    // A limit counts by the clock's seconds; and a busy machine leaves gaps.
+    let tenths: Vec<f64> = samples.chunks_exact(800).map(|tenth| share_of(tenth, 440)).collect();
+    let pure = tenths.iter().filter(|share| **share > 0.9).count();
+    assert!(tenths.len() > 10 && pure * 2 > tenths.len(), "{tenths:?}");
 }
 
 fn samples(path: &Path) -> Vec<i16> {
@@ -517,6 +518,7 @@ async fn what_cannot_be_done_is_said_in_the_same_words() {
     // However short it is.
     controller.ask(&format!("api uuid_record {channel} start {} 60", path.display())).await;
     controller.event("RECORD_START", &channel).await;
+    tokio::time::sleep(seconds(0.5)).await;
     controller.ask(&format!("api uuid_record {channel} stop {}", path.display())).await;
     controller.event("RECORD_STOP", &channel).await;
     assert!(path.exists());
