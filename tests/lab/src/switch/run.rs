@@ -173,11 +173,7 @@ impl Run {
                 let file = super::read_sound(Path::new(&path));
                 locked(&self.shared.core).file_read(&channel, file.as_deref(), Instant::now());
             }
-            Action::CreateFile { channel, path } => {
-                let created = std::fs::write(&path, []).is_ok();
-                locked(&self.shared.core).file_created(&channel, &path, created);
-            }
-            // FreeSWITCH does not tell of a full disk either.
+            // A failure is told to nobody, as by FreeSWITCH.
             Action::WriteFile { path, bytes } => drop(std::fs::write(path, bytes)),
         }
     }
