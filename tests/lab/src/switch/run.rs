@@ -83,21 +83,22 @@ impl Run {
         let mut buffer = vec![0; LONGEST];
         let shared = Arc::clone(&self.shared);
         loop {
-            if *locked(&shared.frozen) {
-                shared.changed.notified().await;
-                continue;
-            }
+            thawed(&shared).await;
             let next = locked(&shared.core).next_timeout();
             tokio::select! {
                 received = self.wire.receive(&mut buffer) => {
+                    thawed(&shared).await;
                     if let Some((bytes, source)) = received {
                         locked(&shared.core).sip(bytes, source, Instant::now());
                     }
                 }
-                input = inputs.recv() => match input {
-                    Some(input) => self.take(input),
-                    None => return,
-                },
+                input = inputs.recv() => {
+                    thawed(&shared).await;
+                    match input {
+                        Some(input) => self.take(input),
+                        None => return,
+                    }
+                }
                 () = crate::until(Some(next)) => locked(&shared.core).timeout(Instant::now()),
                 () = shared.changed.notified() => {}
             }
@@ -189,6 +190,13 @@ impl Run {
         });
         let opened = opened.map_err(|error| error.to_string());
         locked(&self.shared.core).media_opened(&channel, opened, Instant::now());
+    }
+}
+
+/// Waits while the switch is frozen.
+async fn thawed(shared: &Shared) {
+    while *locked(&shared.frozen) {
+        shared.changed.notified().await;
     }
 }
 
