@@ -523,13 +523,15 @@ async fn what_cannot_be_done_is_said_in_the_same_words() {
     controller.ask(&format!("api uuid_record {channel} stop {}", path.display())).await;
     controller.event("RECORD_STOP", &channel).await;
     assert!(path.exists());
-    // As if all were well.
-    let nowhere = format!("{}/no-directory/x.wav", path.display());
+    // A directory that is missing is made.
+    let elsewhere = lab.switch.directory().join("new/x.wav");
+    let nowhere = elsewhere.display();
     assert_eq!(controller.ask(&format!("api uuid_record {channel} start {nowhere} 60")).await, "+OK Success");
     controller.event("RECORD_START", &channel).await;
     tokio::time::sleep(seconds(0.5)).await;
     controller.ask(&format!("api uuid_record {channel} stop {nowhere}")).await;
     controller.event("RECORD_STOP", &channel).await;
+    assert!(elsewhere.exists());
     controller.execute(&channel, "no_such_application", "x", "unknown").await;
     let end = controller.event("CHANNEL_HANGUP_COMPLETE", &channel).await;
     assert_eq!(end.header("Hangup-Cause"), Some("DESTINATION_OUT_OF_ORDER"));

@@ -175,7 +175,10 @@ impl Run {
                 locked(&self.shared.core).file_read(&channel, file.as_deref(), Instant::now());
             }
             // A failure is told to nobody, as by FreeSWITCH.
-            Action::WriteFile { path, bytes } => drop(std::fs::write(path, bytes)),
+            Action::WriteFile { path, bytes } => {
+                let _ = Path::new(&path).parent().map(std::fs::create_dir_all);
+                let _ = std::fs::write(path, bytes);
+            }
         }
     }
 
