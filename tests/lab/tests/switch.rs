@@ -215,7 +215,8 @@ async fn a_call_parks_is_answered_hears_a_tone_and_is_hung_up() {
     controller.execute(&channel, "playback", "tone_stream://%(1500,0,800)", "a-tone").await;
     assert_eq!(controller.event("PLAYBACK_STOP", &channel).await.header("Playback-Status"), Some("done"));
     assert_eq!(controller.completed(&channel, "a-tone").await, "FILE PLAYED");
-    controller.execute(&channel, "playback", "/nowhere/at-all.wav", "no-file").await;
+    let missing = lab.switch.directory().join("missing.wav");
+    controller.execute(&channel, "playback", missing.to_str().unwrap(), "no-file").await;
     assert_eq!(controller.completed(&channel, "no-file").await, "FILE NOT FOUND");
     controller.ask(&format!("api uuid_kill {channel}")).await;
     let end = controller.event("CHANNEL_HANGUP_COMPLETE", &channel).await;
@@ -281,7 +282,7 @@ async fn the_first_of_two_legs_is_bridged_and_the_caller_parks_when_it_has_gone(
     assert_eq!(end.variable("sip_hangup_disposition"), Some("recv_bye"));
     let parted = controller.event("CHANNEL_UNBRIDGE", &channel).await;
     assert_eq!(parted.variable("last_bridge_hangup_cause"), Some("NORMAL_CLEARING"));
-    controller.execute(&channel, "playback", "tone_stream://%(300,0,500)", "afterwards").await;
+    controller.execute(&channel, "playback", "silence_stream://300", "afterwards").await;
     assert_eq!(controller.completed(&channel, "afterwards").await, "FILE PLAYED");
     controller.ask(&format!("api uuid_kill {channel}")).await;
     let report = call.await.unwrap();
@@ -522,6 +523,15 @@ async fn what_cannot_be_done_is_said_in_the_same_words() {
     controller.ask(&format!("api uuid_record {channel} stop {}", path.display())).await;
     controller.event("RECORD_STOP", &channel).await;
     assert!(path.exists());
+    // A directory that is missing is made.
+    let elsewhere = lab.switch.directory().join("new/x.wav");
+    let nowhere = elsewhere.display();
+    assert_eq!(controller.ask(&format!("api uuid_record {channel} start {nowhere} 60")).await, "+OK Success");
+    controller.event("RECORD_START", &channel).await;
+    tokio::time::sleep(seconds(0.5)).await;
+    controller.ask(&format!("api uuid_record {channel} stop {nowhere}")).await;
+    controller.event("RECORD_STOP", &channel).await;
+    assert!(elsewhere.exists());
     controller.execute(&channel, "no_such_application", "x", "unknown").await;
     let end = controller.event("CHANNEL_HANGUP_COMPLETE", &channel).await;
     assert_eq!(end.header("Hangup-Cause"), Some("DESTINATION_OUT_OF_ORDER"));

@@ -321,7 +321,6 @@ impl World {
                     self.ports.insert(channel.clone(), self.next_port);
                     self.core.media_opened(&channel, Ok(at_port(self.next_port)), self.now);
                 }
-                Action::CreateFile { channel, path } => self.core.file_created(&channel, &path, true),
                 Action::ReadFile { channel, .. } => self.core.file_read(&channel, None, self.now),
                 _ => {}
             }

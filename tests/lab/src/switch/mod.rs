@@ -35,6 +35,8 @@
 //! | plays before the answer (183) | what is played before the answer is heard by nobody |
 //! | a bridged leg executes what it is sent | it does so when it is parked again |
 //! | a recording that is stopped at once may leave no file | leaves an empty one |
+//! | the longest time of a recording counts by the clock's seconds | counts exactly |
+//! | a recording whose directory cannot be made: `-ERR Cannot record session!` | `+OK Success`, and no file |
 //! | two recordings into one file | the second one is not begun |
 //! | `uuid_bridge` of a channel with itself | `-ERR Invalid uuid` |
 //! | `show channels` is late by what its database takes | at once |

@@ -83,21 +83,22 @@ impl Run {
         let mut buffer = vec![0; LONGEST];
         let shared = Arc::clone(&self.shared);
         loop {
-            if *locked(&shared.frozen) {
-                shared.changed.notified().await;
-                continue;
-            }
+            thawed(&shared).await;
             let next = locked(&shared.core).next_timeout();
             tokio::select! {
                 received = self.wire.receive(&mut buffer) => {
+                    thawed(&shared).await;
                     if let Some((bytes, source)) = received {
                         locked(&shared.core).sip(bytes, source, Instant::now());
                     }
                 }
-                input = inputs.recv() => match input {
-                    Some(input) => self.take(input),
-                    None => return,
-                },
+                input = inputs.recv() => {
+                    thawed(&shared).await;
+                    match input {
+                        Some(input) => self.take(input),
+                        None => return,
+                    }
+                }
                 () = crate::until(Some(next)) => locked(&shared.core).timeout(Instant::now()),
                 () = shared.changed.notified() => {}
             }
@@ -173,12 +174,11 @@ impl Run {
                 let file = super::read_sound(Path::new(&path));
                 locked(&self.shared.core).file_read(&channel, file.as_deref(), Instant::now());
             }
-            Action::CreateFile { channel, path } => {
-                let created = std::fs::write(&path, []).is_ok();
-                locked(&self.shared.core).file_created(&channel, &path, created);
+            // A failure is told to nobody, as by FreeSWITCH.
+            Action::WriteFile { path, bytes } => {
+                let _ = Path::new(&path).parent().map(std::fs::create_dir_all);
+                let _ = std::fs::write(path, bytes);
             }
-            // FreeSWITCH does not tell of a full disk either.
-            Action::WriteFile { path, bytes } => drop(std::fs::write(path, bytes)),
         }
     }
 
@@ -193,6 +193,13 @@ impl Run {
         });
         let opened = opened.map_err(|error| error.to_string());
         locked(&self.shared.core).media_opened(&channel, opened, Instant::now());
+    }
+}
+
+/// Waits while the switch is frozen.
+async fn thawed(shared: &Shared) {
+    while *locked(&shared.frozen) {
+        shared.changed.notified().await;
     }
 }
 

@@ -102,14 +102,7 @@ pub enum Action {
         /// Where it is.
         path: String,
     },
-    /// Make an empty file, and say with [`Core::file_created`] whether that was possible.
-    CreateFile {
-        /// For which channel.
-        channel: String,
-        /// Where.
-        path: String,
-    },
-    /// Write a file.
+    /// Write a file, if that is possible.
     WriteFile {
         /// Where.
         path: String,

@@ -24,8 +24,6 @@ pub(super) struct Recorder {
     frames: u64,
     /// RECORD_START was told.
     begun: bool,
-    /// The file cannot be written: nothing more is told of it.
-    pub(super) failed: bool,
     stereo: bool,
     most_frames: u64,
     threshold: i32,
@@ -44,7 +42,6 @@ impl Recorder {
             samples: Vec::new(),
             frames: 0,
             begun: false,
-            failed: false,
             stereo: channel.is_true("RECORD_STEREO"),
             most_frames: if seconds == 0 { MOST_FRAMES } else { seconds.saturating_mul(50).min(MOST_FRAMES) },
             threshold: if threshold == 0 { 200 } else { threshold.min(32_767) as i32 },
@@ -95,7 +92,8 @@ impl Core {
                 }
                 let recorder = Recorder::new(path, limit, found);
                 found.recorders.push(recorder);
-                self.out.push(Action::CreateFile { channel: channel.to_owned(), path: path.to_owned() });
+                // FreeSWITCH tells nothing of a file that cannot be written.
+                self.out.push(Action::WriteFile { path: path.to_owned(), bytes: Vec::new() });
                 done
             }
             "stop" if path == "all" => {
@@ -135,9 +133,6 @@ impl Core {
         let Some(found) = self.channels.get_mut(channel) else { return };
         let Some(at) = found.recorders.iter().position(|recorder| recorder.path == path) else { return };
         let recorder = found.recorders.remove(at);
-        if recorder.failed {
-            return;
-        }
         let cause = if why == Over::Silence { "success-silence" } else { "success-maxtime" };
         let bytes = to_wav(&recorder.samples, if recorder.stereo { 2 } else { 1 });
         let samples = recorder.frames * FRAME as u64;
@@ -149,14 +144,5 @@ impl Core {
         self.out.push(Action::WriteFile { path: recorder.path.clone(), bytes });
         let extra = [("Record-File-Path", path), ("Record-Completion-Cause", cause)];
         self.tell_of("RECORD_STOP", channel, &extra);
-    }
-
-    /// Whether the file of a recording can be written.
-    pub fn file_created(&mut self, channel: &str, path: &str, created: bool) {
-        let found = self.channels.get_mut(channel);
-        let mut recorders = found.into_iter().flat_map(|channel| &mut channel.recorders);
-        if let Some(recorder) = recorders.find(|recorder| recorder.path == path) {
-            recorder.failed = !created;
-        }
     }
 }
