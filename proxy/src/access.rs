@@ -1,41 +1,50 @@
-//! Who may start calls, where that stands in a file: looked at every now and then, as the target list is. A list that is
-//! refused changes nothing.
+//! Who may start calls, where that stands in a file or at a URL: looked at every now and then, as the target list is. A
+//! list that is refused changes nothing.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::Sources;
 use crate::live::Live;
 use crate::networks::Networks;
-use crate::watch::WatchedFile;
+use crate::watch::Watched;
 
-/// The longest file that is read, in bytes: some hundred thousand networks.
-const MAX_FILE: u64 = 16 << 20;
+/// The longest list that is read, in bytes: some hundred thousand networks.
+const MOST: usize = 16 << 20;
 
-/// Takes the list from its file, and again whenever that changes. Ends at once if it stands in the settings.
+/// Takes the list from where it is, and again whenever that changes. Ends at once if it stands in the settings.
 pub async fn watch(live: Arc<Live>) {
-    let path = match &live.config.access {
+    let poll = live.config.access_poll;
+    let mut list = match &live.config.access {
         Sources::Inline(networks) => return count(&live, networks),
-        Sources::File(path) => path.clone(),
+        Sources::File(path) => Watched::file(path.clone(), poll, MOST),
+        Sources::Url(url) => Watched::url(&live, "access", url.clone(), poll, MOST),
     };
-    let mut file = WatchedFile::new(path, live.config.access_poll, MAX_FILE);
     loop {
-        let text = file
-            .changed()
-            .await
-            .and_then(|bytes| String::from_utf8(bytes).map_err(|error| error.to_string()));
-        match text.and_then(|text| Networks::parse_lines(&text)) {
-            Ok(networks) => take(&live, networks, &file.path),
+        let read = list.changed().await;
+        let networks = read.as_ref().map_err(String::clone).and_then(|bytes| {
+            let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+            Networks::parse_lines(text)
+        });
+        match networks {
+            Ok(networks) => {
+                take(&live, networks, &list.name());
+                list.accept(&read.unwrap_or_default()).await;
+            }
             Err(error) => {
                 live.metrics.access_errors.inc();
-                tracing::warn!(file = %file.path.display(), error, "access.sources refused, those before stay in force");
+                list.refuse(&read);
+                tracing::warn!(
+                    list = list.name(),
+                    error,
+                    "access.sources refused, those before stay in force"
+                );
             }
         }
     }
 }
 
-fn take(live: &Live, networks: Networks, path: &Path) {
-    tracing::info!(file = %path.display(), networks = networks.len(), "access.sources taken");
+fn take(live: &Live, networks: Networks, list: &str) {
+    tracing::info!(list, networks = networks.len(), "access.sources taken");
     count(live, &networks);
     live.metrics.access_changed.set(i64::try_from(Live::now().as_secs()).unwrap_or_default());
     live.router.set_access(networks);

@@ -30,6 +30,9 @@ use send::Sender;
 /// The most messages, and the most bytes of them, that wait to be sent.
 const MAX_WAITING: usize = 8_192;
 const MAX_WAITING_BYTES: usize = 16 << 20;
+/// How long the end of the process waits for what is still in the queue, and how often it looks.
+const FLUSH: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Takes copies.
 #[derive(Debug)]
@@ -75,6 +78,18 @@ impl Capture {
         let below = (sample * (1u64 << 32) as f64) as u64;
         let waiting = Waiting { messages, bytes: Arc::clone(&bytes) };
         (Capture { key, below, queue, bytes, lost }, waiting)
+    }
+
+    /// Waits until the queue is empty, for a while: the last messages of a proxy are worth seeing, too.
+    pub async fn flush(&self) {
+        let emptied = async {
+            while self.bytes.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(FLUSH, emptied).await.is_err() {
+            tracing::warn!(within = ?FLUSH, "what was captured last has not all been sent to the collector");
+        }
     }
 
     /// Whether the message belongs to a call that is in the sample. What has no Call-ID belongs to none.
@@ -198,6 +213,22 @@ mod tests {
         let room = MAX_WAITING_BYTES / long.len();
         (0..room + 5).for_each(|_| take(&capture, &long));
         assert_eq!((waiting.messages.len(), capture.lost.get()), (room, 10));
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_what_is_queued_and_not_for_ever() {
+        let (capture, mut waiting) = capture(3, 1.0);
+        (0..20).for_each(|call| take(&capture, &message(call, "BYE")));
+        let mut flushed = tokio::spawn(async move { capture.flush().await });
+        for _ in 0..20 {
+            let copied = waiting.messages.recv().await.unwrap();
+            assert!(!flushed.is_finished());
+            waiting.bytes.fetch_sub(copied.bytes.len(), Ordering::Relaxed);
+        }
+        tokio::time::timeout(Duration::from_secs(20), &mut flushed).await.unwrap().unwrap();
+        let (capture, _waiting) = super::tests::capture(3, 1.0);
+        take(&capture, &message(1, "BYE"));
+        tokio::time::timeout(Duration::from_secs(20), capture.flush()).await.unwrap();
     }
 
     #[test]

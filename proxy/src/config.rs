@@ -5,10 +5,13 @@
 
 mod capture;
 mod check;
+mod dns;
+mod fetch;
 mod health;
 mod limits;
 mod show;
 mod sources;
+mod tcp;
 mod tls;
 mod token;
 
@@ -21,11 +24,14 @@ use serde::{Deserialize, Serialize};
 
 pub use capture::{CaptureConfig, CaptureSettings, Password};
 pub use check::{Config, ListenerConfig, Source};
+pub use dns::{DnsConfig, DnsSettings};
+pub use fetch::{FetchSettings, ListUrl};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
 pub use settings::Error as ConfigError;
 pub use settings::log::{LogFormat, LogSettings};
 pub use sources::{Sources, SourcesSetting};
+pub use tcp::TcpSettings;
 pub use tls::{TlsConfig, TlsListener};
 pub use token::Token;
 
@@ -43,15 +49,18 @@ pub struct Settings {
     pub tokens: TokenSettings,
     pub listener: Vec<ListenerSettings>,
     pub targets: TargetSettings,
+    pub fetch: FetchSettings,
     pub dispatch: DispatchSettings,
     pub access: AccessSettings,
     pub limits: LimitSettings,
     pub headers: HeaderSettings,
     pub udp: UdpSettings,
+    pub tcp: TcpSettings,
     pub health: HealthSettings,
     pub tls: TlsSettings,
     pub admin: AdminSettings,
     pub capture: CaptureSettings,
+    pub dns: DnsSettings,
     pub log: LogSettings,
 }
 
@@ -102,6 +111,7 @@ pub struct TargetSettings {
     pub list: Option<Vec<fleet::Target>>,
     #[serde(with = "settings::duration")]
     pub poll: Duration,
+    pub cache: Option<PathBuf>,
     pub networks: Vec<String>,
 }
 
@@ -126,6 +136,7 @@ pub struct AccessSettings {
     pub refused: Refused,
     #[serde(with = "settings::duration")]
     pub poll: Duration,
+    pub cache: Option<PathBuf>,
 }
 
 /// What a source that may not start calls gets.
@@ -160,6 +171,12 @@ pub struct UdpSettings {
 }
 
 impl UdpSettings {
+    /// The largest request that may go as a datagram where there is a choice: 200 bytes below the path's MTU, which are
+    /// the 1,300 of an unknown one where that is 1,500 (RFC 3261 18.1.1).
+    pub(crate) fn largest_request(&self) -> usize {
+        self.mtu.saturating_sub(200)
+    }
+
     /// Whether a datagram of so many bytes takes more than one packet: there are headers of IP and UDP (RFC 791, 8200,
     /// 768) in front of it.
     pub(crate) fn is_fragmented(&self, to: SocketAddr, length: usize) -> bool {
@@ -199,15 +216,18 @@ impl Default for Settings {
             tokens: TokenSettings::default(),
             listener: Vec::new(),
             targets: TargetSettings::default(),
+            fetch: FetchSettings::default(),
             dispatch: DispatchSettings::default(),
             access: AccessSettings::default(),
             limits: LimitSettings::default(),
             headers: HeaderSettings::default(),
             udp: UdpSettings::default(),
+            tcp: TcpSettings::default(),
             health: HealthSettings::default(),
             tls: TlsSettings::default(),
             admin: AdminSettings::default(),
             capture: CaptureSettings::default(),
+            dns: DnsSettings::default(),
             log: LogSettings::default(),
         }
     }
@@ -221,7 +241,13 @@ impl Default for TokenSettings {
 
 impl Default for TargetSettings {
     fn default() -> Self {
-        TargetSettings { url: None, list: None, poll: Duration::from_secs(2), networks: Vec::new() }
+        TargetSettings {
+            url: None,
+            list: None,
+            poll: Duration::from_secs(2),
+            cache: None,
+            networks: Vec::new(),
+        }
     }
 }
 
@@ -233,7 +259,12 @@ impl Default for DispatchSettings {
 
 impl Default for AccessSettings {
     fn default() -> Self {
-        AccessSettings { sources: None, refused: Refused::default(), poll: Duration::from_secs(2) }
+        AccessSettings {
+            sources: None,
+            refused: Refused::default(),
+            poll: Duration::from_secs(2),
+            cache: None,
+        }
     }
 }
 

@@ -130,6 +130,7 @@ impl Health {
                 target: table.targets().get(usize::from(place))?.id.clone(),
                 port_name: port_name.to_owned(),
                 address: endpoint.address,
+                transport: endpoint.transport,
                 listener: port_names.iter().position(|name| name == port_name)?,
                 mark: Arc::clone(&endpoint.mark),
             })

@@ -9,10 +9,11 @@
 //! | [`route`] | what becomes of a message, without I/O |
 //! | [`pins`] | INVITEs that are under way, without I/O |
 //! | [`table`], [`health`] | who is there, and how they are |
+//! | [`dns`] | next hops that are names, and target lists kept in DNS |
 //! | [`access`], [`guard`] | who may call, and how often |
 //! | [`capture`] | a mirror for a collector |
 //!
-//! Beside them: [`watch`] (the target list), [`drains`] (what operators drain by hand), [`admin`], [`metrics`], [`log`],
+//! Beside them: [`watch`] and [`fetch`] (lists from files and URLs), [`drains`] (what operators drain by hand), [`admin`], [`metrics`], [`log`],
 //! [`config`], [`keys`] and [`networks`]. [`live`] is what all of them share; [`bind`], [`serving`], [`handover`] and
 //! [`mod@run`] set them going and stop them.
 
@@ -21,7 +22,9 @@ pub mod admin;
 pub mod bind;
 pub mod capture;
 pub mod config;
+pub mod dns;
 pub mod drains;
+pub mod fetch;
 pub mod guard;
 pub mod handover;
 pub mod health;

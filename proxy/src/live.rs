@@ -12,6 +12,7 @@ use prometheus::IntCounter;
 
 use crate::capture::Capture;
 use crate::config::Config;
+use crate::dns::Names;
 use crate::drains::Drains;
 use crate::handover::Passed;
 use crate::health::Health;
@@ -41,6 +42,8 @@ pub struct Live {
     pub began: Instant,
     /// TCP connections.
     pub streams: Streams,
+    /// Messages whose next hop is a name.
+    pub names: Names,
     /// Whom operators drain.
     pub drains: Drains,
     /// Who is alive.
@@ -155,6 +158,24 @@ impl Live {
         Some(self.lock(self.pins.get(self.router.pins_of(listener))?.get(worker)?))
     }
 
+    /// Lets each worker's pins do something, part by part, so that none is held for longer than a moment: what is given
+    /// begins at a place and says where to go on.
+    pub fn look_through_pins(
+        self: &Arc<Self>,
+        mut act: impl FnMut(&mut Pins, (&Router, &Table), usize) -> Option<usize>,
+    ) {
+        let Some(targets) = self.table.load_full() else { return };
+        for (listener, workers) in self.pins.iter().enumerate() {
+            for worker in 0..workers.len() {
+                let mut next = Some(0);
+                while let (Some(from), Some(mut pins)) = (next, self.pins(listener, worker)) {
+                    next = act(&mut pins, (&self.router, &targets.table), from);
+                    self.empty_outbox(&targets, &mut pins, |hop, bytes| self.send(hop, bytes));
+                }
+            }
+        }
+    }
+
     fn lock<'a>(&self, pins: &'a Mutex<Pins>) -> MutexGuard<'a, Pins> {
         // A thread that panicked while it held the lock may have lost the pin that it worked on, and no other.
         let mut pins = pins.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,6 +232,7 @@ impl Live {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Option<Hop> {
+        let from = out.len();
         let verdict = self.router.route_pinned(input, &targets.table, pins, scratch, out);
         crate::log::message(&self.config.log, input, &verdict);
         self.metrics.notes(&scratch.notes);
@@ -218,8 +240,12 @@ impl Live {
             Verdict::Forward { hop, new_call } => {
                 targets.count(new_call);
                 self.metrics.forwarded.inc();
+                if scratch.notes.named {
+                    self.names.sent(input, &hop, out.get(from..).unwrap_or_default());
+                }
                 Some(hop)
             }
+            Verdict::Wait => self.wait_for_name(targets, input, scratch, out),
             Verdict::Reply { hop, code } => {
                 self.metrics.reply(code);
                 Some(hop)
@@ -233,6 +259,25 @@ impl Live {
                 None
             }
         }
+    }
+
+    /// Leaves a message until the name of its next hop is known; answers it if there is no room.
+    fn wait_for_name(
+        &self,
+        targets: &Targets,
+        input: &Input<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Option<Hop> {
+        let wanted = scratch.wanted.take()?;
+        let inside = self.router.is_inside(&targets.table, input.source);
+        if self.names.wait(input, wanted, inside) {
+            return None;
+        }
+        self.metrics.dns_refused.inc();
+        let hop = self.router.own_reply(input, &targets.table, (500, "Too Many Lookups"), scratch, out)?;
+        self.metrics.reply(500);
+        Some(hop)
     }
 
     /// Sends what pins have to say, and takes in what they have learnt.

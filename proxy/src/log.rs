@@ -39,6 +39,7 @@ pub fn message(settings: &LogSettings, input: &Input<'_>, verdict: &Verdict) {
         Verdict::Drop(cause, Some(error)) => {
             tracing::debug!(%call_id, %source, cause = label(*cause), %error, "dropped");
         }
+        Verdict::Wait => tracing::trace!(%call_id, %source, "waits for DNS"),
         Verdict::Drop(cause, None) => tracing::trace!(%call_id, %source, cause = label(*cause), "dropped"),
     }
 }
@@ -90,7 +91,7 @@ mod tests {
         let (transport, listener, connection, local) = (Transport::Udp, 0, None, None);
         let input =
             Input { bytes, source: address, local, listener, transport, connection, now: Duration::ZERO };
-        let hop = Hop { listener, local, transport, address, connection };
+        let hop = Hop { listener, local, transport, address, connection, server: None };
         let verdicts = [
             Verdict::Forward { hop, new_call: None },
             Verdict::Reply { hop, code: 403 },

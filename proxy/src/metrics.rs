@@ -7,6 +7,7 @@ use prometheus::{
 };
 
 use crate::guard::Limited;
+use crate::live::Live;
 use crate::pins::Counts;
 use crate::route::{Cause, Check, Notes};
 use crate::table::Table;
@@ -35,6 +36,8 @@ pub struct Metrics {
     failovers: IntCounterVec,
     /// `switchyard_proxy_retransmissions_total`: INVITEs sent again to the same target.
     retransmissions: IntCounter,
+    /// `switchyard_proxy_dialog_searches_total`: requests of dialogs sent to another target.
+    dialog_searches: IntCounter,
     /// `switchyard_proxy_calls_failed_total`: calls for which all attempts failed.
     calls_failed: IntCounter,
     /// `switchyard_proxy_late_answers_total`: calls answered after their caller had been refused, and ended.
@@ -61,6 +64,9 @@ pub struct Metrics {
     pub capture_lost: IntCounter,
     /// `switchyard_proxy_connections`: open TCP and TLS connections.
     pub connections: IntGauge,
+    /// `switchyard_proxy_tcp_fallbacks_total`: requests that a target was to get over TCP for their size, and got as
+    /// datagrams.
+    pub tcp_fallbacks: IntCounter,
     /// `switchyard_proxy_connections_refused_total`: TCP connections that were one too many.
     pub connections_refused: IntCounter,
     /// `switchyard_proxy_handshakes_failed_total{kind}`: connections that came and never got to SIP.
@@ -85,8 +91,21 @@ pub struct Metrics {
     pub access_changed: IntGauge,
     /// `switchyard_proxy_access_list_errors_total`: lists of them that were refused.
     pub access_errors: IntCounter,
+    /// `switchyard_proxy_list_fetches_total{list,result}`: requests for lists at URLs and in DNS.
+    list_fetches: IntCounterVec,
+    /// `switchyard_proxy_list_confirmed_timestamp_seconds{list}`: when a server last said that a list in force is the
+    /// present one, Unix time.
+    list_confirmed: IntGaugeVec,
     /// `switchyard_proxy_ready`: what /readyz says, 1 or 0.
     pub ready: IntGauge,
+    /// `switchyard_proxy_dns_lookups_total{result}`: look-ups of next hops' names.
+    pub dns_lookups: IntCounterVec,
+    /// `switchyard_proxy_dns_names`: names of which it is known where they lead, or that they do not.
+    pub dns_names: IntGauge,
+    /// `switchyard_proxy_dns_waiting`: messages that are kept for a name's sake.
+    pub dns_waiting: IntGauge,
+    /// `switchyard_proxy_dns_refused_total`: messages that had no room to wait.
+    pub dns_refused: IntCounter,
 }
 
 impl Metrics {
@@ -115,6 +134,10 @@ impl Metrics {
             pins_refused: counter("pins_refused_total", "INVITEs that had no room for a pin")?,
             failovers: counters("failovers_total", "INVITEs sent to another target", "reason")?,
             retransmissions: counter("retransmissions_total", "INVITEs sent again to the same target")?,
+            dialog_searches: counter(
+                "dialog_searches_total",
+                "Requests of dialogs sent to another target, because one did not know the dialog",
+            )?,
             calls_failed: counter("calls_failed_total", "Calls for which all attempts failed")?,
             late_answers: counter(
                 "late_answers_total",
@@ -147,6 +170,10 @@ impl Metrics {
             capture_lost: counter(
                 "capture_lost_total",
                 "Messages that the collector of capture should have got",
+            )?,
+            tcp_fallbacks: counter(
+                "tcp_fallbacks_total",
+                "Requests for targets that were sent as datagrams since TCP failed.",
             )?,
             connections_refused: counter(
                 "connections_refused_total",
@@ -189,8 +216,29 @@ impl Metrics {
                 "access_list_changed_timestamp_seconds",
                 "When the list of access.sources in force was taken, Unix time",
             )?,
+            list_fetches: register(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(name("list_fetches_total"), "Requests for lists at URLs and in DNS"),
+                    &["list", "result"],
+                )?,
+            )?,
+            list_confirmed: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        name("list_confirmed_timestamp_seconds"),
+                        "When a server last said that a list in force is the present one, Unix time",
+                    ),
+                    &["list"],
+                )?,
+            )?,
             access_errors: counter("access_list_errors_total", "Lists of access.sources that were refused")?,
             ready: gauge("ready", "What /readyz says: 1 or 0")?,
+            dns_lookups: counters("dns_lookups_total", "Look-ups of next hops' names", "result")?,
+            dns_names: gauge("dns_names", "Names of which it is known where they lead")?,
+            dns_waiting: gauge("dns_waiting", "Messages that are kept for a name's sake")?,
+            dns_refused: counter("dns_refused_total", "Messages that had no room to wait for DNS")?,
             registry,
         })
     }
@@ -213,6 +261,7 @@ impl Metrics {
         }
         self.pins_refused.inc_by(counts.refused);
         self.retransmissions.inc_by(counts.retransmissions);
+        self.dialog_searches.inc_by(counts.searches);
         self.calls_failed.inc_by(counts.failed);
         self.late_answers.inc_by(counts.late_answers);
     }
@@ -234,6 +283,18 @@ impl Metrics {
                 let up = i64::from(endpoint.mark.takes_calls());
                 self.target_up.with_label_values(&[&target.id, port]).set(up);
             }
+        }
+    }
+
+    /// What is counted of one list at a URL or in DNS.
+    pub fn fetches(&self, list: &str) -> Fetches {
+        let result = |result| self.list_fetches.with_label_values(&[list, result]);
+        Fetches {
+            changed: result("changed"),
+            same: result("same"),
+            refused: result("refused"),
+            failed: result("failed"),
+            confirmed: self.list_confirmed.with_label_values(&[list]),
         }
     }
 
@@ -264,6 +325,27 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
+    }
+}
+
+/// What is counted of one list at a URL or in DNS.
+#[derive(Debug)]
+pub struct Fetches {
+    /// Another list, which is in force now.
+    pub changed: IntCounter,
+    /// The list in force.
+    pub same: IntCounter,
+    /// One that was refused.
+    pub refused: IntCounter,
+    /// None.
+    pub failed: IntCounter,
+    confirmed: IntGauge,
+}
+
+impl Fetches {
+    /// The list in force is the server's.
+    pub fn confirm(&self) {
+        self.confirmed.set(i64::try_from(Live::now().as_secs()).unwrap_or_default());
     }
 }
 

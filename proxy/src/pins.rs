@@ -37,7 +37,7 @@ mod wheel;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::route::{Hop, Input, Router, Scratch};
+use crate::route::{Input, Router, Scratch, Way};
 use crate::table::Table;
 pub use outbox::Outbox;
 use pin::{Attempt, Caller, NEVER, Pin, Stage, Ticks};
@@ -100,6 +100,8 @@ pub struct Counts {
     pub down: u64,
     /// INVITEs sent again to the same target.
     pub retransmissions: u64,
+    /// Requests of dialogs sent to another target: the one before did not know the dialog.
+    pub searches: u64,
     /// Calls for which all attempts failed.
     pub failed: u64,
     /// Calls that a target answered after the caller had been refused, and which were ended.
@@ -175,32 +177,51 @@ impl Pins {
         self.store.len() == 0
     }
 
-    /// Keeps an INVITE that was just forwarded.
-    pub(crate) fn begin(&mut self, names: Names, input: &Input<'_>, hop: &Hop) {
+    /// Keeps a request that was just forwarded.
+    pub(crate) fn begin(
+        &mut self,
+        names: Names,
+        input: &Input<'_>,
+        (listener, way): (usize, Way),
+        kept: Kept,
+    ) {
         let one = self.is_one_attempt();
+        if kept == Kept::Search && one {
+            return;
+        }
+        let in_dialog = kept != Kept::Call;
+        let passive = in_dialog || one;
+        let text = if one || kept == Kept::Note { Box::default() } else { input.bytes.into() };
+        let attempt = Attempt::new(&way, listener, names.hop);
         let pin = Pin {
             caller: Caller::of(input),
-            text: if one { Box::default() } else { input.bytes.into() },
-            attempts: [Attempt::new(hop, names.hop)].into_iter().collect(),
+            text,
+            attempts: [attempt].into_iter().collect(),
             packed: false,
+            in_dialog,
             stage: Stage::Calling,
-            told: one,
+            told: passive,
             merged: false,
             cancelled: None,
             closing: None,
             began: self.now,
-            resend: if one { NEVER } else { self.now + T1 },
+            resend: if passive || attempt.is_by_stream() { NEVER } else { self.now + T1 },
             interval: T1,
-            deadline: self.now + if one { TIMER_C } else { self.no_reply() },
+            deadline: self.now
+                + match kept {
+                    Kept::Search => LINGER,
+                    _ if passive => TIMER_C,
+                    _ => self.no_reply(),
+                },
         };
         if !self.store.insert(names.transaction, names.call, pin) {
-            self.counts.refused += 1;
+            self.counts.refused += u64::from(!in_dialog);
         }
     }
 
     /// The target that the call with this name went to.
-    pub(crate) fn target_of_call(&self, call: u64) -> Option<SocketAddr> {
-        self.store.find_call(call)?.attempt().map(|attempt| attempt.address())
+    pub(crate) fn target_of_call(&self, call: u64) -> Option<Way> {
+        self.store.find_call(call)?.attempt().map(Attempt::way)
     }
 
     fn is_one_attempt(&self) -> bool {
@@ -210,6 +231,17 @@ impl Pins {
     fn no_reply(&self) -> Ticks {
         ticks(self.dispatch.no_reply)
     }
+}
+
+/// What is kept of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// An INVITE that begins a dialog.
+    Call,
+    /// A request of a dialog whose target is a guess: it is sent to others if that does not know the dialog.
+    Search,
+    /// Of an INVITE in a dialog no more than the way that it went, for its CANCEL and the ACK of its refusal.
+    Note,
 }
 
 /// By what a pin is found.

@@ -14,6 +14,7 @@
 //! | `via.rs` | our own Via: branch, loops |
 //! | `token.rs` | the dialog token in Record-Route |
 //! | `vouch.rs` | where it leads |
+//! | `named.rs` | next hops that are host names |
 //! | `ours.rs` | which addresses are ours |
 //! | `own.rs` | messages that nobody sent us: of a pinned INVITE |
 //! | `headers.rs` | header fields that are taken out and put in |
@@ -24,6 +25,7 @@ pub mod ours;
 mod faces;
 mod forward;
 mod gathered;
+mod named;
 mod own;
 mod probe;
 mod request;
@@ -34,13 +36,15 @@ mod via;
 mod vouch;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use sip::{Edits, Error, Index, Limits, Message};
 
 use crate::config::{Config, ListenerConfig, Refused, Sources};
+use crate::dns::{Able, Destination, Known, ServerId};
 use crate::guard::{Guard, Limited};
 use crate::health::Answer;
 use crate::keys::Keys;
@@ -48,11 +52,12 @@ use crate::networks::Networks;
 use crate::pins::Pins;
 use crate::table::Table;
 use faces::Faces;
+pub(crate) use forward::by_datagram;
 use headers::HeaderRules;
 pub(crate) use own::write_essence;
 pub(crate) use request::Request;
 pub use token::Check;
-pub(crate) use via::Branch;
+pub(crate) use via::{Branch, scope, with_scope};
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -120,6 +125,8 @@ pub struct Hop {
     pub address: SocketAddr,
     /// The connection to send it on as long as that is open.
     pub connection: Option<ConnectionId>,
+    /// Over TLS, to the server of a host name: whose certificate it has to show. `None`: its address's.
+    pub server: Option<ServerId>,
 }
 
 /// What becomes of a message.
@@ -143,6 +150,8 @@ pub enum Verdict {
     Answer(Answer),
     /// Nothing is sent.
     Drop(Cause, Option<Error>),
+    /// Its next hop is a name, [`Scratch::wanted`]: it is to be routed again when that is known.
+    Wait,
 }
 
 /// Why a message leads to nothing.
@@ -179,8 +188,29 @@ pub(crate) enum Choice<'a> {
     Any,
     /// The next best one that is none of these.
     Skip(&'a [SocketAddr]),
-    /// This one, where the call's INVITE went.
-    Only(SocketAddr),
+    /// This one, where the call's INVITE went, and over what that went.
+    Only(Way),
+}
+
+/// A target and how an INVITE went there. What belongs to that INVITE goes the same way (RFC 3261 9.1, 17.1.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// Where the target is. By this and `transport` it is known, and its branch: over what a request was sent for its
+    /// size changes neither.
+    pub(crate) address: SocketAddr,
+    /// How it is spoken to.
+    pub(crate) transport: Transport,
+    /// Where it was for its size sent by TCP instead.
+    pub(crate) over_tcp: Option<NonZeroU16>,
+}
+
+impl Way {
+    /// From where a request belongs and where it was sent.
+    pub(crate) fn new(belongs: &Hop, sent: &Hop) -> Self {
+        let over_tcp = if belongs.transport == sent.transport { 0 } else { sent.address.port() };
+        let Hop { transport, address, .. } = *belongs;
+        Way { address, transport, over_tcp: NonZeroU16::new(over_tcp) }
+    }
 }
 
 /// The working memory for one message after another; it is reused and so does not allocate.
@@ -188,6 +218,8 @@ pub(crate) enum Choice<'a> {
 pub struct Scratch {
     index: Index,
     edits: Edits,
+    /// The name that the last message waits for.
+    pub wanted: Option<Destination>,
     /// What is worth counting of the last message.
     pub notes: Notes,
 }
@@ -199,12 +231,14 @@ pub struct Notes {
     pub token: Option<Check>,
     /// The limit that it was refused by.
     pub limited: Option<Limited>,
+    /// Whether its next hop was named, and may be another one if this cannot be reached.
+    pub named: bool,
 }
 
 impl Scratch {
     /// For one worker.
     pub fn new() -> Self {
-        Scratch { index: Index::new(), edits: Edits::new(), notes: Notes::default() }
+        Scratch { index: Index::new(), edits: Edits::new(), wanted: None, notes: Notes::default() }
     }
 }
 
@@ -216,6 +250,8 @@ pub struct Router {
     keys: Keys,
     /// Who may start calls; nobody until the list was read. A swap and no lock: every new call asks.
     access: ArcSwapOption<Networks>,
+    /// What names mean.
+    names: ArcSwap<Known>,
     refused: Refused,
     /// How many new calls are let in.
     guard: Guard,
@@ -226,6 +262,8 @@ pub struct Router {
     token_hours: u32,
     /// Whether calls may lead to loopback and link-local addresses: only where a listener itself has such a one.
     local: bool,
+    /// The largest request, in bytes, that a target gets as a datagram if it takes TCP, too.
+    largest_datagram: usize,
     limits: Limits,
 }
 
@@ -238,8 +276,9 @@ impl Router {
             keys: config.keys.clone(),
             access: match &config.access {
                 Sources::Inline(networks) => Some(Arc::new(networks.clone())).into(),
-                Sources::File(_) => None.into(),
+                Sources::File(_) | Sources::Url(_) => None.into(),
             },
+            names: ArcSwap::from_pointee(Known::new(config.keys.pick, config.dns.rules)),
             refused: config.refused,
             guard: Guard::new(&config.limits),
             networks: config.networks.clone(),
@@ -251,6 +290,7 @@ impl Router {
                 .iter()
                 .map(|l| l.bind.ip())
                 .any(|ip| !ip.is_unspecified() && routes::is_local(ip)),
+            largest_datagram: config.udp.largest_request(),
             limits: Limits::default(),
         }
     }
@@ -263,6 +303,26 @@ impl Router {
     /// Whether it is known who may start calls.
     pub fn has_access(&self) -> bool {
         self.access.load().is_some()
+    }
+
+    /// Puts what is known of names in force.
+    pub fn set_names(&self, names: Known) {
+        self.names.store(Arc::new(names));
+    }
+
+    /// What is known of names.
+    pub fn known(&self) -> Arc<Known> {
+        self.names.load_full()
+    }
+
+    /// How we can reach anybody.
+    pub fn able(&self) -> Able {
+        let any = |is: fn(&ListenerConfig) -> bool| self.listeners.iter().any(is);
+        Able {
+            tls: any(|listener| listener.tls.is_some()),
+            v4: any(|listener| listener.bind.is_ipv4()),
+            v6: any(|listener| listener.bind.is_ipv6()),
+        }
     }
 
     /// Decides about one message. What is to be sent is appended to `out`.
@@ -289,7 +349,7 @@ impl Router {
     }
 
     /// Whether an address is a target's, or was one's, or lies where targets live.
-    fn is_inside(&self, table: &Table, address: SocketAddr) -> bool {
+    pub(crate) fn is_inside(&self, table: &Table, address: SocketAddr) -> bool {
         self.networks.contains(address.ip()) || table.was_target(address)
     }
 
@@ -320,15 +380,16 @@ impl Router {
         scratch: &'r mut Scratch,
         out: &'r mut Vec<u8>,
     ) -> Result<Routing<'r>, Verdict> {
-        let Scratch { index, edits, notes } = scratch;
+        let Scratch { index, edits, wanted, notes } = scratch;
         edits.clear();
+        *wanted = None;
         *notes = Notes::default();
         if input.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Err(Verdict::Drop(Cause::Keepalive, None));
         }
         let msg = Message::parse(input.bytes, index, &self.limits)
             .map_err(|error| Verdict::Drop(Cause::Unreadable, Some(error)))?;
-        let source = SocketAddr::new(input.source.ip().to_canonical(), input.source.port());
+        let source = canonical(input.source);
         let inside = self.is_inside(table, source);
         let input = Input { source, ..*input };
         let (choice, may_rewrite) = (Choice::Any, true);
@@ -340,12 +401,21 @@ impl Router {
             input,
             inside,
             may_rewrite,
+            belongs: None,
             msg,
             edits,
+            wanted,
             notes,
             out,
         })
     }
+}
+
+/// An address as everything here compares it: an IPv4 address is one, also where a socket for IPv6 says so, and only a
+/// link-local address says which link it is on.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    let plain = SocketAddr::new(address.ip().to_canonical(), address.port());
+    with_scope(plain, scope(address))
 }
 
 /// One message on its way through.
@@ -361,8 +431,11 @@ pub(crate) struct Routing<'r> {
     inside: bool,
     /// Whether the Request-URI may still be taken back from a strict router before us: once, not without end.
     may_rewrite: bool,
+    /// Where a request belongs that was for its size sent otherwise.
+    belongs: Option<Hop>,
     pub(crate) msg: Message<'r>,
     edits: &'r mut Edits,
+    wanted: &'r mut Option<Destination>,
     notes: &'r mut Notes,
     out: &'r mut Vec<u8>,
 }

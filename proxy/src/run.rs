@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::bind::{Listenings, UdpSockets};
 use crate::capture::Capture;
 use crate::config::Config;
+use crate::dns::{self, Names};
 use crate::drains::Drains;
 use crate::handover::{Passed, Successors};
 use crate::health::{self, Health};
@@ -44,6 +45,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let live = Arc::new(live(config, sockets)?);
     tokio::spawn(watch::watch(Arc::clone(&live)));
     tokio::spawn(access::watch(Arc::clone(&live)));
+    tokio::spawn(dns::run(Arc::clone(&live)));
     tokio::spawn(health::run(Arc::clone(&live)));
     if live.config.listeners.iter().any(|listener| listener.tls.is_some()) {
         tokio::spawn(stream::watch_certificates(Arc::clone(&live)));
@@ -80,8 +82,16 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
         () = signals.next() => {}
     }
     serving.stop(&live).await;
-    tracing::info!("stopped");
+    end(&live).await;
     Ok(())
+}
+
+/// What is left to do when nothing is carried any more.
+async fn end(live: &Live) {
+    if let Some(capture) = &live.capture {
+        capture.flush().await;
+    }
+    tracing::info!("stopped");
 }
 
 fn live(config: Config, sockets: UdpSockets) -> anyhow::Result<Live> {
@@ -102,7 +112,8 @@ fn live(config: Config, sockets: UdpSockets) -> anyhow::Result<Live> {
         mailboxes,
         drains: Drains::load(config.admin.state_file.clone()),
         health: Health::default(),
-        streams: Streams::new(Handle::current(), Tls::load(&config).context("TLS")?),
+        streams: Streams::new(Handle::current(), Tls::load(&config).context("TLS")?, config.tcp.clone()),
+        names: Names::new(config.dns.waiting),
         metrics,
         dropped: AtomicU64::new(0),
         draining: AtomicBool::new(false),
@@ -155,7 +166,7 @@ async fn linger(live: &Arc<Live>, signals: &mut Signals) -> anyhow::Result<()> {
             () = signals.next() => break,
         }
     }
-    tracing::info!("stopped");
+    end(live).await;
     Ok(())
 }
 

@@ -7,12 +7,14 @@
 //! | `proxy_protocol.rs` | what a load balancer says of a connection |
 //! | `registry.rs` | which connections are open, and what waits to be sent on each |
 //! | `tls.rs` | certificates and handshakes |
+//! | `unsent.rs` | what becomes of messages whose connection fails |
 
 mod accept;
 mod connection;
 mod proxy_protocol;
 mod registry;
 mod tls;
+mod unsent;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -22,16 +24,15 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use crate::config::TcpSettings;
 use crate::live::Live;
 use crate::route::Hop;
 pub use accept::accept;
 use connection::End;
 use registry::Open;
+pub(crate) use tls::trusted_roots;
 pub use tls::{Tls, TlsError, watch_certificates};
 
-/// The most connections that are open at once, and how many of them are kept for those that we make ourselves.
-const MAX_CONNECTIONS: usize = 10_000;
-const RESERVED: usize = 1_000;
 /// How much time lies at least between two warnings of the same kind: each connection could cause one.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
@@ -42,13 +43,14 @@ pub struct Streams {
     next: AtomicU64,
     open: Mutex<Open>,
     tls: Tls,
+    settings: TcpSettings,
     /// When a load balancer's mistake was last told of.
     warned: Mutex<Option<Instant>>,
 }
 
 impl Streams {
     /// None yet. Tasks run on the current runtime.
-    pub fn new(runtime: Handle, tls: Tls) -> Self {
+    pub fn new(runtime: Handle, tls: Tls, settings: TcpSettings) -> Self {
         // Numbers of connections are in messages that outlive this process. Where they begin is the system's choice, so
         // that those of another process mean none of ours.
         let first = RandomState::new().build_hasher().finish() >> 16;
@@ -57,6 +59,7 @@ impl Streams {
             next: AtomicU64::new(first),
             open: Mutex::default(),
             tls,
+            settings,
             warned: Mutex::default(),
         }
     }
@@ -80,22 +83,28 @@ impl Streams {
     pub fn send(&self, live: &Arc<Live>, hop: &Hop, bytes: Vec<u8>) {
         let (queue, new) = match self.find(hop) {
             Some(queue) => (Some(queue), None),
-            None => self.register(hop.address, hop.transport, true, MAX_CONNECTIONS).unzip(),
+            None => {
+                let most = self.settings.max_connections;
+                self.register(hop.address, hop.transport, hop.server, true, most).unzip()
+            }
         };
-        let outcome = queue.map(|queue| queue.push(bytes));
+        let outcome = match queue {
+            Some(queue) => queue.push(bytes).map_err(|bytes| (bytes, "the other side does not read")),
+            None => Err((bytes, "too many connections")),
+        };
         // Not before the message waits: a connection that fails at once takes with it what does.
         if let Some(queued) = new {
             self.announce(queued.id);
             let (listener, transport) = (hop.listener, hop.transport);
-            let end = End { live: Arc::clone(live), listener, transport, peer: hop.address, local: None };
+            let (peer, server) = (hop.address, hop.server);
+            let end = End { live: Arc::clone(live), listener, transport, peer, local: None, server };
             self.runtime.spawn(connection::connect(end, queued));
         }
-        let failed = match outcome {
-            Some(true) => return,
-            Some(false) => "the other side does not read",
-            None => "too many connections",
-        };
-        live.send_failed(hop.address, &io::Error::other(failed));
+        if let Err((bytes, why)) = outcome {
+            // Not here: whoever sends holds pins, and those of the message have to be told.
+            let (live, hop) = (Arc::clone(live), *hop);
+            self.runtime.spawn(async move { live.not_sent(&hop, [bytes], &io::Error::other(why)) });
+        }
     }
 }
 

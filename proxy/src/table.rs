@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fleet::{Picker, Snapshot, State, Target};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -20,6 +21,9 @@ pub struct Table {
     addresses: FxHashSet<SocketAddr>,
     /// The same for TCP: ports named like those for UDP with `_tcp` behind.
     over_tcp: FxHashSet<SocketAddr>,
+    /// Where those that are spoken to over UDP take TCP, too; and the other way round.
+    tcp_beside: FxHashMap<SocketAddr, Beside>,
+    udp_beside: FxHashMap<SocketAddr, SocketAddr>,
     /// SIP addresses of targets that this proxy has seen leave the list. They get no new calls, but those that they have
     /// go on: who proves to belong to one is led there, and what they send comes from inside.
     former: FxHashSet<SocketAddr>,
@@ -46,8 +50,18 @@ pub enum AllDown {
 pub struct Endpoint {
     /// Where it is.
     pub address: SocketAddr,
+    /// How it is spoken to: over UDP, unless its target names a port for TCP alone.
+    pub transport: Transport,
     /// What is thought of it.
     pub mark: Arc<Mark>,
+}
+
+/// The port for TCP beside one for UDP.
+#[derive(Debug)]
+struct Beside {
+    address: SocketAddr,
+    /// The target's, which also tells whether TCP has failed there of late.
+    mark: Arc<Mark>,
 }
 
 #[derive(Debug)]
@@ -64,25 +78,39 @@ impl Table {
     pub fn new(snapshot: Snapshot, port_names: &[String], key: [u8; 16], before: Option<&Table>) -> Self {
         let mut addresses: FxHashSet<SocketAddr> = FxHashSet::default();
         let mut over_tcp: FxHashSet<SocketAddr> = FxHashSet::default();
+        let (mut tcp_beside, mut udp_beside) = (FxHashMap::default(), FxHashMap::default());
         let mut marks = before.map(Table::marks).unwrap_or_default();
         let mut ports: Vec<Port> = Vec::new();
         for name in port_names {
             if ports.iter().any(|port| port.name == *name) {
                 continue;
             }
-            let mut endpoint = |target: &Target| {
-                let address = SocketAddr::new(target.address.to_canonical(), *target.ports.get(name)?);
-                // Two names may stand for one port, which is then judged once.
-                let mark = Arc::clone(marks.entry((target.id.clone(), address)).or_default());
-                Some(Endpoint { address, mark })
-            };
-            let endpoints: Vec<_> = snapshot.targets.iter().map(&mut endpoint).collect();
-            addresses.extend(endpoints.iter().flatten().map(|endpoint| endpoint.address));
             let name_over_tcp = format!("{name}_tcp");
             let over = |target: &Target| {
                 Some(SocketAddr::new(target.address.to_canonical(), *target.ports.get(&name_over_tcp)?))
             };
+            let mut endpoint = |target: &Target| {
+                let at = |port: &u16| SocketAddr::new(target.address.to_canonical(), *port);
+                let (address, transport) = match target.ports.get(name).map(at) {
+                    Some(address) => (address, Transport::Udp),
+                    None => (over(target)?, Transport::Tcp),
+                };
+                // Two names may stand for one port, which is then judged once.
+                let mark = Arc::clone(marks.entry((target.id.clone(), address)).or_default());
+                Some(Endpoint { address, transport, mark })
+            };
+            let endpoints: Vec<_> = snapshot.targets.iter().map(&mut endpoint).collect();
+            let over_udp = |endpoint: &&Option<Endpoint>| {
+                endpoint.as_ref().is_some_and(|e| e.transport == Transport::Udp)
+            };
+            addresses.extend(endpoints.iter().filter(over_udp).flatten().map(|endpoint| endpoint.address));
             over_tcp.extend(snapshot.targets.iter().filter_map(over));
+            for (target, endpoint) in snapshot.targets.iter().zip(&endpoints).filter(|(_, e)| over_udp(e)) {
+                if let (Some(Endpoint { address: udp, mark, .. }), Some(tcp)) = (endpoint, over(target)) {
+                    tcp_beside.insert(*udp, Beside { address: tcp, mark: Arc::clone(mark) });
+                    udp_beside.insert(tcp, *udp);
+                }
+            }
             let places = (0..=u16::MAX).zip(&snapshot.targets).zip(&endpoints);
             let takes_calls = places
                 .filter(|((_, target), endpoint)| target.state == State::Active && endpoint.is_some())
@@ -107,6 +135,8 @@ impl Table {
             targets: snapshot.targets,
             addresses,
             over_tcp,
+            tcp_beside,
+            udp_beside,
             former,
             other_ports,
             ports,
@@ -128,12 +158,12 @@ impl Table {
     ///
     /// When every target is down, [`AllDown`] says whether they are tried all the same. As long as one is up, even one
     /// of `skip`, those that are down are not tried.
-    pub fn pick(&self, port_name: &str, call_id: &[u8], skip: &[SocketAddr]) -> Option<(u16, SocketAddr)> {
+    pub fn pick(&self, port_name: &str, call_id: &[u8], skip: &[SocketAddr]) -> Option<(u16, &Endpoint)> {
         let port = self.ports.iter().find(|port| port.name == port_name)?;
         let first = port.picker.pick(call_id)?;
         let endpoint = port.endpoint(first)?;
         if endpoint.mark.takes_calls() && !skip.contains(&endpoint.address) {
-            return Some((first, endpoint.address));
+            return Some((first, endpoint));
         }
         let up = |place: u16| port.endpoint(place).is_some_and(|endpoint| endpoint.mark.takes_calls());
         let fresh = |place: u16| port.endpoint(place).is_some_and(|e| !skip.contains(&e.address));
@@ -141,7 +171,26 @@ impl Table {
             let try_all = self.all_down == AllDown::Try && !port.picker.places().any(up);
             port.picker.pick_among(call_id, |place| try_all && fresh(place))
         })?;
-        Some((place, port.endpoint(place)?.address))
+        Some((place, port.endpoint(place)?))
+    }
+
+    /// Who else may have a dialog with this Call-ID that those of `skip` do not know: those that drain first, whose calls
+    /// are no longer theirs by [`Table::pick`]; then the next in rank.
+    pub fn pick_holder(
+        &self,
+        port_name: &str,
+        call_id: &[u8],
+        skip: &[SocketAddr],
+    ) -> Option<(u16, &Endpoint)> {
+        let port = self.ports.iter().find(|port| port.name == port_name)?;
+        let draining = |(place, target): &(u16, &Target)| {
+            let endpoint = port.endpoint(*place);
+            target.state == State::Draining && endpoint.is_some_and(|e| !skip.contains(&e.address))
+        };
+        match (0..=u16::MAX).zip(&self.targets).find(draining) {
+            Some((place, _)) => Some((place, port.endpoint(place)?)),
+            None => self.pick(port_name, call_id, skip),
+        }
     }
 
     /// Whether a target of the list has SIP at this address.
@@ -155,6 +204,23 @@ impl Table {
             Transport::Udp => self.addresses.contains(&address),
             Transport::Tcp => self.over_tcp.contains(&address),
             Transport::Tls => false,
+        }
+    }
+
+    /// Where the target at this address takes TCP besides, unless that has failed of late; `now` is since 1970.
+    pub fn tcp_beside(&self, udp: SocketAddr, now: Duration) -> Option<SocketAddr> {
+        self.tcp_beside.get(&udp).filter(|beside| beside.mark.takes_streams(now)).map(|beside| beside.address)
+    }
+
+    /// Where the target that takes TCP at this address is spoken to over UDP.
+    pub fn udp_beside(&self, tcp: SocketAddr) -> Option<SocketAddr> {
+        self.udp_beside.get(&tcp).copied()
+    }
+
+    /// TCP has failed at this address: for a while its target gets no more by it than it has to.
+    pub fn avoid_tcp(&self, tcp: SocketAddr, now: Duration) {
+        if let Some(beside) = self.udp_beside(tcp).and_then(|udp| self.tcp_beside.get(&udp)) {
+            beside.mark.avoid_streams(now);
         }
     }
 
@@ -222,9 +288,10 @@ mod tests {
     #[test]
     fn calls_go_to_active_targets_that_have_the_port() {
         let table = table(TWO, None);
-        assert_eq!(table.pick("sip", b"x", &[]).unwrap(), (0, "10.0.0.1:5060".parse().unwrap()));
-        assert_eq!(table.pick("alternative", b"x", &[]), None);
-        assert_eq!(table.pick("unknown", b"x", &[]), None);
+        let (place, endpoint) = table.pick("sip", b"x", &[]).unwrap();
+        assert_eq!((place, endpoint.address), (0, "10.0.0.1:5060".parse().unwrap()));
+        assert!(table.pick("alternative", b"x", &[]).is_none());
+        assert!(table.pick("unknown", b"x", &[]).is_none());
     }
 
     #[test]
@@ -240,7 +307,7 @@ mod tests {
             assert!(!now.is_target(control) && !now.was_target(control));
             assert_eq!(now.is_other_port(control), listed);
         }
-        assert_eq!(second.pick("sip", b"x", &[]), None);
+        assert!(second.pick("sip", b"x", &[]).is_none());
         let back = table(TWO, Some(&third));
         assert!(back.is_target("10.0.0.1:5060".parse().unwrap()));
     }
@@ -286,7 +353,7 @@ mod tests {
     fn a_call_goes_to_each_target_once_in_the_order_of_rank() {
         let table = table(FOUR, None);
         let mut tried = Vec::new();
-        while let Some((_, address)) = table.pick("sip", b"x", &tried) {
+        while let Some(address) = table.pick("sip", b"x", &tried).map(|(_, endpoint)| endpoint.address) {
             assert!(!tried.contains(&address));
             tried.push(address);
         }
@@ -294,9 +361,9 @@ mod tests {
         // Without the first, the second is the first.
         let place = table.targets().iter().position(|t| t.address == tried[0].ip()).unwrap();
         mark(&table, place as u16, Condition::Down);
-        assert_eq!(table.pick("sip", b"x", &[]).unwrap().1, tried[1]);
+        assert_eq!(table.pick("sip", b"x", &[]).unwrap().1.address, tried[1]);
         // One that is down is no last resort as long as another is up.
-        assert_eq!(table.pick("sip", b"x", &tried[1..]), None);
+        assert!(table.pick("sip", b"x", &tried[1..]).is_none());
     }
 
     #[test]
@@ -305,10 +372,30 @@ mod tests {
         let usual = shares(&table);
         (0..4).for_each(|place| mark(&table, place, Condition::Down));
         assert_eq!(shares(&table), usual);
-        let first = table.pick("sip", b"x", &[]).unwrap().1;
-        assert_ne!(table.pick("sip", b"x", &[first]).unwrap().1, first);
+        let first = table.pick("sip", b"x", &[]).unwrap().1.address;
+        assert_ne!(table.pick("sip", b"x", &[first]).unwrap().1.address, first);
         let table = table.when_all_down(AllDown::Refuse);
-        assert_eq!(table.pick("sip", b"x", &[]), None);
+        assert!(table.pick("sip", b"x", &[]).is_none());
+    }
+
+    #[test]
+    fn tcp_stands_beside_udp_or_alone() {
+        let json = r#"{"targets": [
+            {"id": "a", "address": "10.0.0.1", "ports": {"sip": 5060, "sip_tcp": 5062}},
+            {"id": "b", "address": "10.0.0.2", "ports": {"alternative_tcp": 5080}}]}"#;
+        let table = table(json, None);
+        let [udp, tcp, alone] =
+            ["10.0.0.1:5060", "10.0.0.1:5062", "10.0.0.2:5080"].map(|address| address.parse().unwrap());
+        let now = Duration::from_secs(1_800_000_000);
+        assert_eq!((table.tcp_beside(udp, now), table.udp_beside(tcp)), (Some(tcp), Some(udp)));
+        let (_, endpoint) = table.pick("alternative", b"x", &[]).unwrap();
+        assert_eq!((endpoint.address, endpoint.transport), (alone, Transport::Tcp));
+        assert!(table.offers(alone, Transport::Tcp) && !table.offers(alone, Transport::Udp));
+        assert_eq!((table.tcp_beside(alone, now), table.udp_beside(alone)), (None, None));
+        // What has failed is left alone for a while, and not for good.
+        table.avoid_tcp(tcp, now);
+        assert_eq!(table.tcp_beside(udp, now + Duration::from_secs(5)), None);
+        assert_eq!(table.tcp_beside(udp, now + Duration::from_secs(60)), Some(tcp));
     }
 
     #[test]

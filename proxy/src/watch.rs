@@ -1,4 +1,5 @@
-//! Files that are looked at every now and then, the target list's among them. A list that is refused changes nothing.
+//! Files and URLs that are looked at every now and then, the target list's among them. A list that is refused changes
+//! nothing.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,34 +8,127 @@ use std::time::Duration;
 use fleet::Snapshot;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::config::Source;
+use crate::config::{ListUrl, Source};
+use crate::dns;
+use crate::fetch::WatchedUrl;
 use crate::live::Live;
 
-/// Takes the list from its source, and again whenever it changes. Never ends for a file.
+/// The longest target list that is read from a URL, in bytes: some hundred for each of 65,535 targets, with room.
+const MOST: usize = 64 << 20;
+
+/// Takes the list from its source, and again whenever it changes. Never ends for a file, a URL or DNS.
 pub async fn watch(live: Arc<Live>) {
     match live.config.targets.clone() {
         Source::Inline(snapshot) => take(&live, snapshot).await,
-        Source::File(path) => watch_file(&live, path, live.config.poll).await,
+        Source::File(path) => watch_list(&live, Watched::file(path, live.config.poll, usize::MAX)).await,
+        Source::Url(url) => {
+            let list = Watched::url(&live, "targets", url, live.config.poll, MOST);
+            watch_list(&live, list).await;
+        }
+        Source::Dns(source) => dns::poll(&live, source).await,
     }
 }
 
 /// A table of many targets takes a while to make: not on the threads that everything else needs.
-async fn take(live: &Arc<Live>, snapshot: Snapshot) {
+pub(crate) async fn take(live: &Arc<Live>, snapshot: Snapshot) {
     let live = Arc::clone(live);
     let _ = tokio::task::spawn_blocking(move || live.take_list(snapshot)).await;
 }
 
-async fn watch_file(live: &Arc<Live>, path: PathBuf, poll: Duration) {
-    let mut file = WatchedFile::new(path, poll, u64::MAX);
+async fn watch_list(live: &Arc<Live>, mut list: Watched) {
+    let mut last = None;
     loop {
-        let read = file.changed().await;
-        match read.and_then(|bytes| Snapshot::from_json(&bytes).map_err(|error| error.to_string())) {
-            Ok(snapshot) => take(live, snapshot).await,
+        let read = list.changed().await;
+        let snapshot = read.as_ref().map_err(String::clone).and_then(|bytes| {
+            let snapshot = Snapshot::from_json(bytes).map_err(|error| error.to_string())?;
+            list.check_age(&mut last, &snapshot)?;
+            Ok(snapshot)
+        });
+        match snapshot {
+            Ok(snapshot) => {
+                take(live, snapshot).await;
+                list.accept(&read.unwrap_or_default()).await;
+            }
             Err(error) => {
                 live.metrics.list_errors.inc();
-                tracing::warn!(file = %file.path.display(), error, "target list refused, the one before stays in force");
+                list.refuse(&read);
+                tracing::warn!(
+                    list = list.name(),
+                    error,
+                    "target list refused, the one before stays in force"
+                );
             }
         }
+    }
+}
+
+/// A list that is looked at every now and then.
+pub enum Watched {
+    /// In a file.
+    File(WatchedFile),
+    /// At a URL.
+    Url(Box<WatchedUrl>),
+}
+
+impl Watched {
+    /// In a file.
+    pub fn file(path: PathBuf, poll: Duration, most: usize) -> Self {
+        Watched::File(WatchedFile::new(path, poll, u64::try_from(most).unwrap_or(u64::MAX)))
+    }
+
+    /// At a URL; `name` is the list's in metrics.
+    pub fn url(live: &Live, name: &str, url: ListUrl, poll: Duration, most: usize) -> Self {
+        let (settings, metrics) = (live.config.fetch.clone(), live.metrics.fetches(name));
+        Watched::Url(Box::new(WatchedUrl::new(url, poll, most, settings, metrics)))
+    }
+
+    /// Where it is.
+    pub fn name(&self) -> String {
+        match self {
+            Watched::File(file) => file.path.display().to_string(),
+            Watched::Url(url) => url.name(),
+        }
+    }
+
+    /// What stands in it, or why that cannot be told, as soon as it is something else than before.
+    pub async fn changed(&mut self) -> Result<Vec<u8>, String> {
+        match self {
+            Watched::File(file) => file.changed().await,
+            Watched::Url(url) => url.changed().await,
+        }
+    }
+
+    /// What stood in it is in force.
+    pub async fn accept(&mut self, content: &[u8]) {
+        match self {
+            Watched::File(_) => {}
+            Watched::Url(url) => url.accept(content).await,
+        }
+    }
+
+    /// What stood in it, if anything, is not.
+    pub fn refuse(&mut self, read: &Result<Vec<u8>, String>) {
+        match (self, read) {
+            (Watched::Url(url), Ok(_)) => url.refuse(),
+            (Watched::File(_), _) | (_, Err(_)) => {}
+        }
+    }
+
+    /// Servers may be several, and one of them behind: of two lists of one epoch the one with the lower generation is the
+    /// older. Files need no such care.
+    fn check_age(&self, last: &mut Option<(String, u64)>, list: &Snapshot) -> Result<(), String> {
+        let (Watched::Url(_), Some(epoch), Some(generation)) = (self, &list.epoch, list.generation) else {
+            return Ok(());
+        };
+        if let Some((same, newest)) =
+            last.as_ref().filter(|(same, newest)| same == epoch && generation < *newest)
+        {
+            return Err(format!(
+                "expected generation {newest} of epoch {same:?} or a later one, found {generation}"
+            ));
+        }
+        *last = Some((epoch.clone(), generation));
+        Ok(())
     }
 }
 

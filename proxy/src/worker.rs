@@ -140,7 +140,10 @@ impl Worker {
         carry(self, &mut pins);
         if let Some(socket) = live.socket(self.listener, self.number) {
             let site = (&live.router, &targets.table);
-            socket.undelivered(|to, bytes| pins.came_back(to, bytes, site));
+            socket.undelivered(|to, bytes| {
+                pins.came_back(to, bytes, site);
+                live.names.came_back(Transport::Udp, to, bytes);
+            });
         }
         self.more_due = pins.expire(&live.router, &targets.table, MAX_DUE);
         self.any_pins = !pins.is_empty();

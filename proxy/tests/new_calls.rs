@@ -63,6 +63,26 @@ fn a_source_that_is_not_allowed_gets_403_or_nothing() {
     );
     let out = silent.route(invite(""), STRANGER);
     assert_eq!(out.verdict, Verdict::Drop(Cause::Refused, None));
+    // Nor in a dialog: the source may be forged.
+    let route = "Route: <sip:52.74.4.205;lr>\r\n";
+    for (method, uri, to_tag, lines) in [
+        ("BYE", "sip:1294@192.0.2.1", "target", ""),
+        ("BYE", "sip:1294@192.0.2.1", "target", route),
+        ("BYE", "sip:1294@name.example", "target", route),
+        ("BYE", OURS, "target", ""),
+        ("REGISTER", OURS, "", ""),
+    ] {
+        let sent = request(method, uri, to_tag, lines);
+        let out = silent.route(&sent, STRANGER);
+        assert_eq!(out.verdict, Verdict::Drop(Cause::Refused, None), "{sent}");
+        assert!(out.raw.is_empty());
+        // Those who may call are told, or a name is looked up for them.
+        match silent.route(&sent, CARRIER) {
+            out if uri.ends_with("name.example") => assert_eq!(out.verdict, Verdict::Wait),
+            out if uri != OURS || method == "REGISTER" => assert!(out.code() >= 400, "{sent}"),
+            _ => {}
+        }
+    }
 }
 
 #[test]

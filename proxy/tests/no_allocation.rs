@@ -107,7 +107,7 @@ fn passing_over_a_target_that_is_down_and_knowing_a_probes_answer_cost_none() {
     assert_eq!(count, 0);
 
     let mut probe = Vec::new();
-    site.router.write_probe(0, target, 1, 2, &mut probe);
+    site.router.write_probe(0, (proxy::route::Transport::Udp, target), 1, 2, &mut probe);
     let probe = String::from_utf8(probe).unwrap();
     let answer = format!("SIP/2.0 200 OK\r\n{}", probe.split_once("\r\n").unwrap().1);
     let (count, verdict) = allocations(&site, &answer, TARGET);

@@ -7,12 +7,12 @@ mod support;
 use std::net::SocketAddr;
 
 use proxy::health::Answer;
-use proxy::route::{Cause, Verdict};
+use proxy::route::{Cause, Transport, Verdict};
 use support::{Outcome, STRANGER, Site, TARGET};
 
 fn probe(site: &Site, listener: usize) -> String {
     let mut out = Vec::new();
-    site.router.write_probe(listener, TARGET.parse().unwrap(), 7, 0xabcd, &mut out);
+    site.router.write_probe(listener, (Transport::Udp, TARGET.parse().unwrap()), 7, 0xabcd, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -27,6 +27,16 @@ fn answer(probe: &str, code: u16) -> String {
         .collect();
     let copied = copied.replace(";rport", ";received=10.10.1.162;rport=5060");
     format!("SIP/2.0 {code} Whatever\r\n{copied}Content-Length: 0\r\n\r\n")
+}
+
+#[test]
+fn a_target_that_takes_tcp_alone_is_probed_over_that() {
+    let mut out = Vec::new();
+    let target = "10.10.1.21:5062".parse().unwrap();
+    Site::new().router.write_probe(0, (Transport::Tcp, target), 7, 0xabcd, &mut out);
+    let probe = String::from_utf8(out).unwrap();
+    assert!(probe.starts_with("OPTIONS sip:10.10.1.21:5062;transport=tcp SIP/2.0\r\n"), "{probe}");
+    assert!(probe.contains("\r\nVia: SIP/2.0/TCP 10.10.1.162:5060;branch=z9hG4bKp1"), "{probe}");
 }
 
 fn is_for_nobody(outcome: &Outcome) -> bool {

@@ -110,7 +110,7 @@ fn ours_in(message: &str, source: &str) -> Option<Vec<(String, String)>> {
         Verdict::Forward { .. } => {
             Some(generously_read(&out).into_iter().filter(|(name, _)| is_ours(name)).collect())
         }
-        Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
+        Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) | Verdict::Wait => None,
     }
 }
 

@@ -111,6 +111,7 @@ fn verdict(site: &Site, name: &str) -> String {
         Verdict::Reply { code, .. } => format!("answered {code}"),
         Verdict::Drop(cause, _) => format!("dropped {}", label(cause)),
         Verdict::Answer(_) => "a probe's answer".to_owned(),
+        Verdict::Wait => "waits".to_owned(),
     }
 }
 

@@ -234,6 +234,38 @@ fn answers_leave_from_the_address_that_the_request_was_sent_to_where_the_listene
 }
 
 #[test]
+fn a_caller_at_a_link_local_address_is_answered_on_its_link() {
+    let settings = |settings: String| {
+        let six = "[[listener]]\nname = \"six\"\nbind = \"[2001:db8::10]:5060\"\n[targets]\n";
+        settings.replace("[targets]\n", six).replace("sources = [", "sources = [\"fe80::/10\", ")
+    };
+    let targets = r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060}}]}"#;
+    let site = Site::with(settings, targets);
+    let caller: SocketAddr = "[fe80::7%3]:5060".parse().unwrap();
+    let from = |message: &str| {
+        let bytes = message.replace("175.100.32.29:5060;branch", "[fe80::7]:5060;branch");
+        let bytes = bytes.as_bytes();
+        let (transport, connection) = (Transport::Udp, None);
+        site.route_input(&Input {
+            bytes,
+            source: caller,
+            local: None,
+            listener: 2,
+            transport,
+            connection,
+            now: NOW,
+        })
+    };
+    assert_eq!(from(&request("OPTIONS", "sip:52.74.4.205", "", "")).hop().address, caller);
+    let call = from(&invite(""));
+    let answer = site.route(response_to(&call), TARGET);
+    assert_eq!(answer.hop().address, caller, "{}", call.raw);
+    // Others' addresses have none.
+    let other = site.route(response_to(&call).replace("fe80::7", "fd00::7"), TARGET);
+    assert_eq!(other.hop().address, "[fd00::7]:5060".parse().unwrap());
+}
+
+#[test]
 fn a_next_hop_of_the_other_ip_version_is_reached_by_the_listener_that_speaks_it() {
     let site = site();
     for (transport, port) in [(Transport::Udp, 5060), (Transport::Tcp, 5060), (Transport::Tls, 5061)] {

@@ -2,6 +2,7 @@
 //!
 //! A program instead of scripts, so that they run wherever the project builds and need nothing else.
 
+mod fuzz;
 mod instructions;
 mod process;
 mod programs;
@@ -43,6 +44,8 @@ enum Task {
     /// Counts the instructions that the routing of a message takes, and compares them with the figures kept in
     /// proxy/benches/instructions.toml. Needs Valgrind.
     Instructions(instructions::Arguments),
+    /// Fuzzes, ten minutes for each target: `cargo xtask fuzz route --seconds 60`. Needs cargo-fuzz and a nightly compiler.
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -54,6 +57,7 @@ fn main() -> Result<()> {
         Task::Release => release::run().map(drop),
         Task::Test(arguments) => test::run(&arguments),
         Task::Instructions(arguments) => instructions::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }
 

@@ -35,6 +35,28 @@ pub(crate) const CHROMIUM: Tool = Tool {
     how_to_get_it: "the end-to-end tests need Chromium as `chromium` in the PATH: on Debian `sudo apt-get install chromium`",
 };
 
+/// For calling through, in the end-to-end tests: how others route.
+pub(crate) const KAMAILIO: Tool = Tool {
+    program: "kamailio",
+    package: "kamailio",
+    how_to_get_it: "calls through Kamailio need `kamailio` (5.6 or newer) in the PATH: \
+     on Debian and Ubuntu `sudo apt-get install kamailio`, elsewhere see https://www.kamailio.org",
+};
+
+/// For networks with NAT and loss in the end-to-end tests.
+pub(crate) const IP: Tool = Tool {
+    program: "ip",
+    package: "iproute2",
+    how_to_get_it: "networks with NAT and loss need `ip` in the PATH: on Debian and Ubuntu `sudo apt-get install iproute2`",
+};
+
+/// The same.
+pub(crate) const NFT: Tool = Tool {
+    program: "nft",
+    package: "nftables",
+    how_to_get_it: "networks with NAT and loss need `nft` in the PATH: on Debian and Ubuntu `sudo apt-get install nftables`",
+};
+
 /// For counting instructions.
 pub(crate) const VALGRIND: Tool = Tool {
     program: "valgrind",
@@ -44,6 +66,13 @@ pub(crate) const VALGRIND: Tool = Tool {
 };
 
 impl Tool {
+    /// Sees to it that it is there if that can be; else says which tests are left out.
+    pub(crate) fn prefer(&self) {
+        if let Err(why) = self.require() {
+            eprintln!("==> LEFT OUT, for want of `{}`: {why:#}", self.program);
+        }
+    }
+
     /// Sees to it that it is there; as root on Debian by installing it.
     ///
     /// # Errors
@@ -70,8 +99,12 @@ impl Tool {
     }
 }
 
-/// Whether a program can be started; what it says does not matter.
+/// Whether a program can be started; what it says does not matter. Not every PATH has what is for administrators.
 fn is_there(program: &str) -> bool {
+    starts(program) || starts(&format!("/usr/sbin/{program}"))
+}
+
+fn starts(program: &str) -> bool {
     let nowhere = Stdio::null;
     Command::new(program)
         .arg("--version")

@@ -34,7 +34,6 @@ impl Sender {
                 socket = connect(self.config.collector).await.ok();
             }
             for message in batch.drain(..) {
-                self.waiting.bytes.fetch_sub(message.bytes.len(), Ordering::Relaxed);
                 let source = match message.source.ip().is_unspecified() {
                     true => SocketAddr::new(chosen(message.destination), message.source.port()),
                     false => message.source,
@@ -53,6 +52,8 @@ impl Sender {
                     (Some(socket), Ok(())) if socket.send(&packet).await.is_ok() => self.sent.inc(),
                     _ => self.lost.inc(),
                 }
+                // Not before: at the end of the process this tells when all are sent.
+                self.waiting.bytes.fetch_sub(message.bytes.len(), Ordering::Relaxed);
             }
         }
     }

@@ -7,13 +7,15 @@ use std::time::Duration;
 use fleet::Snapshot;
 
 use super::capture::CaptureConfig;
+use super::dns::DnsConfig;
 use super::tls::{TlsConfig, TlsListener};
 use settings::wrong;
 
 use super::{
-    AdminSettings, ConfigError, DispatchSettings, HealthConfig, ListenerSettings, LogSettings, Refused,
-    Settings, Sources, TargetSettings, Token, UdpSettings,
+    AdminSettings, ConfigError, DispatchSettings, FetchSettings, HealthConfig, ListUrl, ListenerSettings,
+    LogSettings, Refused, Settings, Sources, TargetSettings, TcpSettings, Token, UdpSettings,
 };
+use crate::dns::FleetSource;
 use crate::guard::Limits;
 use crate::keys::Keys;
 use crate::networks::Networks;
@@ -50,6 +52,8 @@ pub struct Config {
     pub access: Sources,
     /// How often their file is looked at.
     pub access_poll: Duration,
+    /// How lists at URLs are fetched.
+    pub fetch: FetchSettings,
     /// What the others get.
     pub refused: Refused,
     /// How many new calls are let in.
@@ -58,12 +62,16 @@ pub struct Config {
     pub headers: HeaderRules,
     /// Sockets.
     pub udp: UdpSettings,
+    /// Connections.
+    pub tcp: TcpSettings,
     /// Probes of targets.
     pub health: HealthConfig,
     /// TLS, beside what listeners say of theirs.
     pub tls: TlsConfig,
     /// The admin port.
     pub admin: AdminSettings,
+    /// How names are looked up.
+    pub dns: DnsConfig,
     /// Whom messages are mirrored for.
     pub capture: Option<CaptureConfig>,
     /// All settings as they are in force, for people to look at: without secrets.
@@ -98,6 +106,10 @@ pub enum Source {
     Inline(Snapshot),
     /// From a file that is watched.
     File(PathBuf),
+    /// From a URL that is asked for.
+    Url(ListUrl),
+    /// From DNS.
+    Dns(FleetSource),
 }
 
 impl Config {
@@ -129,18 +141,21 @@ impl Config {
             has_secrets,
             token_hours: token_hours(settings.tokens.lifetime)?,
             capture: settings.capture.check(&listeners)?,
+            dns: settings.dns.check()?,
+            targets: source(&settings.targets, &listeners)?,
             listeners,
-            targets: source(&settings.targets)?,
             poll: settings.targets.poll.max(Duration::from_millis(50)),
             networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,
             dispatch: dispatch(&settings.dispatch)?,
-            access: sources.check().map_err(value("access.sources"))?,
+            access: sources.check(settings.access.cache.as_ref()).map_err(value("access.sources"))?,
             access_poll: settings.access.poll.max(Duration::from_millis(50)),
+            fetch: settings.fetch.check()?,
             limits: settings.limits.check().or_else(|(key, what)| wrong(key, what))?,
             refused: settings.access.refused,
             headers: HeaderRules::new(&settings.headers.strip, &settings.headers.add)
                 .map_err(value("headers"))?,
             udp: settings.udp,
+            tcp: settings.tcp.check()?,
             health: settings.health.check()?,
             admin: admin(settings.admin)?,
             shown,
@@ -240,7 +255,7 @@ fn dispatch(settings: &DispatchSettings) -> Result<Dispatch, ConfigError> {
     Ok(Dispatch { attempts, no_reply, no_answer, max_pins })
 }
 
-fn source(settings: &TargetSettings) -> Result<Source, ConfigError> {
+fn source(settings: &TargetSettings, listeners: &[ListenerConfig]) -> Result<Source, ConfigError> {
     match (&settings.url, &settings.list) {
         (None, Some(list)) => match Snapshot::of(list.clone()) {
             Ok(snapshot) => Ok(Source::Inline(snapshot)),
@@ -248,7 +263,19 @@ fn source(settings: &TargetSettings) -> Result<Source, ConfigError> {
         },
         (Some(url), None) => match url.strip_prefix("file://") {
             Some(path) if path.starts_with('/') => Ok(Source::File(PathBuf::from(path))),
-            _ => wrong("targets.url", format!("expected file:///path/to/targets.json, found {url:?}")),
+            _ => match (FleetSource::parse(url), ListUrl::parse(url, settings.cache.as_ref())) {
+                (Some(Ok(_)), _) if listeners.iter().all(|listener| listener.port_name != "sip") => wrong(
+                    "targets.url",
+                    "expected a listener whose port_name is \"sip\": DNS knows no other ports",
+                ),
+                (Some(source), _) => source.map(Source::Dns).or_else(|what| wrong("targets.url", what)),
+                (None, Some(list)) => list.map(Source::Url).or_else(|what| wrong("targets.url", what)),
+                (None, None) => {
+                    let expected = "file:///path/to/targets.json, http://..., https://..., \
+                        dns+srv://_sip._udp.NAME or dns+a://NAME:PORT";
+                    wrong("targets.url", format!("expected {expected}, found {url:?}"))
+                }
+            },
         },
         _ => wrong(
             "targets",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::ListUrl;
 use crate::networks::Networks;
 
 /// `access.sources` as it stands.
@@ -25,16 +26,23 @@ pub enum Sources {
     Inline(Networks),
     /// Those in a file that is watched: a network on each line.
     File(PathBuf),
+    /// The same at a URL that is asked for.
+    Url(ListUrl),
 }
 
 impl SourcesSetting {
-    /// Reads it.
-    pub(super) fn check(&self) -> Result<Sources, String> {
+    /// Reads it; `cache` is where the last good copy is kept of what comes from a URL.
+    pub(super) fn check(&self, cache: Option<&PathBuf>) -> Result<Sources, String> {
         match self {
             SourcesSetting::List(list) => Networks::parse(list).map(Sources::Inline),
             SourcesSetting::Url(url) => match url.strip_prefix("file://") {
                 Some(path) if path.starts_with('/') => Ok(Sources::File(PathBuf::from(path))),
-                _ => Err(format!("expected file:///path/to/a/list, found {url:?}")),
+                _ => match ListUrl::parse(url, cache) {
+                    Some(list) => list.map(Sources::Url),
+                    None => Err(format!(
+                        "expected file:///path/to/a/list, http://... or https://..., found {url:?}"
+                    )),
+                },
             },
         }
     }
@@ -52,7 +60,7 @@ impl<'de> Visitor<'de> for ListOrUrl {
     type Value = SourcesSetting;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of networks or \"file:///path/to/a/list\"")
+        f.write_str("a list of networks, \"file:///path/to/a/list\" or \"https://host/path/to/a/list\"")
     }
 
     fn visit_str<E: serde::de::Error>(self, url: &str) -> Result<SourcesSetting, E> {

@@ -27,7 +27,9 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!((example.udp.mtu, example.tls.poll), (defaults.udp.mtu, defaults.tls.poll));
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
     assert_eq!(example.log.redact_numbers, defaults.log.redact_numbers);
+    assert_eq!((example.tcp, example.fetch), (defaults.tcp, defaults.fetch));
     assert_eq!(example.shown["capture"], defaults.shown["capture"]);
+    assert_eq!(example.shown["dns"], defaults.shown["dns"]);
 }
 
 #[test]
@@ -60,6 +62,60 @@ fn tls_of_a_listener_is_known_by_its_host_and_its_own_port() {
     assert!(
         error(&SMALL.replace("[targets]", "proxy_protocol = [\"x\"]\n[targets]")).contains("proxy_protocol")
     );
+}
+
+#[test]
+fn lists_may_be_at_urls_and_other_places_are_refused() {
+    let sources = |url: &str| parse(&SMALL.replace("[\"127.0.0.0/8\"]", &format!("{url:?}")), &[]);
+    let list = "list = [{ id = \"a\", address = \"127.0.0.1\", ports = { sip = 7001 } }]";
+    let targets = |url: &str| parse(&SMALL.replace(list, &format!("url = {url:?}\ncache = \"/c\"")), &[]);
+    for url in ["http://config.example/list", "https://[2001:db8::1]:8443/list?key=secret"] {
+        let Sources::Url(sources) = sources(url).unwrap().access else { panic!("{url}") };
+        assert!(
+            !sources.shown().contains("secret") && url.starts_with(&sources.shown()),
+            "{}",
+            sources.shown()
+        );
+        let Source::Url(targets) = targets(url).unwrap().targets else { panic!("{url}") };
+        assert_eq!((targets.url, targets.cache), (url.parse().unwrap(), Some("/c".into())));
+    }
+    for url in [
+        "ftp://config.example/list",
+        "https://",
+        "https://user:word@config.example/list",
+        "http://a b/",
+        "list",
+    ] {
+        for error in [sources(url).map(drop).unwrap_err(), targets(url).map(drop).unwrap_err()] {
+            assert!(error.contains("expected") && error.contains(url), "{error}");
+        }
+    }
+    let fetch = |line: &str| parse(&format!("{SMALL}[fetch]\n{line}\n"), &[]).map(drop).unwrap_err();
+    assert!(
+        fetch("timeout = \"1ms\"").ends_with("fetch.timeout: expected \"50ms\" to \"5m\", found \"1ms\"")
+    );
+    assert!(fetch("jitter = 0.9").contains("fetch.jitter: expected a share"));
+}
+
+#[test]
+fn what_connections_may_take_is_checked_and_shown() {
+    let with = |line: &str| parse(&format!("{SMALL}[tcp]\n{line}\n"), &[]);
+    let shown = with("max_per_source = 7\nidle_timeout = \"90s\"").unwrap().shown;
+    assert_eq!(shown["tcp"]["max_per_source"], 7);
+    assert_eq!(shown["tcp"]["idle_timeout"], "1m 30s");
+    assert_eq!(shown["tcp"]["max_connections"], 10_000);
+    for (line, expected) in [
+        ("max_connections = 0", "tcp.max_connections: expected 1 to 1000000, found 0"),
+        ("max_connections = 10\nreserved = 10", "tcp.reserved: expected 0 to 9, found 10"),
+        ("max_per_source = 0", "tcp.max_per_source: expected 1 to 1000000, found 0"),
+        ("max_message = 65536", "tcp.max_message: expected 1300 to 65535, found 65536"),
+        ("idle_timeout = \"0s\"", "tcp.idle_timeout: expected \"1s\" to \"1day\", found \"0s\""),
+        ("message_timeout = \"1ms\"", "tcp.message_timeout: expected \"100ms\" to \"1h\", found \"1ms\""),
+        ("connect_timeout = \"2h\"", "tcp.connect_timeout: expected \"10ms\" to \"1h\", found \"2h\""),
+    ] {
+        let error = with(line).unwrap_err();
+        assert!(error.ends_with(expected), "{error}");
+    }
 }
 
 #[test]
@@ -119,8 +175,8 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     assert!(error("sources = [\"127.0.0.0/8\"]", "").contains("access.sources: expected the networks"));
     assert!(error("127.0.0.0/8", "127.0.0.0/40").contains("access.sources"));
     let url = |url: &str| error("sources = [\"127.0.0.0/8\"]", &format!("sources = {url}"));
-    assert!(url("\"https://lists.example/sources\"").contains("access.sources: expected file:///"));
-    assert!(url("7").contains("expected a list of networks or"));
+    assert!(url("\"ftp://lists.example/sources\"").contains("access.sources: expected file:///"));
+    assert!(url("7").contains("expected a list of networks, "));
     assert!(
         error("bind = \"127.0.0.1:5060\"", "bind = \"0.0.0.0:5060\"")
             .contains("advertise: expected the address")
@@ -182,4 +238,47 @@ fn what_is_captured_is_known_and_cannot_be_captured_in_its_turn() {
     let config = with(&format!("{collector}\npassword = \"hunter2\"")).unwrap();
     assert_eq!(config.capture.as_ref().unwrap().password.as_ref().unwrap().as_str(), "hunter2");
     assert!(!format!("{config:?}{}", config.shown).contains("hunter2"));
+}
+
+#[test]
+fn dns_servers_are_addresses_with_or_without_a_port_and_times_and_numbers_have_bounds() {
+    let dns = |lines: &str| parse(&format!("{SMALL}[dns]\n{lines}\n"), &[]);
+    let servers = dns("servers = [\"10.0.0.2\", \"10.0.0.2:5353\", \"fd00::1\", \"[fd00::1]:54\"]")
+        .unwrap()
+        .dns
+        .servers;
+    let texts: Vec<String> = servers.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["10.0.0.2:53", "10.0.0.2:5353", "[fd00::1]:53", "[fd00::1]:54"]);
+    for (lines, expected) in [
+        (
+            "servers = [\"ns.example\"]",
+            "dns.servers: expected addresses such as \"10.0.0.2:53\", found \"ns.example\"",
+        ),
+        ("servers = [\"10.0.0.2:0\"]", "dns.servers"),
+        ("timeout = \"0s\"", "dns.timeout: expected 100ms to 10s, found 0ns"),
+        ("attempts = 0", "dns.attempts: expected 1 to 5, found 0"),
+        ("wait = \"1h\"", "dns.wait"),
+        ("waiting = 0", "dns.waiting"),
+        ("cache = 100000", "dns.cache"),
+        ("min_ttl = \"0s\"", "dns.min_ttl"),
+        ("min_ttl = \"10m\"", "dns.max_ttl: expected 600s to 86400s, found 300s"),
+        ("negative_ttl = \"0s\"", "dns.negative_ttl"),
+        ("server = []", "unknown field `server`"),
+    ] {
+        let error = dns(lines).unwrap_err();
+        assert!(error.contains(expected), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn a_target_list_in_dns_needs_a_listener_for_its_port() {
+    let list = "list = [{ id = \"a\", address = \"127.0.0.1\", ports = { sip = 7001 } }]";
+    let with = |url: &str| SMALL.replace(list, &format!("url = \"{url}\""));
+    let good = parse(&with("dns+srv://_sip._udp.fs.example"), &[]).unwrap().targets;
+    assert!(matches!(good, Source::Dns(_)), "{good:?}");
+    let error = |text: &str| parse(text, &[]).unwrap_err();
+    assert!(error(&with("dns+a://fs.example")).contains("targets.url: expected dns+a://NAME:PORT"));
+    assert!(error(&with("ftp://fs.example")).contains("dns+srv://_sip._udp.NAME"));
+    let other = with("dns+a://fs.example:5060").replace("[targets]", "port_name = \"x\"\n[targets]");
+    assert!(error(&other).contains("port_name is \"sip\""));
 }

@@ -33,13 +33,18 @@ pub struct Mark {
     /// Milliseconds since 1970.
     since: AtomicU64,
     failed_calls: AtomicU64,
+    /// Seconds since 1970 until which nothing is sent over TCP that UDP would carry as well.
+    no_streams_until: AtomicU64,
 }
+
+/// How long TCP is left alone where it has failed: what would go by it goes over UDP without trying.
+const NO_STREAMS: Duration = Duration::from_secs(30);
 
 impl Default for Mark {
     /// Healthy, from now on.
     fn default() -> Self {
-        let mark =
-            Mark { condition: AtomicU8::new(0), since: AtomicU64::new(0), failed_calls: AtomicU64::new(0) };
+        let [since, failed_calls, no_streams_until] = [0; 3].map(AtomicU64::new);
+        let mark = Mark { condition: AtomicU8::new(0), since, failed_calls, no_streams_until };
         mark.changed_now();
         mark
     }
@@ -63,6 +68,16 @@ impl Mark {
     /// Whether new calls may go there.
     pub fn takes_calls(&self) -> bool {
         self.condition() != Condition::Down
+    }
+
+    /// Whether TCP is worth a try there, at this time since 1970.
+    pub fn takes_streams(&self, now: Duration) -> bool {
+        now.as_secs() >= self.no_streams_until.load(Ordering::Relaxed)
+    }
+
+    /// TCP has failed there.
+    pub fn avoid_streams(&self, now: Duration) {
+        self.no_streams_until.store((now + NO_STREAMS).as_secs(), Ordering::Relaxed);
     }
 
     /// Since when that is thought.

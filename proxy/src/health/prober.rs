@@ -16,6 +16,7 @@ use siphasher::sip::SipHasher13;
 
 use super::{Answer, Condition, Mark, Rules, Standing};
 use crate::pins::Signal;
+use crate::route::Transport;
 
 /// A SIP port that is probed.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Probed {
     pub port_name: String,
     /// Where it is.
     pub address: SocketAddr,
+    /// How it is spoken to.
+    pub transport: Transport,
     /// The listener that asks, counted from 0.
     pub listener: usize,
     /// Where the table reads what is thought.
@@ -41,6 +44,8 @@ pub enum Command {
         listener: usize,
         /// Where to.
         address: SocketAddr,
+        /// How.
+        transport: Transport,
         /// Names the port.
         slot: u32,
         /// Names the probe.
@@ -275,8 +280,8 @@ impl Prober {
         let (sequence, timeout) = (self.sequence, self.rules.timeout);
         let Some(entry) = self.entry(slot) else { return };
         entry.asked = Some((sequence, now));
-        let (listener, address) = (entry.probed.listener, entry.probed.address);
-        self.commands.push_back(Command::Probe { listener, address, slot, sequence });
+        let Probed { listener, address, transport, .. } = entry.probed;
+        self.commands.push_back(Command::Probe { listener, address, transport, slot, sequence });
         self.schedule(slot, now + timeout);
     }
 

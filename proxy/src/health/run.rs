@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Change, Command, Condition, Event, Inbox, Prober};
 use crate::live::Live;
-use crate::route::{Hop, Transport};
+use crate::route::Hop;
 
 /// Events that are dealt with before time is looked at: answers that have come must count before they are missed.
 const EVENTS: usize = 1024;
@@ -70,13 +70,13 @@ async fn take_events(prober: &mut Prober, inbox: &mut Inbox) {
 
 fn act(live: &Arc<Live>, command: Command, bytes: &mut Vec<u8>) {
     match command {
-        Command::Probe { listener, address, slot, sequence } => {
+        Command::Probe { listener, address, transport, slot, sequence } => {
             bytes.clear();
             // As calls to it do, a probe leaves by a listener that speaks the address's IP version.
-            let sender = live.router.sender(listener, Transport::Udp, address.ip());
+            let sender = live.router.sender(listener, transport, address.ip());
             let listener = sender.unwrap_or(listener);
-            live.router.write_probe(listener, address, slot, sequence, bytes);
-            let hop = Hop { listener, local: None, transport: Transport::Udp, address, connection: None };
+            live.router.write_probe(listener, (transport, address), slot, sequence, bytes);
+            let hop = Hop { listener, local: None, transport, address, connection: None, server: None };
             live.send(&hop, bytes);
         }
         Command::Tell(change) => tell(live, &change),
@@ -91,19 +91,9 @@ fn act(live: &Arc<Live>, command: Command, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Calls that a target which is down has said no more than 100 to go to another. Each worker's pins are held for a
-/// moment only.
+/// Calls that a target which is down has said no more than 100 to go to another.
 fn move_calls(live: &Arc<Live>, address: SocketAddr) {
-    let Some(targets) = live.table.load_full() else { return };
-    for (listener, workers) in live.pins.iter().enumerate() {
-        for worker in 0..workers.len() {
-            let mut next = Some(0);
-            while let (Some(from), Some(mut pins)) = (next, live.pins(listener, worker)) {
-                next = pins.target_is_down(address, (&live.router, &targets.table), (from, PINS));
-                live.empty_outbox(&targets, &mut pins, |hop, bytes| live.send(hop, bytes));
-            }
-        }
-    }
+    live.look_through_pins(|pins, site, from| pins.target_is_down(address, site, (from, PINS)));
 }
 
 fn tell(live: &Arc<Live>, change: &Change) {

@@ -23,14 +23,15 @@ pub(super) fn reason(code: Code) -> &'static str {
 impl Pin {
     /// Whether something has to be sent again until it is answered.
     pub(super) fn has_to_resend(&self) -> bool {
-        self.closing.is_some() || self.attempts.iter().any(Attempt::waits_for_cancel)
+        let closing = self.closing.as_ref().is_some_and(|closing| closing.hop.transport == Transport::Udp);
+        closing || self.attempts.iter().any(Attempt::waits_for_cancel)
     }
 }
 
 impl Attempt {
-    /// Whether our CANCEL has no answer yet.
+    /// Whether our CANCEL has no answer yet, and is to be sent again.
     pub(super) fn waits_for_cancel(&self) -> bool {
-        self.cancel == Cancel::Sent && self.heard != Heard::Final
+        self.cancel == Cancel::Sent && self.heard != Heard::Final && !self.is_by_stream()
     }
 }
 
@@ -62,13 +63,20 @@ impl Pins {
         let found = tried.len() < self.dispatch.attempts && self.invite(pin, Choice::Skip(&tried), site);
         if found {
             pin.stage = Stage::Calling;
-            (pin.began, pin.interval, pin.resend) = (self.now, T1, self.now + T1);
-            pin.deadline = self.now + self.no_reply();
+            self.began(pin);
         } else {
             self.counts.failed += 1;
             self.end(pin, code, site);
         }
         found
+    }
+
+    /// The INVITE has been sent, for the first time this way.
+    pub(super) fn began(&self, pin: &mut Pin) {
+        let by_stream = pin.attempt().is_some_and(Attempt::is_by_stream);
+        (pin.began, pin.interval) = (self.now, T1);
+        pin.resend = if by_stream { NEVER } else { self.now + T1 };
+        pin.deadline = self.now + self.no_reply();
     }
 
     /// Sends the INVITE: again to the present target, or to another.
@@ -77,8 +85,9 @@ impl Pins {
         let mut attempt = None;
         self.with_text(pin, |pins, spare, input| {
             pins.outbox.post(|out| {
-                let (hop, hash, place) = site.router.invite_again(input, site.table, choice, spare, out)?;
-                attempt = Some(Attempt::new(&hop, hash));
+                let (hop, way, hash, place) =
+                    site.router.invite_again(input, site.table, choice, spare, out)?;
+                attempt = Some(Attempt::new(&way, hop.listener, hash));
                 Some((hop, place.filter(|_| another)))
             })
         });
@@ -136,10 +145,10 @@ impl Pins {
         to: Option<&[u8]>,
         site: Site<'_>,
     ) {
-        let Some(hop) = pin.attempts.get(attempt).map(Attempt::hop) else { return };
+        let Some((hop, part)) = pin.attempts.get(attempt).map(|a| (a.hop(), a.hop)) else { return };
         self.with_text(pin, |pins, spare, input| {
             pins.outbox.post(|out| {
-                site.router.own_request(input, (method, &hop, to), site.table, spare, out)?;
+                site.router.own_request(input, (method, (&hop, part), to), site.table, spare, out)?;
                 Some((hop, None))
             })
         });
@@ -163,7 +172,7 @@ impl Pins {
     /// Ends a call that was answered after its caller had been refused: ACK, then BYE until it is answered
     /// (RFC 3261 13.2.2.4).
     pub(super) fn close(&mut self, pin: &mut Pin, attempt: usize, (routing, key): (&Routing<'_>, u64)) {
-        let Some(hop) = pin.attempts.get(attempt).map(Attempt::hop) else { return };
+        let Some(hop) = pin.attempts.get(attempt).map(Attempt::usual_hop) else { return };
         let mut bye = Vec::new();
         let written = self.outbox.post(|out| {
             routing.write_in_dialog(Method::Ack, key, &hop, out)?;

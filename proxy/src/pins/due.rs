@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::pin::{Attempt, NEVER, Pin, Stage};
 use super::{Pins, Signal, Site, T2};
-use crate::route::{Branch, Choice, Router};
+use crate::route::{Branch, Choice, Router, Transport};
 use crate::table::Table;
 
 impl Pins {
@@ -39,7 +39,7 @@ impl Pins {
 
     /// A stage has lasted too long. Returns whether the pin goes on living.
     fn too_late(&mut self, pin: &mut Pin, site: Site<'_>) -> bool {
-        if self.is_one_attempt() || !pin.stage.is_open() {
+        if !pin.may_move() || !pin.stage.is_open() {
             return false;
         }
         if pin.stage == Stage::Calling
@@ -64,10 +64,10 @@ impl Pins {
     fn send_again(&mut self, pin: &mut Pin, site: Site<'_>) {
         let mut any = false;
         if pin.stage == Stage::Calling
-            && let Some(present) = pin.attempt()
+            && let Some(present) = pin.attempt().filter(|attempt| !attempt.is_by_stream())
         {
-            let address = present.address();
-            any |= self.invite(pin, Choice::Only(address), site);
+            let way = present.way();
+            any |= self.invite(pin, Choice::Only(way), site);
             self.counts.retransmissions += 1;
         }
         if let Stage::Ended(code) = pin.stage {
@@ -80,7 +80,8 @@ impl Pins {
                 any = true;
             }
         }
-        if let Some(closing) = &pin.closing {
+        if let Some(closing) = pin.closing.as_ref().filter(|closing| closing.hop.transport == Transport::Udp)
+        {
             self.outbox.post(|out| {
                 out.extend_from_slice(&closing.bytes);
                 Some((closing.hop, None))
@@ -100,15 +101,66 @@ impl Pins {
         let Some(mut pin) = self.store.take(place) else { return };
         let present =
             pin.attempt().is_some_and(|attempt| attempt.hop == branch.hop && attempt.address() == to);
-        if present && pin.stage == Stage::Calling && !self.is_one_attempt() {
-            self.signals.push((to, Signal::Unreachable));
-            let site = Site { router, table };
-            match pin.cancelled {
-                Some(code) => self.end(&mut pin, code, site),
-                None => self.counts.down += u64::from(self.next_target(&mut pin, 500, site)),
-            }
+        if present && pin.stage == Stage::Calling && pin.may_move() {
+            self.is_unreachable(&mut pin, to, Site { router, table });
         }
         self.put_back(place, pin);
+    }
+
+    fn is_unreachable(&mut self, pin: &mut Pin, target: SocketAddr, site: Site<'_>) {
+        self.signals.push((target, Signal::Unreachable));
+        match pin.cancelled {
+            Some(code) => self.end(pin, code, site),
+            None => self.counts.down += u64::from(self.next_target(pin, 500, site)),
+        }
+    }
+
+    /// A request that was to go to a target by TCP for its size is sent as a datagram instead. If it was an INVITE, all
+    /// that belongs to it follows.
+    pub fn left_tcp(&mut self, request: &[u8]) {
+        let Some(branch) = request.starts_with(b"INVITE ").then(|| Branch::find(request)).flatten() else {
+            return;
+        };
+        let Some(place) = self.store.find(branch.transaction) else { return };
+        let Some(mut pin) = self.store.take(place) else { return };
+        let left = pin.attempts.iter_mut().find(|a| a.hop == branch.hop).is_some_and(Attempt::leave_tcp);
+        let present = pin.attempt().is_some_and(|attempt| attempt.hop == branch.hop);
+        if left && present && pin.stage == Stage::Calling && pin.may_move() {
+            self.began(&mut pin);
+        }
+        self.put_back(place, pin);
+    }
+
+    /// A connection to a target is gone: calls that it has said nothing to are sent as datagrams, where it takes those,
+    /// else they go to another. As [`Pins::target_is_down`] does, this looks at so many places from `from` on.
+    pub fn connection_is_gone(
+        &mut self,
+        to: SocketAddr,
+        (router, table): (&Router, &Table),
+        (from, count): (usize, usize),
+    ) -> Option<usize> {
+        let site = Site { router, table };
+        let waits = |pin: &Pin| {
+            pin.stage == Stage::Calling
+                && pin.may_move()
+                && pin.attempt().is_some_and(|attempt| attempt.is_by_stream() && attempt.hop().address == to)
+        };
+        let places: Vec<_> =
+            self.store.some(from, count).filter(|(_, pin)| waits(pin)).map(|(place, _)| place).collect();
+        for place in places {
+            let Some(mut pin) = self.store.take(place) else { continue };
+            match pin.attempt_mut().is_some_and(Attempt::leave_tcp) {
+                true => {
+                    self.began(&mut pin);
+                    if let Some(way) = pin.attempt().map(Attempt::way) {
+                        self.invite(&mut pin, Choice::Only(way), site);
+                    }
+                }
+                false => self.is_unreachable(&mut pin, to, site),
+            }
+            self.put_back(place, pin);
+        }
+        (from + count < self.store.places()).then_some(from + count)
     }
 
     /// A target is down, or cannot be reached: calls that it has said no more than 100 to go to another. Looks at so many
@@ -124,6 +176,7 @@ impl Pins {
         }
         let waits = |pin: &Pin| {
             matches!(pin.stage, Stage::Calling | Stage::Trying)
+                && pin.may_move()
                 && pin.cancelled.is_none()
                 && pin.attempt().is_some_and(|attempt| attempt.address() == address)
         };

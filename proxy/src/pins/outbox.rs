@@ -74,3 +74,40 @@ impl Outbox {
         self.messages.shrink_to(1 << 10);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::Transport;
+
+    #[test]
+    fn what_is_posted_stands_there_in_order_until_it_is_cleared() {
+        let address = ([10, 0, 0, 1], 5060).into();
+        let hop = Hop {
+            listener: 0,
+            local: None,
+            transport: Transport::Udp,
+            address,
+            connection: None,
+            server: None,
+        };
+        let mut outbox = Outbox::default();
+        assert!(outbox.is_empty());
+        for text in ["SIP/2.0 487 Request Terminated\r\n", "INVITE sip:a SIP/2.0\r\n"] {
+            assert!(outbox.post(|out| {
+                out.extend_from_slice(text.as_bytes());
+                Some((hop, None))
+            }));
+        }
+        // Begun and given up: it leaves nothing behind.
+        let given_up = outbox.post(|out| {
+            out.extend_from_slice(b"BYE");
+            None
+        });
+        assert!(!given_up && !outbox.is_empty());
+        assert_eq!(outbox.iter().map(|posted| posted.code()).collect::<Vec<_>>(), [Some(487), None]);
+        assert!(outbox.iter().all(|posted| posted.bytes.ends_with(b"\r\n")));
+        outbox.clear();
+        assert!(outbox.is_empty() && outbox.iter().next().is_none());
+    }
+}

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Pins;
-use super::pin::{NEVER, Pin, Ticks};
+use super::pin::{NEVER, Pin, Stage, Ticks};
 
 /// The format's version: what another proxy cannot read it leaves, which costs no established call.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One pin with its names.
 #[derive(Serialize, Deserialize)]
@@ -47,6 +47,14 @@ impl Pins {
             let Named { key, call, mut pin } = named;
             for time in [&mut pin.began, &mut pin.resend, &mut pin.deadline] {
                 *time = moved(*time, then, self.now);
+            }
+            // Connections stay behind. An INVITE that its target has, too, counts there as sent again.
+            let mut left = false;
+            for attempt in &mut pin.attempts {
+                left = attempt.leave_tcp();
+            }
+            if left && pin.stage == Stage::Calling && pin.may_move() {
+                pin.resend = self.now;
             }
             count += usize::from(self.store.insert(key, call, pin));
             rest = behind;

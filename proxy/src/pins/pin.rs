@@ -1,13 +1,13 @@
 //! What is kept of one INVITE.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU64;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::route::{Hop, Input, Transport};
+use crate::route::{Hop, Input, Transport, Way, scope, with_scope};
 
 /// When something is due: ticks of [`super::TICK`] since the proxy began.
 pub(super) type Ticks = u32;
@@ -23,6 +23,8 @@ pub(super) struct Pin {
     pub(super) text: Box<[u8]>,
     /// Whether that is packed.
     pub(super) packed: bool,
+    /// Whether it came in a dialog: then it is a note of its way, or a search for the target that has the dialog.
+    pub(super) in_dialog: bool,
     /// The targets that were tried, the last of them now.
     pub(super) attempts: SmallVec<[Attempt; 1]>,
     pub(super) stage: Stage,
@@ -86,6 +88,9 @@ pub(super) struct Attempt {
     ip: IpAddr,
     port: u16,
     listener: u16,
+    transport: Transport,
+    /// The port that it was sent to over TCP, for its size; [`Attempt::leave_tcp`] takes that back.
+    over_tcp: Option<NonZeroU16>,
     /// The next hop's part of our branch.
     pub(super) hop: u32,
     pub(super) heard: Heard,
@@ -116,8 +121,8 @@ pub(super) enum Cancel {
 pub(super) struct Caller {
     ip: IpAddr,
     port: u16,
-    /// Rare, and large.
-    local: Option<Box<IpAddr>>,
+    /// Which of our addresses it was sent to, and on which link a link-local caller is. Rare, and large.
+    further: Option<Box<(Option<IpAddr>, u32)>>,
     connection: Option<NonZeroU64>,
     /// When: whole seconds since 1970.
     at: u32,
@@ -130,7 +135,7 @@ impl Caller {
         Caller {
             ip: input.source.ip(),
             port: input.source.port(),
-            local: input.local.map(Box::new),
+            further: Some((input.local, scope(input.source))).filter(|f| *f != (None, 0)).map(Box::new),
             connection: input.connection.and_then(NonZeroU64::new),
             at: u32::try_from(input.now.as_secs()).unwrap_or(u32::MAX),
             listener: u16::try_from(input.listener).unwrap_or(u16::MAX),
@@ -142,12 +147,13 @@ impl Caller {
     pub(super) fn input<'a>(&self, bytes: &'a [u8]) -> Input<'a> {
         let (source, connection) = (self.source(), self.connection.map(NonZeroU64::get));
         let (listener, now) = (usize::from(self.listener), Duration::from_secs(u64::from(self.at)));
-        let local = self.local.as_deref().copied();
+        let local = self.further.as_deref().and_then(|(local, _)| *local);
         Input { bytes, source, local, listener, transport: self.transport, connection, now }
     }
 
     pub(super) fn source(&self) -> SocketAddr {
-        SocketAddr::new(self.ip, self.port)
+        let scope = self.further.as_deref().map_or(0, |(_, scope)| *scope);
+        with_scope(SocketAddr::new(self.ip, self.port), scope)
     }
 
     pub(super) fn transport(&self) -> Transport {
@@ -156,14 +162,31 @@ impl Caller {
 }
 
 impl Attempt {
-    pub(super) fn new(hop: &Hop, hash: u32) -> Self {
-        let listener = u16::try_from(hop.listener).unwrap_or(u16::MAX);
-        let (ip, port) = (hop.address.ip(), hop.address.port());
-        Attempt { ip, port, listener, hop: hash, heard: Heard::Nothing, cancel: Cancel::No }
+    pub(super) fn new(way: &Way, listener: usize, hash: u32) -> Self {
+        let listener = u16::try_from(listener).unwrap_or(u16::MAX);
+        let Way { address, transport, over_tcp } = *way;
+        let (ip, port) = (address.ip(), address.port());
+        let (heard, cancel) = (Heard::Nothing, Cancel::No);
+        Attempt { ip, port, listener, transport, over_tcp, hop: hash, heard, cancel }
     }
 
+    /// The target's.
     pub(super) fn address(&self) -> SocketAddr {
         SocketAddr::new(self.ip, self.port)
+    }
+
+    pub(super) fn way(&self) -> Way {
+        Way { address: self.address(), transport: self.transport, over_tcp: self.over_tcp }
+    }
+
+    /// Whether nothing has to be sent twice (RFC 3261 17.1.1.2).
+    pub(super) fn is_by_stream(&self) -> bool {
+        self.over_tcp.is_some() || self.transport != Transport::Udp
+    }
+
+    /// From now on all goes as datagrams. Returns whether that is anything new.
+    pub(super) fn leave_tcp(&mut self) -> bool {
+        self.over_tcp.take().is_some()
     }
 
     /// Whether its target said nothing at all.
@@ -171,13 +194,33 @@ impl Attempt {
         self.heard == Heard::Nothing
     }
 
+    /// The way that its INVITE went, and what belongs to that goes.
     pub(super) fn hop(&self) -> Hop {
-        let listener = usize::from(self.listener);
-        Hop { listener, local: None, transport: Transport::Udp, address: self.address(), connection: None }
+        let (transport, port) = match self.over_tcp {
+            Some(port) => (Transport::Tcp, port.get()),
+            None => (self.transport, self.port),
+        };
+        Hop { transport, address: SocketAddr::new(self.ip, port), ..self.usual_hop() }
+    }
+
+    /// The way for other requests.
+    pub(super) fn usual_hop(&self) -> Hop {
+        let (listener, transport) = (usize::from(self.listener), self.transport);
+        Hop { listener, local: None, transport, address: self.address(), connection: None, server: None }
     }
 }
 
 impl Pin {
+    /// Whether it only tells the way: nothing can be sent again, or to another target.
+    pub(super) fn is_note(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Whether it may be sent again, and to another target when one fails: an INVITE that begins a dialog.
+    pub(super) fn may_move(&self) -> bool {
+        !self.in_dialog && !self.is_note()
+    }
+
     /// The present attempt.
     pub(super) fn attempt(&self) -> Option<&Attempt> {
         self.attempts.last()

@@ -14,17 +14,26 @@ impl Pins {
     /// Handles a request that belongs to a pin; `None` if it has none, or needs nothing but to follow it.
     pub(crate) fn request(&mut self, routing: &mut Routing<'_>, request: &Request<'_>) -> Option<Verdict> {
         let method = request.line.method;
-        let of_transaction = match method {
-            Method::Invite | Method::Cancel => !request.in_dialog(),
-            Method::Ack => true,
-            _ => false,
-        };
-        if self.is_empty() || !of_transaction {
+        if self.is_empty() || !matches!(method, Method::Invite | Method::Cancel | Method::Ack) {
             return None;
         }
         let place = self.store.find(routing.router.transaction(request))?;
         let pin = self.store.get(place)?;
-        let follow = Choice::Only(pin.attempt()?.address());
+        let follow = Choice::Only(pin.attempt()?.way());
+        if pin.in_dialog {
+            // Route and Request-URI say where it goes, and this how.
+            routing.choice = follow;
+            if method == Method::Cancel
+                && let Some(mut pin) = self.store.take(place)
+            {
+                pin.cancelled = Some(TERMINATED);
+                self.put_back(place, pin);
+            }
+            return None;
+        }
+        if method != Method::Ack && request.in_dialog() {
+            return None;
+        }
         match (method, pin.stage) {
             // A target whose refusal was lost sends it again.
             (Method::Ack, Stage::Refused) => {
@@ -37,11 +46,11 @@ impl Pins {
             }
             // The ACK of a 2xx by a caller of RFC 2543, whose transactions know no branches.
             (Method::Ack, _) => None,
-            (Method::Cancel, _) if !self.is_one_attempt() => {
+            (Method::Cancel, _) if !pin.is_note() => {
                 self.cancel(routing, place);
                 Some(routing.reply(200, "OK", b""))
             }
-            (Method::Invite, stage) if !self.is_one_attempt() => {
+            (Method::Invite, stage) if !pin.is_note() => {
                 if stage == Stage::Ringing {
                     self.tell_again(routing, place);
                 }

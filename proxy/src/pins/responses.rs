@@ -1,10 +1,16 @@
 //! What targets answer (RFC 3261 16.7).
 
-use sip::{Method, Name};
+use std::net::SocketAddr;
 
-use super::pin::{Cancel, Code, Heard, NEVER, Pin, Stage};
-use super::{LINGER, Pins, Signal, TIMER_C};
-use crate::route::{Branch, Cause, Routing, Verdict};
+use sip::{Method, Name};
+use smallvec::SmallVec;
+
+use super::pin::{Attempt, Cancel, Code, Heard, NEVER, Pin, Stage};
+use super::{LINGER, Pins, Signal, Site, TIMER_C};
+use crate::route::{Branch, Cause, Choice, Routing, Verdict};
+
+/// The most targets that are asked for a dialog.
+const MOST_SEARCHED: usize = 8;
 
 /// What becomes of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +32,13 @@ impl Pins {
         let mut pin = self.store.take(place)?;
         let attempt = pin.attempts.iter().position(|attempt| attempt.hop == branch.hop);
         let fate = match (attempt, method) {
+            (Some(attempt), _) if pin.in_dialog && !pin.is_note() => {
+                self.searched(&mut pin, attempt, (code, method), routing)
+            }
             (Some(attempt), Method::Invite) => {
                 self.answer(&mut pin, attempt, code, (routing, branch.transaction))
             }
-            (Some(attempt), Method::Cancel) if !self.is_one_attempt() => {
+            (Some(attempt), Method::Cancel) if !pin.is_note() => {
                 if let Some(attempt) = pin.attempts.get_mut(attempt).filter(|_| code >= 200) {
                     attempt.cancel = Cancel::Known;
                 }
@@ -48,6 +57,40 @@ impl Pins {
         }
     }
 
+    /// The answer to a request of a dialog whose target was a guess.
+    fn searched(
+        &mut self,
+        pin: &mut Pin,
+        attempt: usize,
+        (code, method): (Code, Method<'_>),
+        routing: &Routing<'_>,
+    ) -> Fate {
+        let present = attempt + 1 == pin.attempts.len();
+        if code < 200 || method == Method::Cancel || (present && pin.stage != Stage::Calling) {
+            return Fate::Pass;
+        }
+        let wanted = code == 481 && pin.cancelled.is_none();
+        let elsewhere = !present || (wanted && self.search_on(pin, routing.site()));
+        if !elsewhere {
+            (pin.stage, pin.deadline) = (Stage::Answered, self.now + LINGER);
+            return Fate::Pass;
+        }
+        if method == Method::Invite {
+            let to = routing.msg.first(Name::To).map(|field| field.line);
+            self.own_request(pin, attempt, Method::Ack, to, routing.site());
+        }
+        Fate::Absorb
+    }
+
+    /// Sends a request of a dialog to another target that may have that, each one once. Returns whether there was one.
+    fn search_on(&mut self, pin: &mut Pin, site: Site<'_>) -> bool {
+        let tried: SmallVec<[SocketAddr; MOST_SEARCHED]> =
+            pin.attempts.iter().map(Attempt::address).collect();
+        let found = tried.len() < MOST_SEARCHED && self.invite(pin, Choice::Skip(&tried), site);
+        self.counts.searches += u64::from(found);
+        found
+    }
+
     fn answer(
         &mut self,
         pin: &mut Pin,
@@ -64,7 +107,7 @@ impl Pins {
             attempt.heard = attempt.heard.max(heard);
         }
         match code {
-            _ if self.is_one_attempt() => self.note(pin, code),
+            _ if pin.is_note() => self.note(pin, code),
             ..200 if present && pin.stage.is_open() => self.provisional(pin, code, routing),
             // Given up, or too late: whoever rings is to stop (RFC 3261 16.7.5 would ring two phones).
             ..200 => {

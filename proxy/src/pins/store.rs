@@ -146,3 +146,75 @@ impl Store {
 fn name(pins: &[Slot], place: Place, of: impl Fn(&Slot) -> u64) -> u64 {
     pins.get(place as usize).map_or(0, of)
 }
+
+#[cfg(test)]
+mod tests {
+    use smallvec::SmallVec;
+
+    use super::super::pin::{Caller, NEVER, Stage};
+    use super::*;
+    use crate::route::{Input, Transport};
+
+    fn pin() -> Pin {
+        let caller = Caller::of(&Input {
+            bytes: b"",
+            source: ([203, 0, 113, 1], 5060).into(),
+            local: None,
+            listener: 0,
+            transport: Transport::Udp,
+            connection: None,
+            now: std::time::Duration::ZERO,
+        });
+        Pin {
+            in_dialog: false,
+            caller,
+            in_dialog: false,
+            text: Box::default(),
+            packed: false,
+            attempts: SmallVec::new(),
+            stage: Stage::Calling,
+            told: false,
+            merged: false,
+            cancelled: None,
+            closing: None,
+            began: 0,
+            resend: NEVER,
+            interval: 1,
+            deadline: 1,
+        }
+    }
+
+    fn forget(store: &mut Store, key: u64) {
+        let place = store.find(key).unwrap();
+        store.take(place).unwrap();
+        store.forget(place);
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_nothing_behind_and_its_place_is_used_again() {
+        let mut store = Store::new(2);
+        for number in 0..100 {
+            assert!(
+                store.insert(2 * number, number, pin()) && store.insert(2 * number + 1, number + 1, pin())
+            );
+            assert!(!store.insert(1000, 1000, pin()), "there is room for two");
+            forget(&mut store, 2 * number + 1);
+            assert!(store.find_call(number).is_some() && store.find_call(number + 1).is_none());
+            forget(&mut store, 2 * number);
+            assert_eq!((store.len(), store.places.len(), store.calls.len(), store.places()), (0, 0, 0, 2));
+        }
+    }
+
+    #[test]
+    fn of_two_pins_of_a_call_the_last_is_found_and_each_knows_of_the_other() {
+        let mut store = Store::new(2);
+        assert!(store.insert(1, 7, pin()) && store.insert(2, 7, pin()));
+        assert!(!store.insert(1, 8, pin()), "the key is taken");
+        assert_eq!(store.iter().map(|pin| pin.merged).collect::<Vec<_>>(), [true, true]);
+        forget(&mut store, 1);
+        assert!(store.find_call(7).is_some());
+        forget(&mut store, 2);
+        assert!(store.find_call(7).is_none());
+        assert_eq!(store.calls.len(), 0);
+    }
+}

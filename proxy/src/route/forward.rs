@@ -1,11 +1,14 @@
 //! What changes in a request that is forwarded (RFC 3261 16.6). All else leaves as it came.
 
-use sip::{Edits, Field, Message, Name, Scheme};
+use std::net::SocketAddr;
+
+use sip::{Edits, Field, Message, Method, Name, Scheme};
 
 use super::request::Request;
 use super::token::{Claims, Direction, hour};
 use super::via::WayBack;
-use super::{Hop, Router, Routing, Verdict};
+use super::{Choice, Hop, Router, Routing, Transport, Verdict, Way};
+use crate::pins::Kept;
 
 /// What Max-Forwards begins with (RFC 3261 8.1.1.6).
 pub(super) const MAX_FORWARDS: &[u8] = b"Max-Forwards: 70\r\n";
@@ -21,6 +24,8 @@ pub(super) struct Extras {
     pub(super) added_headers: bool,
     /// For a new call: its target's place in the table.
     pub(super) new_call: Option<u16>,
+    /// For a request of a dialog: whether its target is a guess, and others are to be asked if that does not know it.
+    pub(super) search: bool,
 }
 
 /// Which sides of us a dialog runs through.
@@ -51,8 +56,53 @@ impl Routing<'_> {
             self.edits
                 .insert_after(&self.msg, last.line, |out| router.headers.write_added(request, source, out));
         }
+        let from = self.out.len();
         self.edits.write_to(&self.msg, self.out);
-        Verdict::Forward { hop, new_call: extras.new_call }
+        let sent = self.by_size(hop, from);
+        if extras.search {
+            self.pin(request, &hop, &sent, Kept::Search);
+        } else if sent.transport != hop.transport
+            && request.in_dialog()
+            && request.line.method == Method::Invite
+        {
+            self.pin(request, &hop, &sent, Kept::Note);
+        }
+        Verdict::Forward { hop: sent, new_call: extras.new_call }
+    }
+
+    /// RFC 3261 18.1.1: a request that is too large for a datagram goes to its target by TCP, if that takes any. Only
+    /// the transport in our Via tells: all else, its branch too, is that of the datagram which it would have been, and
+    /// which it becomes if the connection fails. What belongs to an INVITE goes as that went, whatever its size.
+    fn by_size(&mut self, hop: Hop, from: usize) -> Hop {
+        let too_large = self.out.len() - from > self.router.largest_datagram;
+        let tcp = match self.choice {
+            Choice::Only(way) if way.address == hop.address && way.transport == hop.transport => {
+                way.over_tcp.map(|port| SocketAddr::new(hop.address.ip(), port.get()))
+            }
+            _ if too_large && hop.transport == Transport::Udp => {
+                self.table.tcp_beside(hop.address, self.input.now)
+            }
+            _ => None,
+        };
+        match tcp {
+            Some(address) if in_via(self.out.get_mut(from..).unwrap_or_default(), b"UDP", b"TCP") => {
+                self.belongs = Some(hop);
+                Hop { transport: Transport::Tcp, address, ..hop }
+            }
+            _ => hop,
+        }
+    }
+
+    /// Keeps a request that was just forwarded, if it is the first time. Answers come to the listener that sends, whose
+    /// pins may be others.
+    pub(super) fn pin(&mut self, request: &Request<'_>, hop: &Hop, sent: &Hop, kept: Kept) {
+        if self.router.share_pins(hop.listener, self.input.listener)
+            && self.choice == Choice::Any
+            && let Some(pins) = self.pins.as_mut()
+        {
+            let way = Way::new(hop, sent);
+            pins.begin(self.router.names(request, hop), &self.input, (hop.listener, way), kept);
+        }
     }
 
     /// RFC 3261 16.6.4, RFC 5658: above all others, the side that the next hop sees first.
@@ -143,6 +193,24 @@ impl Routing<'_> {
             }
             _ => self.edits.insert_before(&self.msg, top.line, |out| out.extend_from_slice(MAX_FORWARDS)),
         }
+    }
+}
+
+/// Makes a datagram of a request of ours that was to go by TCP for its size.
+pub(crate) fn by_datagram(request: &mut [u8]) -> bool {
+    in_via(request, b"TCP", b"UDP")
+}
+
+/// Changes the transport in the topmost Via, which is one of ours. Returns whether it stood there.
+fn in_via(message: &mut [u8], from: &[u8; 3], to: &[u8; 3]) -> bool {
+    const START: &[u8] = b"\nVia: SIP/2.0/";
+    let at = message.windows(START.len()).position(|bytes| bytes == START).map(|at| at + START.len());
+    match at.and_then(|at| message.get_mut(at..at + from.len())) {
+        Some(transport) if transport == from => {
+            transport.copy_from_slice(to);
+            true
+        }
+        _ => false,
     }
 }
 

@@ -204,6 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn a_single_rule_is_enough_for_a_known_name_and_for_another() {
+        let text = b"OPTIONS sip:a SIP/2.0\r\nReferred-By: 1\r\nX-A: 2\r\nb: 3\r\n\r\n";
+        let mut index = sip::Index::new();
+        let msg = sip::Message::parse(text, &mut index, &sip::Limits::default()).unwrap();
+        for (name, expected) in
+            [("Referred-By", &["1", "3"][..]), ("X-A", &["2"]), ("X-*", &["2"]), ("X-B", &[])]
+        {
+            let rules = rules(&[name], &[]).unwrap();
+            let gone: Vec<_> = rules.stripped(&msg).map(|field| field.value).collect();
+            assert_eq!(gone, expected.iter().map(|value| value.as_bytes()).collect::<Vec<_>>(), "{name}");
+        }
+    }
+
+    #[test]
     fn what_routing_needs_cannot_be_stripped() {
         for bad in ["Via", "v", "Call-*", "*", "C*", "record-route", "a b", ""] {
             assert!(rules(&[bad], &[]).is_err(), "{bad:?}");

@@ -5,12 +5,13 @@ use sip::{Message, Method, Name, NameAddr};
 use super::forward::MAX_FORWARDS;
 use super::request::Request;
 use super::via::{Branch, WayBack};
-use super::{Choice, Hop, Input, Router, Routing, Scratch, Verdict};
+use super::{Choice, Hop, Input, Router, Routing, Scratch, Verdict, Way};
 use crate::pins::{Names, Site};
 use crate::table::Table;
 
-/// Where an INVITE went: the hop, its part of our branch, and for a target in the list its place there.
-pub(crate) type Sent = (Hop, u32, Option<u16>);
+/// Where an INVITE went: the hop, the way to its target, that one's part of our branch, and for a target in the list
+/// its place there.
+pub(crate) type Sent = (Hop, Way, u32, Option<u16>);
 
 impl Router {
     /// Writes an INVITE again, to the target that is chosen. `None` if there is none.
@@ -26,8 +27,11 @@ impl Router {
         routing.choice = choice;
         let line = routing.msg.request()?;
         match routing.request(line) {
-            Verdict::Forward { hop, new_call } => Some((hop, self.hop_part(&hop), new_call)),
-            Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
+            Verdict::Forward { hop, new_call } => {
+                let belongs = routing.belongs.unwrap_or(hop);
+                Some((hop, Way::new(&belongs, &hop), self.hop_part(&belongs), new_call))
+            }
+            Verdict::Reply { .. } | Verdict::Answer(_) | Verdict::Drop(..) | Verdict::Wait => None,
         }
     }
 
@@ -42,23 +46,23 @@ impl Router {
     ) -> Option<Hop> {
         match self.open(input, table, scratch, out).ok()?.reply(code, reason, b"") {
             Verdict::Reply { hop, .. } => Some(hop),
-            Verdict::Forward { .. } | Verdict::Answer(_) | Verdict::Drop(..) => None,
+            Verdict::Forward { .. } | Verdict::Answer(_) | Verdict::Drop(..) | Verdict::Wait => None,
         }
     }
 
-    /// Writes CANCEL or ACK for a pinned INVITE as it went to `hop`: Request-URI, From, Call-ID and CSeq number are the
+    /// Writes CANCEL or ACK for a pinned INVITE as it went to `hop`, with that part of our branch: Request-URI, From, Call-ID and CSeq number are the
     /// INVITE's, To too unless another line is given; Route it had none (RFC 3261 9.1, 17.1.1.3).
     pub(crate) fn own_request(
         &self,
         input: &Input<'_>,
-        (method, hop, to): (Method<'_>, &Hop, Option<&[u8]>),
+        (method, (hop, part), to): (Method<'_>, (&Hop, u32), Option<&[u8]>),
         table: &Table,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Option<()> {
         let routing = self.open(input, table, scratch, out).ok()?;
         let request = Request::read(&routing.msg, routing.msg.request()?).ok()?;
-        let branch = self.branch(&routing.msg, &request, hop);
+        let branch = Branch { hop: part, ..self.branch(&routing.msg, &request, hop) };
         let Routing { msg, out, .. } = routing;
         let uri = request.line.uri;
         OwnRequest { method, uri, branch, way_back: Some(input), to, cseq: request.cseq }

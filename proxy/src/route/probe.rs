@@ -20,7 +20,7 @@ impl Router {
     pub fn write_probe(
         &self,
         listener: usize,
-        address: SocketAddr,
+        (transport, address): (Transport, SocketAddr),
         slot: u32,
         sequence: u32,
         out: &mut Vec<u8>,
@@ -31,8 +31,9 @@ impl Router {
         let own = &settings.internal;
         let signature = signature(self.branch_key(), slot, sequence);
         // Writing to a Vec cannot fail.
-        let _ = write!(out, "OPTIONS sip:{address} SIP/2.0\r\n");
-        out.extend_from_slice(faces.inside.via(Transport::Udp));
+        let parameter = if transport == Transport::Udp { "" } else { ";transport=tcp" };
+        let _ = write!(out, "OPTIONS sip:{address}{parameter} SIP/2.0\r\n");
+        out.extend_from_slice(faces.inside.via(transport));
         out.extend_from_slice(COOKIE);
         out.extend_from_slice(MARK);
         write_hex(out, u64::from(slot), 8);

@@ -7,7 +7,9 @@ use sip::{CSeq, Error, Message, Method, Name, Reply, RequestLine, Scheme, Tag, U
 
 use super::forward::{Extras, RecordRoute};
 use super::routes::{NoHop, OurRoutes};
+use super::via::{scope, with_scope};
 use super::{Cause, Choice, Hop, Input, Refused, Routing, Transport, Verdict};
+use crate::pins::Kept;
 
 /// What we answer OPTIONS with, and 405.
 const ALLOW: &[u8] =
@@ -136,7 +138,7 @@ impl<'r> Routing<'r> {
     fn begin_from_outside(&mut self, request: &Request<'_>) -> Verdict {
         let method = request.line.method;
         if !matches!(method, Method::Invite | Method::Ack | Method::Cancel | Method::Options) {
-            return self.reply(405, "Method Not Allowed", ALLOW);
+            return self.decline(405, "Method Not Allowed", ALLOW);
         }
         // What belongs to an INVITE that is under way was judged with that.
         if self.choice == Choice::Any {
@@ -170,7 +172,7 @@ impl<'r> Routing<'r> {
         let routes = self.our_routes();
         if !self.inside && !routes.found {
             if self.router.our_uri(&request.uri).is_none() && !self.may_be_of_a_refusal(request) {
-                return self.reply(404, "Not Found", b"");
+                return self.decline(404, "Not Found", b"");
             }
             if !self.may_call() {
                 return self.refuse();
@@ -211,7 +213,7 @@ impl<'r> Routing<'r> {
     }
 
     /// Whether the source may start calls.
-    fn may_call(&self) -> bool {
+    pub(super) fn may_call(&self) -> bool {
         let access = self.router.access.load();
         access.as_ref().is_some_and(|access| access.contains(self.input.source.ip()))
     }
@@ -221,6 +223,15 @@ impl<'r> Routing<'r> {
         match self.router.refused {
             Refused::Forbidden => self.reply(403, "Forbidden", b""),
             Refused::Drop => Verdict::Drop(Cause::Refused, None),
+        }
+    }
+
+    /// Says no, unless to somebody who may not call and gets no answers: the source may be forged, and the answer
+    /// reach somebody else.
+    fn decline(&mut self, code: u16, reason: &str, headers: &[u8]) -> Verdict {
+        match self.router.refused {
+            Refused::Drop if !self.inside && !self.may_call() => Verdict::Drop(Cause::Refused, None),
+            Refused::Drop | Refused::Forbidden => self.reply(code, reason, headers),
         }
     }
 
@@ -247,56 +258,65 @@ impl<'r> Routing<'r> {
         if begins_call && request.uri.user.is_none() {
             return self.reply(484, "Address Incomplete", b"");
         }
-        let Some((place, address)) = self.choose(request, listener) else {
+        let Some((place, transport, address)) = self.choose(request, listener) else {
             return self.reply(500, "No Destination available", b"");
         };
-        let transport = Transport::Udp;
         let listener = match self.router.sender(listener, transport, address.ip()) {
             Ok(listener) => listener,
             Err(why) => return self.no_hop(why),
         };
-        let hop = Hop { listener, local: None, transport, address, connection: None };
+        let hop = Hop { listener, local: None, transport, address, connection: None, server: None };
         let extras = Extras {
             record_route: begins_call.then_some(record_route),
             added_headers: begins_call && !self.inside,
             sips: false,
             new_call: place.filter(|_| begins_call),
+            search: place.is_some() && self.may_search(request),
         };
         let verdict = self.forward(request, hop, extras);
-        // Answers come to the listener that sends, whose pins may be others.
-        if begins_call
-            && self.router.share_pins(hop.listener, self.input.listener)
-            && self.choice == Choice::Any
-            && let (Some(pins), Verdict::Forward { .. }) = (self.pins.as_mut(), verdict)
-        {
-            pins.begin(self.router.names(request, &hop), &self.input, &hop);
+        if begins_call && let Verdict::Forward { hop: sent, .. } = verdict {
+            self.pin(request, &hop, &sent, Kept::Call);
         }
         verdict
     }
 
-    /// The target's address, and its place in the table unless it has left that.
-    fn choose(&self, request: &Request<'_>, listener: usize) -> Option<(Option<u16>, SocketAddr)> {
+    /// Whether other targets may be asked for a dialog that the first does not know. Never for ACK, which has no answer,
+    /// and CANCEL, which follows its INVITE; nor for what targets send, who know their way.
+    fn may_search(&self, request: &Request<'_>) -> bool {
+        request.in_dialog()
+            && !self.inside
+            && self.choice == Choice::Any
+            && !matches!(request.line.method, Method::Ack | Method::Cancel)
+    }
+
+    /// The target: its place in the table unless it has left that, how it is spoken to, and where.
+    fn choose(&self, request: &Request<'_>, listener: usize) -> Option<(Option<u16>, Transport, SocketAddr)> {
         let skip = match self.choice {
-            Choice::Only(address) => return Some((None, address)),
+            Choice::Only(way) => return Some((None, way.transport, way.address)),
             Choice::Skip(tried) => tried,
             Choice::Any => &[],
         };
         if request.in_dialog()
             && let Some(pins) = &self.pins
-            && let Some(address) = pins.target_of_call(self.router.call(request))
+            && let Some(way) = pins.target_of_call(self.router.call(request))
         {
-            return Some((None, address));
+            return Some((None, way.transport, way.address));
         }
         let port_name = self.router.listeners.get(listener).map_or("", |listener| &listener.port_name);
-        let (place, address) = self.table.pick(port_name, request.call_id, skip)?;
-        Some((Some(place), address))
+        let (place, endpoint) = match request.in_dialog() && !skip.is_empty() {
+            true => self.table.pick_holder(port_name, request.call_id, skip)?,
+            false => self.table.pick(port_name, request.call_id, skip)?,
+        };
+        Some((Some(place), endpoint.transport, endpoint.address))
     }
 
     /// To where Route and Request-URI say.
     fn follow(&mut self, request: &Request<'_>, routes: OurRoutes<'_>, extras: Extras) -> Verdict {
         match self.next_hop(request, routes) {
             Ok(hop) => self.forward(request, hop, extras),
-            Err(NoHop::Forbidden) if self.may_be_of_a_refusal(request) => {
+            Err(NoHop::Forbidden | NoHop::NoAddress | NoHop::Unanswered)
+                if self.may_be_of_a_refusal(request) =>
+            {
                 self.edits.clear();
                 self.dispatch_without_routes(request)
             }
@@ -308,10 +328,14 @@ impl<'r> Routing<'r> {
     fn no_hop(&mut self, why: NoHop) -> Verdict {
         match why {
             NoHop::Malformed(error) => self.reply(400, &format!("Bad Request ({error})"), b""),
-            NoHop::Forbidden => self.reply(403, "Forbidden", b""),
-            NoHop::Name => self.reply(500, "Next Hop Is A Name", b""),
-            NoHop::Transport => self.reply(500, "Next Hop Wants Another Transport", b""),
-            NoHop::Family => self.reply(500, "Next Hop Has Another IP Version", b""),
+            NoHop::Forbidden => self.decline(403, "Forbidden", b""),
+            NoHop::Name => self.decline(500, "Next Hop Is No Host Name", b""),
+            NoHop::Unresolved => Verdict::Wait,
+            // RFC 3263 4.3, RFC 3261 16.7: no 503, which would say that others should be asked for everything else, too.
+            NoHop::NoAddress => self.decline(500, "Next Hop Has No Address", b""),
+            NoHop::Unanswered => self.decline(504, "No Answer From DNS", b""),
+            NoHop::Transport => self.decline(500, "Next Hop Wants Another Transport", b""),
+            NoHop::Family => self.decline(500, "Next Hop Has Another IP Version", b""),
         }
     }
 
@@ -333,8 +357,8 @@ impl<'r> Routing<'r> {
             Transport::Udp => via.stamp(source, force_rport).reply_port(),
             Transport::Tcp | Transport::Tls => source.port(),
         };
-        let address = SocketAddr::new(source.ip(), port);
-        let hop = Hop { listener, local, transport, address, connection };
+        let address = with_scope(SocketAddr::new(source.ip(), port), scope(source));
+        let hop = Hop { listener, local, transport, address, connection, server: None };
         Verdict::Reply { hop, code }
     }
 }

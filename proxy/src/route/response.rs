@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use sip::{Name, Via};
 
-use super::via::{Branch, WayBack};
+use super::via::{Branch, WayBack, with_scope};
 use super::{Cause, Hop, Routing, Transport, Verdict};
 
 impl Routing<'_> {
@@ -69,8 +69,9 @@ impl Routing<'_> {
             self.router.strip(&self.msg, self.edits);
         }
         self.edits.write_to(&self.msg, self.out);
-        let WayBack { local, connection, .. } = way_back;
-        let hop = Hop { listener, local, transport, address, connection };
+        let WayBack { local, connection, scope, .. } = way_back;
+        let address = with_scope(address, scope);
+        let hop = Hop { listener, local, transport, address, connection, server: None };
         Verdict::Forward { hop, new_call: None }
     }
 

@@ -37,8 +37,14 @@ impl OurRoutes<'_> {
 pub(crate) enum NoHop {
     /// The next hop is no URI.
     Malformed(Error),
-    /// It is a name, which cannot be looked up.
+    /// It is a name.
     Name,
+    /// It is a name that is not known yet.
+    Unresolved,
+    /// It is a name without an address.
+    NoAddress,
+    /// It is a name of which nobody could say anything.
+    Unanswered,
     /// It wants a transport that we do not speak.
     Transport,
     /// No listener of ours speaks the IP version of its address.
@@ -97,12 +103,16 @@ impl<'r> Routing<'r> {
             }
             return match self.hop_of(&request.uri, listener) {
                 Err(NoHop::Forbidden) => self.vouched_hop(request, &routes, listener),
+                Err(NoHop::Name) => self.named_hop(request, &request.uri, &routes, listener),
                 hop => hop,
             };
         };
         let route = NameAddr::parse(route).map_err(NoHop::Malformed)?;
         let uri = route.uri().map_err(NoHop::Malformed)?;
-        let hop = self.hop_of(&uri, listener)?;
+        let hop = match self.hop_of(&uri, listener) {
+            Err(NoHop::Name) => self.named_hop(request, &uri, &routes, listener)?,
+            hop => hop?,
+        };
         if uri.params.has("lr") {
             self.take_off(routes.taken);
         } else {
@@ -153,6 +163,7 @@ impl<'r> Routing<'r> {
             None => Verdict::Drop(Cause::Malformed, None),
         };
         *self.notes = scratch.notes;
+        *self.wanted = scratch.wanted;
         verdict
     }
 
@@ -168,19 +179,31 @@ impl<'r> Routing<'r> {
     /// The same, wherever that is.
     pub(super) fn resolve(&self, uri: &Uri<'_>, listener: usize) -> Result<Hop, NoHop> {
         let transport = transport(uri).ok_or(NoHop::Transport)?;
-        // RFC 3261 16.4: maddr says where to go, unless it says "to us".
+        let ip = self.host_of(uri)?.and_then(|host| host.ip()).ok_or(NoHop::Name)?;
+        let address = SocketAddr::new(ip, uri.port_or_default());
+        let transport = self.last_transport(uri, address, transport);
+        Ok(Hop { listener, local: None, transport, address, connection: None, server: None })
+    }
+
+    /// The host that says where to go. RFC 3261 16.4: maddr does, unless it says "to us".
+    pub(super) fn host_of<'u>(&self, uri: &Uri<'u>) -> Result<Option<Host<'u>>, NoHop> {
         let maddr = uri.params.value("maddr").map(Host::parse).transpose().map_err(NoHop::Malformed)?;
         let port = uri.port_or_default();
-        let maddr = maddr.filter(|maddr| self.router.ours(maddr, port).is_none());
-        let ip = maddr.or(uri.host).and_then(|host| host.ip()).ok_or(NoHop::Name)?;
-        let address = SocketAddr::new(ip, port);
-        // RFC 3261 26.2.2: how the last hop is protected is the domain's own affair. Targets are inside ours.
-        let transport = match uri.scheme {
+        Ok(maddr.filter(|maddr| self.router.ours(maddr, port).is_none()).or(uri.host))
+    }
+
+    /// RFC 3261 26.2.2: how the last hop is protected is the domain's own affair. Targets are inside ours.
+    pub(super) fn last_transport(
+        &self,
+        uri: &Uri<'_>,
+        address: SocketAddr,
+        transport: Transport,
+    ) -> Transport {
+        match uri.scheme {
             Scheme::Sips if self.table.offers(address, Transport::Udp) => Transport::Udp,
             Scheme::Sips if self.table.offers(address, Transport::Tcp) => Transport::Tcp,
             _ => transport,
-        };
-        Ok(Hop { listener, local: None, transport, address, connection: None })
+        }
     }
 
     /// Whether a request may be led to this address: what was checked is what is used. From outside only SIP ports of
@@ -200,7 +223,7 @@ impl<'r> Routing<'r> {
 
 /// How a URI wants to be reached (RFC 3263 4.1); `None` for what we do not speak. A sips URI means TLS, whose transport
 /// parameter names what is below it (RFC 3261 19.1.2, 26.2.2).
-fn transport(uri: &Uri<'_>) -> Option<Transport> {
+pub(super) fn transport(uri: &Uri<'_>) -> Option<Transport> {
     let wants =
         |name: &str| uri.transport().is_some_and(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()));
     match uri.scheme {

@@ -217,11 +217,14 @@ pub(super) struct WayBack {
     pub(super) listener: usize,
     pub(super) connection: Option<ConnectionId>,
     pub(super) local: Option<IpAddr>,
+    /// On which link a link-local source is (RFC 4007): no Via has room for that.
+    pub(super) scope: u32,
 }
 
 impl WayBack {
     const NAME: &str = "i";
     const LOCAL: &str = "l";
+    const SCOPE: &str = "s";
 
     pub(super) fn write(input: &Input<'_>, hop: &Hop, out: &mut Vec<u8>) {
         if input.transport != Transport::Udp || input.listener != hop.listener {
@@ -233,6 +236,10 @@ impl WayBack {
         if let Some(local) = input.local {
             let _ = write!(out, ";{}={}", Self::LOCAL, Host::Ip(local));
         }
+        match scope(input.source) {
+            0 => {}
+            scope => drop(write!(out, ";{}={scope}", Self::SCOPE)),
+        }
     }
 
     pub(super) fn read(own: &Via<'_>, arrival: usize) -> WayBack {
@@ -242,8 +249,28 @@ impl WayBack {
             None => (text.parse().ok(), None),
         });
         let local = own.params.value(Self::LOCAL).and_then(|value| Host::parse(value).ok()?.ip());
-        WayBack { listener: listener.unwrap_or(arrival), connection, local }
+        let scope =
+            own.params.value(Self::SCOPE).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+        WayBack { listener: listener.unwrap_or(arrival), connection, local, scope: scope.unwrap_or_default() }
     }
+}
+
+/// The link that a link-local address is on, by the system's number; 0 for all others.
+pub(crate) fn scope(address: SocketAddr) -> u32 {
+    match address {
+        SocketAddr::V6(address) if address.ip().is_unicast_link_local() => address.scope_id(),
+        _ => 0,
+    }
+}
+
+/// A link-local address on that link; any other as it is.
+pub(crate) fn with_scope(mut address: SocketAddr, scope: u32) -> SocketAddr {
+    if let SocketAddr::V6(address) = &mut address
+        && address.ip().is_unicast_link_local()
+    {
+        address.set_scope_id(scope);
+    }
+    address
 }
 
 #[cfg(test)]

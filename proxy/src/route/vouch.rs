@@ -33,6 +33,16 @@ impl Routing<'_> {
             return Err(NoHop::Forbidden);
         }
         let hop = self.resolve(&request.uri, listener)?;
+        self.vouch_for(request, routes, hop)
+    }
+
+    /// The same for a hop to where that is known to lead.
+    pub(super) fn vouch_for(
+        &mut self,
+        request: &Request<'_>,
+        routes: &OurRoutes<'_>,
+        hop: Hop,
+    ) -> Result<Hop, NoHop> {
         // What lives inside is spoken to in the open, whatever the caller was promised for the way to us.
         let hop = match (request.uri.scheme, hop.transport) {
             (Scheme::Sips, Transport::Tls) => Hop { transport: Transport::Udp, ..hop },
@@ -94,7 +104,7 @@ impl Routing<'_> {
         }
         let address = self.token_of(request, routes)?.0.caller?;
         let transport = Side::of(&outer).transport()?;
-        let hop = Hop { listener, local: None, transport, address, connection: None };
+        let hop = Hop { listener, local: None, transport, address, connection: None, server: None };
         let hop = self.router.with_sender(hop).ok()?;
         self.may_lead_to(address, transport).then_some(hop)
     }

@@ -1,7 +1,6 @@
 //! Connections that come: admitted, asked who they are, and handed on.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::connection::{End, run};
 use super::proxy_protocol::PROBE;
 use super::registry::Queued;
-use super::{MAX_CONNECTIONS, RESERVED, proxy_protocol, within};
+use super::{proxy_protocol, within};
 use crate::live::Live;
-use crate::route::{ConnectionId, Transport};
+use crate::route::{ConnectionId, Transport, canonical};
 
 /// The refusal of a connection that is one too many from its address.
 const TOO_MANY: io::ErrorKind = io::ErrorKind::QuotaExceeded;
@@ -21,15 +20,17 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Takes connections until the task is aborted.
 pub async fn accept(live: Arc<Live>, number: usize, transport: Transport, listener: TcpListener) {
+    let most = live.config.tcp.max_connections.saturating_sub(live.config.tcp.reserved);
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                let peer = canonical(peer);
                 let local = stream.local_addr().ok();
-                let end = End { live: Arc::clone(&live), listener: number, transport, peer, local };
+                let server = None;
+                let end = End { live: Arc::clone(&live), listener: number, transport, peer, local, server };
                 // A load balancer's count for those whom they are from, once that is known.
                 let counts = !end.expects_header();
-                match live.streams.register(peer, transport, counts, MAX_CONNECTIONS - RESERVED) {
+                match live.streams.register(peer, transport, None, counts, most) {
                     Some((_, queued)) => {
                         tokio::spawn(greet(end, stream, queued));
                     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use sip::Limits;
 use sip::stream::{Frame, Framer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,16 +16,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::registry::Queued;
 use super::within;
+use crate::config::TcpSettings;
+use crate::dns::ServerId;
 use crate::live::Live;
 use crate::route::{ConnectionId, Hop, Input, Scratch, Transport};
 use crate::steer::owner;
-
-/// How long a connection may be silent between messages.
-const IDLE: Duration = Duration::from_secs(600);
-/// How long a message may take from its first byte to its last, and how long the other side may take to read one.
-const ONE_MESSAGE: Duration = Duration::from_secs(10);
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// A connection's other end, and where it came to or is made from.
 pub(super) struct End {
@@ -34,27 +30,49 @@ pub(super) struct End {
     pub(super) peer: SocketAddr,
     /// Our side's address, where that is known already.
     pub(super) local: Option<SocketAddr>,
+    /// The host name that led there.
+    pub(super) server: Option<ServerId>,
 }
 
 /// Makes a connection for what is queued already.
-pub(super) async fn connect(mut end: End, queued: Queued) {
-    let (live, peer) = (Arc::clone(&end.live), end.peer);
-    let failed = match (within(CONNECT, end.open()).await, end.transport) {
+pub(super) async fn connect(mut end: End, mut queued: Queued) {
+    let (live, hop) = (Arc::clone(&end.live), end.hop());
+    let limit = live.connect_timeout(&hop);
+    let failed = match (within(limit, end.open()).await, end.transport) {
         (Err(error), _) => error,
         (Ok(stream), Transport::Udp | Transport::Tcp) => return run(end, stream, queued).await,
         (Ok(stream), Transport::Tls) => {
-            let handshake = live.streams.tls.connect(end.listener, stream, peer, &live.config.tls);
-            match within(CONNECT, handshake).await {
+            let handshake = live.streams.tls.connect(end.listener, stream, end.server_name());
+            match within(limit, handshake).await {
                 Ok(stream) => return run(end, stream, queued).await,
                 Err(error) => error,
             }
         }
     };
     live.streams.forget(queued.id);
-    live.send_failed(peer, &failed);
+    live.not_sent(&hop, queued.rest(), &failed);
+    live.connection_failed(&hop);
 }
 
 impl End {
+    /// As those see it who send to the other end.
+    fn hop(&self) -> Hop {
+        let End { listener, transport, peer: address, server, .. } = *self;
+        Hop { listener, local: None, transport, address, connection: None, server }
+    }
+
+    /// What the server has to prove to be: the host that a URI names (RFC 5922 4), else what the settings say of its
+    /// address, else that address.
+    fn server_name(&self) -> io::Result<ServerName<'static>> {
+        let Some(id) = self.server else {
+            let name = self.live.config.tls.names.get(&self.peer.ip()).cloned();
+            return Ok(name.unwrap_or_else(|| ServerName::from(self.peer.ip())));
+        };
+        let known = self.live.router.known();
+        let name = known.server_name(id).and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        name.ok_or_else(|| io::Error::other("the server's name is known no longer, or is none for TLS"))
+    }
+
     /// A connection from the address that the listener is bound to, as its datagrams are: others may know us by it.
     async fn open(&mut self) -> io::Result<TcpStream> {
         let socket = if self.peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -70,7 +88,8 @@ impl End {
 }
 
 /// One connection's life.
-pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Queued) {
+pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, mut queued: Queued) {
+    let hop = end.hop();
     let (live, peer, transport, id) = (Arc::clone(&end.live), end.peer, end.transport, queued.id);
     live.metrics.connections.inc();
     tracing::debug!(%peer, ?transport, id, "connection opened");
@@ -78,25 +97,35 @@ pub(super) async fn run(end: End, stream: impl AsyncRead + AsyncWrite, queued: Q
     let local = end.local.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
     let reader = Reader { live: end.live, listener: end.listener, transport, local, peer, id };
     let sent = |bytes: &[u8]| live.capture_stream(bytes, transport, local, peer);
-    let mut writing = pin!(write_all(write, queued, sent));
-    let reason = tokio::select! {
-        reason = reader.run(read) => {
-            // The other side may have ended its half alone, and still wait for what is queued.
-            live.streams.forget(id);
-            let _ = timeout(ONE_MESSAGE, writing).await;
-            reason
+    let one_message = live.config.tcp.message_timeout;
+    let reason = {
+        let mut writing = pin!(write_all(write, &mut queued, one_message, sent));
+        tokio::select! {
+            reason = reader.run(read) => {
+                // The other side may have ended its half alone, and still wait for what is queued.
+                live.streams.forget(id);
+                let _ = timeout(one_message, writing).await;
+                reason
+            }
+            reason = &mut writing => reason,
         }
-        reason = &mut writing => reason,
     };
     live.streams.forget(id);
     live.metrics.connections.dec();
     tracing::debug!(%peer, id, reason, "connection closed");
+    live.not_sent(&hop, queued.rest(), &io::Error::other(reason));
+    live.connection_is_gone(&hop);
 }
 
 /// Sends what is queued, and says of each message that it is sent.
-async fn write_all(mut write: impl AsyncWrite + Unpin, mut queued: Queued, sent: impl Fn(&[u8])) -> String {
+async fn write_all(
+    mut write: impl AsyncWrite + Unpin,
+    queued: &mut Queued,
+    one_message: Duration,
+    sent: impl Fn(&[u8]),
+) -> String {
     while let Some(bytes) = queued.messages.recv().await {
-        match timeout(ONE_MESSAGE, write_one(&mut write, &bytes)).await {
+        match timeout(one_message, write_one(&mut write, &bytes)).await {
             Ok(Ok(())) => {
                 queued.bytes.fetch_sub(bytes.len(), Ordering::Relaxed);
                 sent(&bytes);
@@ -106,7 +135,7 @@ async fn write_all(mut write: impl AsyncWrite + Unpin, mut queued: Queued, sent:
         }
     }
     // TLS says goodbye.
-    let _ = timeout(ONE_MESSAGE, write.shutdown()).await;
+    let _ = timeout(one_message, write.shutdown()).await;
     "no longer wanted".to_owned()
 }
 
@@ -128,11 +157,12 @@ struct Reader {
 impl Reader {
     /// Reads messages until the connection ends; returns why it did.
     async fn run(self, mut read: impl AsyncRead + Unpin) -> String {
-        let mut framer = Framer::new(Limits::default());
+        let TcpSettings { message_timeout, idle_timeout, max_message, .. } = self.live.config.tcp;
+        let mut framer = Framer::new(Limits { message_bytes: max_message, ..Limits::default() });
         let mut buffer = vec![0; 16 * 1024];
         let (mut scratch, mut out) = (Scratch::new(), Vec::new());
         // Whoever connects has something to say.
-        let mut deadline = Instant::now() + ONE_MESSAGE;
+        let mut deadline = Instant::now() + message_timeout;
         loop {
             let count = match timeout_at(deadline, read.read(&mut buffer)).await {
                 Ok(Ok(0)) => return "closed by the other side".to_owned(),
@@ -155,7 +185,8 @@ impl Reader {
             }
             // A message that goes on keeps the deadline it began with: slow senders gain nothing by single bytes.
             if any || was_in_message != framer.is_in_message() {
-                deadline = Instant::now() + if framer.is_in_message() { ONE_MESSAGE } else { IDLE };
+                deadline =
+                    Instant::now() + if framer.is_in_message() { message_timeout } else { idle_timeout };
             }
         }
     }
@@ -190,6 +221,7 @@ impl Reader {
             transport: self.transport,
             address: self.peer,
             connection: Some(self.id),
+            server: None,
         };
         self.live.streams.send(&self.live, &hop, b"\r\n".to_vec());
     }

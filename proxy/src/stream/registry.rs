@@ -5,22 +5,25 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::Streams;
+use crate::dns::ServerId;
 use crate::route::{ConnectionId, Hop, Transport};
 
-/// The most connections from one address.
-const MAX_PER_ADDRESS: usize = 500;
 /// The most messages, and the most bytes, that wait for one connection's other side to read.
 const MAX_QUEUED: usize = 1_000;
 const MAX_QUEUED_BYTES: usize = 256 * 1024;
+
+/// Whom a connection leads to. One that was made for a host name carries nothing that goes to another host, or to none.
+type Place = (Transport, SocketAddr, Option<ServerId>);
 
 #[derive(Debug, Default)]
 pub(super) struct Open {
     by_id: HashMap<ConnectionId, Queue>,
     /// Those that may be used for anybody's messages.
-    by_peer: HashMap<(Transport, SocketAddr), ConnectionId>,
+    by_peer: HashMap<Place, ConnectionId>,
     /// How many there are to each address.
     by_address: HashMap<IpAddr, usize>,
 }
@@ -30,6 +33,8 @@ pub(super) struct Open {
 pub(super) struct Queue {
     peer: SocketAddr,
     transport: Transport,
+    /// The host name whose certificate the other side has shown.
+    server: Option<ServerId>,
     /// Whether it is among those that its address is allowed.
     counts: bool,
     messages: Sender<Vec<u8>>,
@@ -44,21 +49,30 @@ pub(super) struct Queued {
     pub(super) bytes: Arc<AtomicUsize>,
 }
 
+impl Queued {
+    /// What waits still; nothing more comes.
+    pub(super) fn rest(&mut self) -> Vec<Vec<u8>> {
+        self.messages.close();
+        std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
+    }
+}
+
 impl Queue {
-    fn place(&self) -> (Transport, SocketAddr) {
-        (self.transport, self.peer)
+    fn place(&self) -> Place {
+        (self.transport, self.peer, self.server)
     }
 
-    /// Whether there was room.
-    pub(super) fn push(&self, message: Vec<u8>) -> bool {
+    /// Gives the message back if there is no room.
+    pub(super) fn push(&self, message: Vec<u8>) -> Result<(), Vec<u8>> {
         let length = message.len();
-        if self.bytes.fetch_add(length, Ordering::Relaxed) + length <= MAX_QUEUED_BYTES
-            && self.messages.try_send(message).is_ok()
-        {
-            return true;
+        let outcome = match self.bytes.fetch_add(length, Ordering::Relaxed) + length {
+            ..=MAX_QUEUED_BYTES => self.messages.try_send(message).map_err(TrySendError::into_inner),
+            _ => Err(message),
+        };
+        if outcome.is_err() {
+            self.bytes.fetch_sub(length, Ordering::Relaxed);
         }
-        self.bytes.fetch_sub(length, Ordering::Relaxed);
-        false
+        outcome
     }
 }
 
@@ -67,7 +81,7 @@ impl Streams {
         let open = self.lock();
         let its_own = hop.connection.and_then(|id| open.by_id.get(&id));
         let its_own = its_own.filter(|queue| queue.peer.ip() == hop.address.ip());
-        let same_peer = || open.by_id.get(open.by_peer.get(&(hop.transport, hop.address))?);
+        let same_peer = || open.by_id.get(open.by_peer.get(&(hop.transport, hop.address, hop.server))?);
         its_own.or_else(same_peer).cloned()
     }
 
@@ -76,17 +90,18 @@ impl Streams {
         &self,
         peer: SocketAddr,
         transport: Transport,
+        server: Option<ServerId>,
         counts: bool,
         most: usize,
     ) -> Option<(Queue, Queued)> {
         let mut open = self.lock();
-        if open.by_id.len() >= most || (counts && !open.count(peer.ip())) {
+        if open.by_id.len() >= most || (counts && !open.count(peer.ip(), self.settings.max_per_source)) {
             return None;
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = mpsc::channel(MAX_QUEUED);
         let bytes = Arc::new(AtomicUsize::new(0));
-        let queue = Queue { peer, transport, counts, messages: sender, bytes: Arc::clone(&bytes) };
+        let queue = Queue { peer, transport, server, counts, messages: sender, bytes: Arc::clone(&bytes) };
         open.by_id.insert(id, queue.clone());
         Some((queue, Queued { id, messages: receiver, bytes }))
     }
@@ -94,7 +109,7 @@ impl Streams {
     /// Says whom a connection is from that did not count so far; `false` if there are too many from there.
     pub(super) fn count(&self, id: ConnectionId, peer: SocketAddr) -> bool {
         let mut open = self.lock();
-        let counts = open.count(peer.ip());
+        let counts = open.count(peer.ip(), self.settings.max_per_source);
         if let Some(queue) = open.by_id.get_mut(&id) {
             (queue.peer, queue.counts) = (peer, counts);
         }
@@ -122,10 +137,10 @@ impl Streams {
 }
 
 impl Open {
-    /// One more to that address, if there is room.
-    fn count(&mut self, ip: IpAddr) -> bool {
+    /// One more to that address, if there are not so many.
+    fn count(&mut self, ip: IpAddr, most: usize) -> bool {
         let count = self.by_address.entry(ip).or_default();
-        let room = *count < MAX_PER_ADDRESS;
+        let room = *count < most;
         *count += usize::from(room);
         room
     }

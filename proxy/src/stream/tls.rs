@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -98,19 +97,15 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&identity.server)).accept(stream).await
     }
 
-    /// The handshake on a connection that we made. The server's certificate has to be for the name that the settings
-    /// have for its address, else for the address itself.
+    /// The handshake on a connection that we made. The server's certificate has to be for that name.
     pub(super) async fn connect(
         &self,
         listener: usize,
         stream: TcpStream,
-        peer: SocketAddr,
-        config: &TlsConfig,
+        name: io::Result<ServerName<'static>>,
     ) -> io::Result<client::TlsStream<TcpStream>> {
         let identity = self.identity(listener)?;
-        let name = config.names.get(&peer.ip()).cloned();
-        let name = name.unwrap_or_else(|| ServerName::from(peer.ip()));
-        TlsConnector::from(Arc::clone(&identity.client)).connect(name, stream).await
+        TlsConnector::from(Arc::clone(&identity.client)).connect(name?, stream).await
     }
 }
 
@@ -248,6 +243,13 @@ fn roots(pem: &[u8], path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(store)
 }
 
+/// Those in a file, or the system's. Reads the disk.
+pub(crate) fn trusted_roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    let Some(path) = ca else { return Ok(system_roots()) };
+    let pem = fs::read(path).map_err(|error| wrong(path, "root certificates", error.to_string()))?;
+    roots(&pem, path)
+}
+
 /// Without any, servers are trusted no more; callers do not mind.
 fn system_roots() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
@@ -258,7 +260,7 @@ fn system_roots() -> RootCertStore {
         let error = found.errors.first().map(ToString::to_string).unwrap_or_default();
         tracing::warn!(
             error,
-            "the system has no root certificates: no server is trusted (tls.ca names others)"
+            "the system has no root certificates: no server is trusted (tls.ca and fetch.ca name others)"
         );
     }
     store

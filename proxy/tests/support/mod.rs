@@ -216,6 +216,7 @@ pub struct PinnedSite {
 /// A message that left, and where it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
+    pub transport: Transport,
     pub to: String,
     pub text: String,
 }
@@ -234,13 +235,22 @@ impl PinnedSite {
 
     /// Puts a datagram through and tells all that leaves.
     pub fn send(&mut self, message: impl AsRef<[u8]>, source: &str) -> Vec<Sent> {
+        self.put(&datagram(0, message.as_ref(), source))
+    }
+
+    /// The same for a message on a connection.
+    pub fn send_over_tcp(&mut self, message: impl AsRef<[u8]>, source: &str) -> Vec<Sent> {
         let input = datagram(0, message.as_ref(), source);
+        self.put(&Input { transport: Transport::Tcp, connection: Some(42), ..input })
+    }
+
+    fn put(&mut self, input: &Input<'_>) -> Vec<Sent> {
         let mut out = Vec::new();
         let Site { router, table } = &self.site;
-        let verdict = router.route_pinned(&input, table, &mut self.pins, &mut Scratch::new(), &mut out);
+        let verdict = router.route_pinned(input, table, &mut self.pins, &mut Scratch::new(), &mut out);
         let mut sent = Vec::new();
         if let Verdict::Forward { hop, .. } | Verdict::Reply { hop, .. } = verdict {
-            sent.push(Sent { to: hop.address.to_string(), text: String::from_utf8(out).unwrap() });
+            sent.push(Sent::new(&hop, &out));
         }
         sent.extend(self.posted());
         sent
@@ -258,17 +268,21 @@ impl PinnedSite {
         sent
     }
 
-    fn posted(&mut self) -> Vec<Sent> {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    /// What pins have to send.
+    pub fn posted(&mut self) -> Vec<Sent> {
         let outbox = self.pins.outbox();
-        let sent =
-            outbox.iter().map(|p| Sent { to: p.hop.address.to_string(), text: text(p.bytes) }).collect();
+        let sent = outbox.iter().map(|posted| Sent::new(&posted.hop, posted.bytes)).collect();
         outbox.clear();
         sent
     }
 }
 
 impl Sent {
+    fn new(hop: &Hop, bytes: &[u8]) -> Self {
+        let (transport, to) = (hop.transport, hop.address.to_string());
+        Sent { transport, to, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
     /// The method of a request, or the code of a response.
     pub fn what(&self) -> &str {
         let mut words = self.text.split(' ');

@@ -10,7 +10,7 @@ use super::input::{Ask, HangUp, LegId, Route};
 /// Something that a call wants done. What has an [`Ask`] is answered by an input with the same.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Answer the channel. Told by `Answered`.
+    /// Answer the channel. Told by `Answered`, even if it was answered before.
     Answer,
     /// Refuse the channel, which was not answered: 486 or 603.
     Refuse(Refusal),

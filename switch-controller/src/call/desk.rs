@@ -91,7 +91,7 @@ impl Desk {
 
     /// Where a reference leads from the last document.
     pub(crate) fn resolve(&self, url: &UrlRef) -> Result<Url, Problem> {
-        url.resolve(self.base.as_ref()).map_err(|error| Problem(format!("{url}: {error}")))
+        url.resolve(self.base.as_ref()).map_err(|error| Problem(format!("{url:?}: {error}")))
     }
 
     /// Plays this when what is heard is over. Whoever asks is told by `Played`.

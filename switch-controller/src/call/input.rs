@@ -49,7 +49,7 @@ pub enum Input {
     },
     /// Something happened to a leg of a Dial.
     Leg(LegId, LegInput),
-    /// The channel is gone.
+    /// The channel is gone. Told as soon as it is known (CHANNEL_HANGUP): what ends with it is told behind it.
     HungUp(HangUp),
     /// What a request to the customer came to.
     Fetched {
@@ -76,7 +76,9 @@ pub enum Input {
     Update(Application),
     /// The API ends the call.
     End,
-    /// Events may have been lost: whatever the call waits for from FreeSWITCH may never be told.
+    /// Events may have been lost. What the call hears is begun again, an answer or a hang-up asked for again, and a
+    /// recording ended; what became of channels (`Answered`, `HungUp`, and `Leg` for each leg) is told anew by whoever
+    /// tells this, who knows by then.
     Lost,
 }
 

@@ -1,6 +1,12 @@
 //! What calls do, told as stories: a call, a switch that does what it is told, and a web server with a few documents.
 //! Names of tests begin with the number of the behaviour that they hold on to.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
 mod dial;
 mod documents;

@@ -105,6 +105,18 @@ fn r11_l8_the_customer_is_told_when_the_caller_hung_up() {
 }
 
 #[test]
+fn a_recording_of_which_nothing_is_told_after_the_caller_hung_up_is_given_up() {
+    let mut call = record("<Record playBeep='false' action='/done'/>");
+    call.wait(3.0);
+    call.did();
+    call.tell(Input::HungUp(end("NORMAL_CLEARING")));
+    call.wait(9.9);
+    assert_eq!(call.did(), ["report completed NORMAL_CLEARING"]);
+    call.wait(0.2);
+    assert_eq!(call.did(), ["finish"]);
+}
+
+#[test]
 fn a_caller_who_hangs_up_during_the_beep_was_not_recorded() {
     let mut call = record("<Record/>");
     call.caller_hangs_up();

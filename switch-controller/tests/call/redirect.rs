@@ -45,3 +45,18 @@ fn rd6_a_loop_of_redirects_ends() {
     assert_eq!(call.did().iter().filter(|line| line.starts_with("POST")).count(), 50);
     assert!(call.finished && call.customer_was_told("more than 50 documents"));
 }
+
+#[test]
+fn rd5_what_the_customer_is_owed_is_told_though_the_caller_does_not_wait_for_it() {
+    let rules = Rules { burst: 1, pace: Duration::from_secs(60), ..Rules::DEFAULT };
+    let mut call = Story::new(Direction::Inbound, url(VOICE), rules);
+    call.page(VOICE, "<Response><Dial action='/done'>1</Dial></Response>");
+    call.run();
+    call.leg_ends(1, "USER_BUSY");
+    call.did();
+    call.caller_hangs_up();
+    assert_eq!(call.did(), ["report completed NORMAL_CLEARING"]);
+    call.wait(61.0);
+    let done = "POST https://example.com/done in-progress DialCallStatus=busy DialCallSid=CA-leg-1";
+    assert_eq!(call.did(), [done, "finish"]);
+}

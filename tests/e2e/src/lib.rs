@@ -7,23 +7,30 @@
 //! | [`sipp`] | a SIPp process: started with a scenario of `scenarios/`, waited for, never left behind |
 //! | [`outcome`] | what a SIPp process says afterwards: its statistics, its messages, or why it failed |
 //! | [`message`] | a SIP message as text, read independently of the parser that the proxy uses |
+//! | [`internet`] | networks of their own for callers, proxies and targets, with NAT and loss |
 //! | [`wire`] | plain sockets, for what SIPp would not send |
 //! | [`collector`] | what a proxy tells a collector of messages |
+//! | [`web`] | a web server with a list |
 //! | [`tls`] | certificates made for a test, and connections that use them |
 //!
 //! Everything is on loopback: callers are on 127.0.0.0/24, targets on 127.0.1.0/24. The address that the proxy shows to
 //! the outside is none of this machine's, as behind a load balancer: what is sent there never comes back.
 
 pub mod collector;
+pub mod internet;
 pub mod machine;
 pub mod message;
 pub mod outcome;
 pub mod sipp;
 pub mod site;
 pub mod tls;
+pub mod web;
 pub mod wire;
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail};
 
@@ -41,6 +48,14 @@ pub fn wait_until(what: &str, timeout: Duration, mut condition: impl FnMut() -> 
         pause(Duration::from_millis(10));
     }
     Ok(())
+}
+
+/// Says that a test is left out, and why: past the test harness, which would keep it to itself. Always `true`.
+pub fn skipped(why: &str) -> bool {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    // If nobody can be told, nothing can be done about that.
+    let _ = writeln!(std::io::stderr(), "==> NOT TESTED: {name}: {why}");
+    true
 }
 
 /// Lets time pass: for slow senders, and for looking at other processes, which tell us nothing by themselves.

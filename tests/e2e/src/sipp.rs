@@ -29,6 +29,9 @@ const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answering SIPp lives at most, should nobody stop it.
 const ANSWERS_AT_MOST: Duration = Duration::from_secs(180);
 
+/// How many times longer a patient one waits for everything.
+const PATIENCE: u32 = 4;
+
 /// SIPp's exit code when it was stopped before any call came.
 const NO_CALLS: i32 = 99;
 
@@ -44,6 +47,7 @@ pub struct Sipp {
     hold: Duration,
     keys: BTreeMap<&'static str, String>,
     log_messages: bool,
+    patient: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +84,7 @@ impl Sipp {
             hold: Duration::from_millis(20),
             keys: BTreeMap::new(),
             log_messages: true,
+            patient: false,
         }
     }
 
@@ -114,6 +119,12 @@ impl Sipp {
     #[must_use]
     pub fn hold(self, hold: Duration) -> Self {
         Self { hold, ..self }
+    }
+
+    /// Waiting longer, and sending again more often, than where no message is lost.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { patient: true, ..self }
     }
 
     /// What stands for `[name]` in the scenario.
@@ -152,8 +163,12 @@ impl Sipp {
             .stderr(screen)
             .spawn()
             .context("`sipp` does not start: on Debian, `apt-get install sip-tester`")?;
-        let mut running =
-            Running { child, directory, name: format!("{:?} at {}", self.scenario, self.local) };
+        let mut running = Running {
+            child,
+            directory,
+            name: format!("{:?} at {}", self.scenario, self.local),
+            patience: self.patience(),
+        };
         if self.remote.is_none() {
             let name = format!("{} listens", running.name);
             wait_until(&name, MESSAGE_WITHIN, || running.is_bound(self.local, self.over_tcp))?;
@@ -170,6 +185,10 @@ impl Sipp {
         self.start()?.finish()
     }
 
+    fn patience(&self) -> u32 {
+        if self.patient { PATIENCE } else { 1 }
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new("sipp");
         let ip = self.local.ip().to_string();
@@ -180,8 +199,8 @@ impl Sipp {
         let limit = match self.remote {
             Some(remote) => {
                 command.arg(remote.to_string()).args(["-m", &self.calls.to_string(), "-timeout_error"]);
-                command.args(["-r", &self.per_second.to_string(), "-d", &self.hold.as_millis().to_string()]);
-                CALLS_WITHIN
+                command.args(["-r", &self.per_second.to_string()]);
+                CALLS_WITHIN * self.patience()
             }
             None => ANSWERS_AT_MOST,
         };
@@ -190,11 +209,15 @@ impl Sipp {
             .args(["-i", &ip, "-p", &self.local.port().to_string(), "-bind_local"])
             // Its control and media ports, too, are on its own address, where nobody else has them.
             .args(["-ci", &ip, "-mi", &ip])
+            .args(["-d", &self.hold.as_millis().to_string()])
             .args(["-timeout", &limit.as_secs().to_string()])
-            .args(["-recv_timeout", &MESSAGE_WITHIN.as_millis().to_string()])
+            .args(["-recv_timeout", &(MESSAGE_WITHIN * self.patience()).as_millis().to_string()])
             .args(["-trace_stat", "-stf", "statistics.csv", "-fd", "1"])
             .args(["-trace_err", "-error_file", "errors.log"])
             .args(["-nostdin", "-skip_rlimit"]);
+        if self.patient {
+            command.args(["-max_invite_retrans", "10", "-max_non_invite_retrans", "15"]);
+        }
         if self.log_messages {
             command.args(["-trace_msg", "-message_file", "messages.log"]);
         }
@@ -210,6 +233,7 @@ pub struct Running {
     child: Child,
     directory: TempDir,
     name: String,
+    patience: u32,
 }
 
 impl Running {
@@ -219,7 +243,7 @@ impl Running {
     ///
     /// A call did not go as the scenario says, or they take too long: with SIPp's logs.
     pub fn finish(mut self) -> Result<Outcome> {
-        let status = self.wait_exit(CALLS_WITHIN + MESSAGE_WITHIN)?;
+        let status = self.wait_exit((CALLS_WITHIN + MESSAGE_WITHIN) * self.patience)?;
         self.outcome(status)
     }
 
@@ -229,7 +253,7 @@ impl Running {
     ///
     /// They take too long: with SIPp's logs.
     pub fn finish_anyhow(mut self) -> Result<Outcome> {
-        self.wait_exit(CALLS_WITHIN + MESSAGE_WITHIN)?;
+        self.wait_exit((CALLS_WITHIN + MESSAGE_WITHIN) * self.patience)?;
         Ok(Outcome::read(self.directory.path()))
     }
 
@@ -266,10 +290,40 @@ impl Running {
     ///
     /// A call did not go as the scenario says, or does not end: with SIPp's logs.
     pub fn stop(mut self) -> Result<Outcome> {
+        let status = self.leave()?;
+        self.outcome(status)
+    }
+
+    /// The same, however its calls went.
+    ///
+    /// # Errors
+    ///
+    /// A call does not end: with SIPp's logs.
+    pub fn stop_anyhow(mut self) -> Result<Outcome> {
+        self.leave()?;
+        Ok(Outcome::read(self.directory.path()))
+    }
+
+    fn leave(&mut self) -> Result<ExitStatus> {
         // SIPp's wish to be told so.
         self.signal("USR1")?;
-        let status = self.wait_exit(MESSAGE_WITHIN * 2)?;
-        self.outcome(status)
+        self.wait_exit(MESSAGE_WITHIN * 2 * self.patience)
+    }
+
+    /// How many messages that `wanted` likes have been received so far.
+    pub fn received(&self, wanted: impl Fn(&Message) -> bool) -> usize {
+        self.logged(false, wanted)
+    }
+
+    /// How many messages that `wanted` likes have been sent so far.
+    pub fn sent(&self, wanted: impl Fn(&Message) -> bool) -> usize {
+        self.logged(true, wanted)
+    }
+
+    fn logged(&self, sent: bool, wanted: impl Fn(&Message) -> bool) -> usize {
+        let log = fs::read(self.directory.path().join("messages.log")).unwrap_or_default();
+        let log = read_log(&String::from_utf8_lossy(&log));
+        log.iter().filter(|logged| logged.sent == sent && wanted(&logged.message)).count()
     }
 
     /// Waits until so many messages that `wanted` likes have been received.
@@ -291,12 +345,12 @@ impl Running {
     }
 
     fn wait_logged(&mut self, sent: bool, count: usize, wanted: impl Fn(&Message) -> bool) -> Result<()> {
-        let log = self.directory.path().join("messages.log");
-        let seen = wait_until("messages", MESSAGE_WITHIN, || {
-            let log = fs::read(&log).unwrap_or_default();
-            let log = read_log(&String::from_utf8_lossy(&log));
-            Ok(log.iter().filter(|logged| logged.sent == sent && wanted(&logged.message)).count() >= count)
-        });
+        let seen =
+            wait_until(
+                "messages",
+                MESSAGE_WITHIN * self.patience,
+                || Ok(self.logged(sent, &wanted) >= count),
+            );
         seen.with_context(|| self.report())
     }
 
@@ -345,6 +399,7 @@ fn scenario_file(name: &str) -> PathBuf {
 fn is_bound(address: SocketAddr, protocol: &str) -> Result<bool> {
     let SocketAddr::V4(address) = address else { bail!("{address} is not an IPv4 address") };
     let entry = format!(": {:08X}:{:04X} ", u32::from_ne_bytes(address.ip().octets()), address.port());
-    let table = Path::new("/proc/net").join(protocol);
+    // This thread's: it may be in another network than its process.
+    let table = Path::new("/proc/thread-self/net").join(protocol);
     Ok(fs::read_to_string(&table).with_context(|| table.display().to_string())?.contains(&entry))
 }

@@ -14,6 +14,9 @@ use crate::{message::Message, wait_until};
 /// How long an answer may take on a busy machine.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a message may take that is there, or as good as.
+const MOMENT: Duration = Duration::from_millis(10);
+
 /// How long nothing has to come until we believe that nothing comes.
 const SILENCE: Duration = Duration::from_millis(400);
 
@@ -90,6 +93,18 @@ impl Wire {
                 return Ok(message);
             }
         }
+    }
+
+    /// A message, if one is there or comes within a moment.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn receive_now(&self) -> Result<Option<Message>> {
+        self.socket.set_read_timeout(Some(MOMENT))?;
+        let received = self.receive();
+        self.socket.set_read_timeout(Some(ANSWER_WITHIN))?;
+        Ok(received.ok())
     }
 
     /// Whether nothing comes for a while.

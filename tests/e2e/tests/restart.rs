@@ -52,6 +52,45 @@ fn a_call_is_set_up_when_the_proxy_is_killed_meanwhile() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_bye_of_a_target_reaches_its_caller_through_another_proxy_when_the_first_is_killed() -> Result<()> {
+    let Parties { caller, target, mut settings, .. } = Parties::meet()?;
+    // Proxies of one fleet: to the outside and to targets they are one, and here each has an address besides.
+    let start = |mut settings: ProxySettings| {
+        for listener in &mut settings.listeners {
+            listener.bind.set_port(0);
+            listener.advertise = Some("203.0.113.10:5060".to_owned());
+            listener.internal = Some("proxies.internal.example:5060".to_owned());
+        }
+        ProxyProcess::start(settings)
+    };
+    let first = start(settings.clone())?;
+    // The second one has never heard of the target.
+    settings.targets = TargetList::File(Vec::new());
+    let second = start(settings)?;
+
+    let invite = caller.request("INVITE", "sip:1294@203.0.113.10:5060");
+    caller.send(invite.to_string(), first.sip_address())?;
+    let came = target.receive().with_context(|| first.log())?;
+    target.send(success(&came, target.local()), first.sip_address())?;
+    let ok = caller.receive_final().with_context(|| first.log())?;
+    caller.send(invite.next("ACK", &ok).to_string(), first.sip_address())?;
+    assert!(target.receive()?.is("ACK"));
+
+    drop(first);
+    let mut bye = target.request("BYE", &format!("sip:855715100860@{}", caller.local()));
+    // RFC 3261 12.1.1: a callee's route set is the INVITE's Record-Route in its order, From and To change places.
+    bye.headers = came.values("Record-Route").iter().map(|value| format!("Route: {value}")).collect();
+    bye.call_id = came.header("Call-ID").to_owned();
+    bye.to = came.header("From").to_owned();
+    target.send(bye.to_string(), second.sip_address())?;
+    let bye = caller.receive().with_context(|| second.log())?;
+    assert!(bye.is("BYE") && bye.values("Route").is_empty(), "{bye:?}");
+    caller.send(success(&bye, caller.local()), second.sip_address())?;
+    assert_eq!(target.receive_final().with_context(|| second.log())?.status(), Some(200));
+    Ok(())
+}
+
 /// A caller and the only target of a proxy that is about to start.
 struct Parties {
     caller: Wire,

@@ -7,21 +7,27 @@
 //! | [`trace`], [`ladder`] | the messages of both, and a picture of them |
 //! | [`signalling`] | SIP as both ends need it: reading, writing, dialogs, retransmission |
 //! | [`media`] | PCMU, RTP, digits, and how loud it was |
-//! | [`proxy_process`] | the real proxy as a child process |
+//! | [`dns`] | a DNS server that says what a test wants |
+//! | [`proxy_process`], [`kamailio`] | the real proxy, and a real peer, as child processes |
 //! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
+//! | [`network`] | networks with NAT and loss, inside this machine |
 //! | [`system`], [`demo`] | all of it together, and `lab demo` |
 //!
 //! The protocol is in [`machine::Uas`] and [`phone::Uac`], which know no socket and no clock; [`machine::Machine`] and
 //! [`phone::Phone`] move their datagrams.
 
 pub mod demo;
+pub mod dns;
+pub mod kamailio;
 pub mod ladder;
 pub mod machine;
 pub mod media;
+pub mod network;
 pub mod phone;
 pub mod proxy_process;
 pub mod real_switch;
 pub mod signalling;
+pub mod switch;
 pub mod system;
 pub mod trace;
 mod wire;

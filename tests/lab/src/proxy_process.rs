@@ -289,6 +289,7 @@ pub(crate) fn pause(time: Duration) {
 }
 
 /// A directory of our own under the system's temporary one; removed when dropped.
+#[derive(Debug)]
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {

@@ -112,7 +112,7 @@ impl Node {
                 context
                     .breach(None, format!("nobody was probed, but this is taken for an answer: {answer:?}"));
             }
-            Verdict::Drop(..) => {}
+            Verdict::Drop(..) | Verdict::Wait => {}
         }
         self.out = out;
         count += self.empty_outbox(context);

@@ -34,6 +34,7 @@ fn probed(number: usize) -> Probed {
         target: format!("task-{number}"),
         port_name: "sip".to_owned(),
         address: address(number),
+        transport: Transport::Udp,
         listener: 0,
         mark: Arc::default(),
     }

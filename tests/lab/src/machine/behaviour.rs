@@ -34,6 +34,8 @@ pub enum Behaviour {
     },
     /// Ring until the caller gives up.
     Ring,
+    /// Say 100, and wait to be told from outside (`lab::switch`).
+    Wait,
     /// No SIP answer at all, as from a machine that is dead.
     Silent,
 }

@@ -29,8 +29,8 @@ enum State {
 }
 
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) record: CallRecord,
+pub(crate) struct Call {
+    pub(crate) record: CallRecord,
     tag: String,
     contact: String,
     behaviour: Behaviour,
@@ -38,6 +38,8 @@ pub(super) struct Call {
     dialog: Dialog,
     ids: Ids,
     media: Option<SocketAddr>,
+    /// Header fields of the final answer to the INVITE, besides those that it must have.
+    pub(crate) headers: Vec<(String, String)>,
     /// What an INVITE that comes again is answered with.
     last_answer: Option<Vec<u8>>,
     /// What other requests that come again are answered with, by transaction.
@@ -51,7 +53,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(record: CallRecord, behaviour: Behaviour, here: SocketAddr, mut ids: Ids) -> Self {
+    pub(crate) fn new(record: CallRecord, behaviour: Behaviour, here: SocketAddr, mut ids: Ids) -> Self {
         let tag = ids.word();
         let user = &record.user;
         let contact = if user.is_empty() { format!("sip:{here}") } else { format!("sip:{user}@{here}") };
@@ -65,6 +67,7 @@ impl Call {
             dialog,
             ids,
             media: None,
+            headers: Vec::new(),
             last_answer: None,
             answers: HashMap::new(),
             acknowledged: Vec::new(),
@@ -75,23 +78,23 @@ impl Call {
     }
 
     /// The To tag of this call, which names it.
-    pub(super) fn tag(&self) -> &str {
+    pub(crate) fn tag(&self) -> &str {
         &self.tag
     }
 
     /// When [`Call::timeout`] is to be asked next.
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let resend = self.resend.as_ref().map(Resend::next);
         [resend, self.wake, self.forget].into_iter().flatten().min()
     }
 
     /// True once nothing about this call needs an answer any more.
-    pub(super) fn is_forgotten(&self, now: Instant) -> bool {
+    pub(crate) fn is_forgotten(&self, now: Instant) -> bool {
         self.forget.is_some_and(|at| at <= now)
     }
 
     /// Gives the first answers to the INVITE.
-    pub(super) fn begin(&mut self, now: Instant, out: &mut Vec<Action>) {
+    pub(crate) fn begin(&mut self, now: Instant, out: &mut Vec<Action>) {
         let ringing = match self.behaviour {
             Behaviour::Silent => {
                 self.forget = Some(now + GIVE_UP);
@@ -102,6 +105,10 @@ impl Call {
             }
             Behaviour::Refuse { ringing, .. } | Behaviour::Answer { ringing, .. } => Some(ringing),
             Behaviour::Ring => None,
+            Behaviour::Wait => {
+                let trying = respond(&self.record.invite, self.record.source, 100, None).end();
+                return self.answer_invite(trying, out);
+            }
         };
         self.answer_invite(respond(&self.record.invite, self.record.source, 100, None).end(), out);
         self.answer_invite(self.to_invite(180).end(), out);
@@ -109,7 +116,7 @@ impl Call {
     }
 
     /// Answers an INVITE that came again as it was answered before (RFC 3261 17.2.1).
-    pub(super) fn repeat(&mut self, out: &mut Vec<Action>) {
+    pub(crate) fn repeat(&mut self, out: &mut Vec<Action>) {
         self.record.repeated += 1;
         if let Some(answer) = self.last_answer.clone() {
             let to = self.record.invite.reply_address(self.record.source);
@@ -118,9 +125,10 @@ impl Call {
     }
 
     /// The media port is open: answers the INVITE.
-    pub(super) fn audio_opened(&mut self, media: SocketAddr, now: Instant, out: &mut Vec<Action>) {
+    pub(crate) fn audio_opened(&mut self, media: SocketAddr, now: Instant, out: &mut Vec<Action>) {
         self.media = Some(media);
-        let answer = self.to_invite(200).body(SDP, &sdp::describe(media, self.ids.number() >> 33));
+        let answer =
+            self.with_headers(self.to_invite(200)).body(SDP, &sdp::describe(media, self.ids.number() >> 33));
         self.record.status = Some(200);
         self.state = State::Answered;
         self.finally(answer, now, out);
@@ -133,7 +141,7 @@ impl Call {
     }
 
     /// Takes in a CANCEL for the INVITE (RFC 3261 9.2).
-    pub(super) fn cancel(
+    pub(crate) fn cancel(
         &mut self,
         cancel: &Incoming,
         source: SocketAddr,
@@ -152,7 +160,7 @@ impl Call {
     }
 
     /// Takes in a request that carries our tag.
-    pub(super) fn request(
+    pub(crate) fn request(
         &mut self,
         request: &Incoming,
         source: SocketAddr,
@@ -184,7 +192,7 @@ impl Call {
     }
 
     /// Takes in a response to our BYE.
-    pub(super) fn response(&mut self, response: &Incoming, now: Instant, out: &mut Vec<Action>) {
+    pub(crate) fn response(&mut self, response: &Incoming, now: Instant, out: &mut Vec<Action>) {
         let Start::Response(code) = response.start else { return };
         if self.state != State::Leaving || response.method != "BYE" {
             return;
@@ -200,7 +208,7 @@ impl Call {
     }
 
     /// Does what is due.
-    pub(super) fn timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
+    pub(crate) fn timeout(&mut self, now: Instant, out: &mut Vec<Action>) {
         match self.resend.as_mut().map(|resend| resend.due(now)) {
             Some(Due::Again) => self.send_again(out),
             Some(Due::GiveUp) => self.give_up(now, out),
@@ -238,11 +246,17 @@ impl Call {
         self.answer_invite(answer, out);
     }
 
-    fn refuse(&mut self, code: u16, now: Instant, out: &mut Vec<Action>) {
+    fn with_headers(&self, answer: Draft) -> Draft {
+        self.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+    }
+
+    /// Refuses the INVITE.
+    pub(crate) fn refuse(&mut self, code: u16, now: Instant, out: &mut Vec<Action>) {
         self.wake = None;
         self.record.status = Some(code);
         self.state = State::Refused;
-        let answer = respond(&self.record.invite, self.record.source, code, Some(&self.tag)).end();
+        let answer = respond(&self.record.invite, self.record.source, code, Some(&self.tag));
+        let answer = self.with_headers(answer).end();
         self.finally(answer, now, out);
     }
 
@@ -317,7 +331,8 @@ impl Call {
         self.answer(request, source, answer, out);
     }
 
-    fn hang_up(&mut self, now: Instant, out: &mut Vec<Action>) {
+    /// Ends an answered call.
+    pub(crate) fn hang_up(&mut self, now: Instant, out: &mut Vec<Action>) {
         self.record.hung_up_by = Some(Side::Callee);
         out.push(Action::CloseAudio { call: self.tag.clone() });
         let (cseq, branch) = (self.dialog.next_cseq(), self.ids.branch());

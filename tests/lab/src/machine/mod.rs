@@ -21,6 +21,7 @@ use anyhow::Result;
 use tokio::task::JoinHandle;
 
 pub use behaviour::{Answering, Behaviour, RINGING, seconds};
+pub(crate) use call::Call;
 pub use report::{CallRecord, MachineReport, Stranger};
 pub use uas::Uas;
 

@@ -39,7 +39,7 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    pub(super) fn new(number: u64, invite: &Incoming, source: SocketAddr) -> Self {
+    pub(crate) fn new(number: u64, invite: &Incoming, source: SocketAddr) -> Self {
         Self {
             number,
             call_id: invite.call_id.clone(),

@@ -71,6 +71,8 @@ pub enum TargetList {
     File(Vec<Target>),
     /// In a file that is not there.
     Missing,
+    /// Somewhere else: lines of `[targets]`, as TOML.
+    Elsewhere(String),
 }
 
 /// Something that answers calls.
@@ -89,10 +91,12 @@ pub struct Target {
 /// Who may start calls, and what the others are told.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// CIDRs, or the `file://` URL of a list of them alone.
+    /// CIDRs, or the URL of a list of them alone.
     pub sources: Vec<String>,
     /// `403` or `drop`.
     pub refused: String,
+    /// Further lines of `[access]`.
+    pub further: String,
 }
 
 impl Default for ProxySettings {
@@ -107,7 +111,11 @@ impl Default for ProxySettings {
             targets: TargetList::File(Vec::new()),
             poll: Duration::from_millis(100),
             networks: vec!["127.0.1.0/24".to_owned()],
-            access: Access { sources: vec!["127.0.0.0/24".to_owned()], refused: "403".to_owned() },
+            access: Access {
+                sources: vec!["127.0.0.0/24".to_owned()],
+                refused: "403".to_owned(),
+                further: String::new(),
+            },
             strip: vec!["X-Somleng-*".to_owned(), "X-Src-Ip".to_owned()],
             add: add.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             drain: Duration::from_secs(1),
@@ -187,6 +195,7 @@ impl ProxySettings {
             TargetList::File(_) | TargetList::Missing => {
                 format!("url = {}", quoted(&format!("file://{}", targets.display())))
             }
+            TargetList::Elsewhere(lines) => lines.clone(),
             TargetList::Inline(list) => {
                 format!("list = {}", array(list.iter().map(|target| target.to_table(" = "))))
             }
@@ -195,7 +204,7 @@ impl ProxySettings {
         let _ = write!(
             toml,
             "[targets]\n{list}\npoll = \"{}ms\"\nnetworks = {}\n\
-             [access]\nsources = {}\nrefused = {}\npoll = \"{}ms\"\n\
+             [access]\nsources = {}\nrefused = {}\npoll = \"{}ms\"\n{}\n\
              [headers]\nstrip = {}\nadd = {{ {} }}\n\
              [health]\n{}\n\
              [admin]\nbind = {}\n{}\n\
@@ -203,11 +212,12 @@ impl ProxySettings {
             self.poll.as_millis(),
             strings(&self.networks),
             match self.access.sources.as_slice() {
-                [url] if url.starts_with("file://") => quoted(url),
+                [url] if url.contains("://") => quoted(url),
                 list => strings(list),
             },
             quoted(&self.access.refused),
             self.poll.as_millis(),
+            self.access.further,
             strings(&self.strip),
             self.add
                 .iter()

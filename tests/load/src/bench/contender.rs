@@ -9,8 +9,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use lab::kamailio::Kamailio;
 use lab::proxy_process::{self, Access, Listener, ProxyProcess, ProxySettings, TargetList};
-use tempfile::TempDir;
 
 use super::kamailio;
 use crate::plan::Target;
@@ -80,8 +80,10 @@ impl Contender {
 pub enum Running {
     /// The proxy.
     Proxy(Box<ProxyProcess>),
-    /// Another program, and the directory that its files are in.
-    Other(Process, Option<TempDir>),
+    /// Kamailio.
+    Kamailio(Kamailio),
+    /// Another program.
+    Other(Process),
 }
 
 impl Running {
@@ -89,7 +91,8 @@ impl Running {
     pub fn pid(&self) -> u32 {
         match self {
             Running::Proxy(proxy) => proxy.pid(),
-            Running::Other(process, _) => process.0.id(),
+            Running::Kamailio(kamailio) => kamailio.pid(),
+            Running::Other(process) => process.0.id(),
         }
     }
 }
@@ -128,7 +131,7 @@ fn floor(site: &Site) -> Result<Running> {
     let mut line = String::new();
     BufReader::new(process.0.stdout.take().context("no output")?).read_line(&mut line)?;
     ensure!(line.starts_with("forwarding"), "expected that it forwards, found {line:?}");
-    Ok(Running::Other(process, None))
+    Ok(Running::Other(process))
 }
 
 /// As it would be run, with everything on that costs: access list, header fields taken out and put in, and metrics,
@@ -142,7 +145,11 @@ pub fn proxy(site: &Site) -> ProxySettings {
         targets: TargetList::File(site.list.iter().enumerate().map(target).collect()),
         poll: Duration::from_secs(2),
         networks: vec!["127.0.1.0/24".to_owned(), "127.0.0.0/24".to_owned()],
-        access: Access { sources: vec!["127.0.2.0/24".to_owned()], refused: "403".to_owned() },
+        access: Access {
+            sources: vec!["127.0.2.0/24".to_owned()],
+            refused: "403".to_owned(),
+            further: String::new(),
+        },
         workers: 1,
         ..ProxySettings::default()
     }

@@ -30,6 +30,18 @@ impl Uac {
         }
     }
 
+    /// Ends the call, whatever the script says: by CANCEL if it was not answered, else by BYE.
+    pub fn leave(&mut self, now: Instant) -> Vec<Action> {
+        match self.state {
+            // RFC 3261 9.1: a CANCEL waits for a provisional response.
+            State::Calling => self.cancel_at = Some(now),
+            State::Proceeding if self.report.hung_up_by.is_none() => self.send_cancel(now),
+            State::Talking => self.hang_up(now),
+            State::Proceeding | State::Leaving | State::Over => {}
+        }
+        self.take_actions()
+    }
+
     fn hang_up(&mut self, now: Instant) {
         self.report.hung_up_by = Some(Side::Caller);
         self.state = State::Leaving;

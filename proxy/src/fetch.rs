@@ -1,0 +1,279 @@
+//! Lists at an http or https URL, asked for every now and then. What has not changed is not sent again (ETag,
+//! RFC 9110 13.1.2); what is not good changes nothing.
+
+use std::error::Error;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT, CONTENT_LENGTH, ETAG, HeaderValue, IF_NONE_MATCH, USER_AGENT};
+use hyper::http::uri::Scheme;
+use hyper::{Request, Response, StatusCode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+use sha2::{Digest, Sha256};
+
+use crate::config::{FetchSettings, ListUrl};
+use crate::metrics::Fetches;
+use crate::stream::trusted_roots;
+
+type HttpsClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
+
+/// A list at a URL.
+pub struct WatchedUrl {
+    list: ListUrl,
+    settings: FetchSettings,
+    poll: Duration,
+    /// The most bytes that are taken.
+    most: usize,
+    metrics: Fetches,
+    /// Made when it is needed first: a file of roots that cannot be read may be there later.
+    client: Option<HttpsClient>,
+    /// How far it has come.
+    stage: Stage,
+    /// The last content that was looked at: its hash, and whether it was good.
+    last: Option<([u8; 32], bool)>,
+    /// Why the last attempt failed, if it did.
+    error: Option<String>,
+    /// Names the content in force, for the server; and the one that is being looked at.
+    etag: Option<HeaderValue>,
+    candidate: Option<HeaderValue>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was done yet.
+    New,
+    /// The copy of an earlier process is being looked at.
+    Copy,
+    /// The server has been asked.
+    Asked,
+}
+
+impl WatchedUrl {
+    /// Asked for now, and then so often.
+    pub fn new(
+        list: ListUrl,
+        poll: Duration,
+        most: usize,
+        settings: FetchSettings,
+        metrics: Fetches,
+    ) -> Self {
+        WatchedUrl {
+            list,
+            settings,
+            poll,
+            most,
+            metrics,
+            client: None,
+            stage: Stage::New,
+            last: None,
+            error: None,
+            etag: None,
+            candidate: None,
+        }
+    }
+
+    /// Where it is.
+    pub fn name(&self) -> String {
+        self.list.shown()
+    }
+
+    /// Its content, or why that cannot be had, as soon as it is something else than before. What was kept of an earlier
+    /// process comes first. [`WatchedUrl::accept`] or [`WatchedUrl::refuse`] is told of each content.
+    pub async fn changed(&mut self) -> Result<Vec<u8>, String> {
+        if let Some(copy) = self.copy().await {
+            return Ok(copy);
+        }
+        loop {
+            self.wait().await;
+            let fetched = self.fetch().await;
+            let error = fetched.as_ref().err().cloned();
+            let failed_before = std::mem::replace(&mut self.error, error.clone());
+            match fetched {
+                Ok(content) => {
+                    if failed_before.is_some() {
+                        tracing::info!(url = self.name(), "the list can be fetched again");
+                    }
+                    if let Some(content) = content.filter(|content| self.is_news(content)) {
+                        return Ok(content);
+                    }
+                }
+                Err(error) => {
+                    self.metrics.failed.inc();
+                    if failed_before.as_ref() != Some(&error) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The content is good, and in force. It is kept on disk, too.
+    pub async fn accept(&mut self, content: &[u8]) {
+        if let Some((_, good)) = &mut self.last {
+            *good = true;
+        }
+        if self.stage == Stage::Copy {
+            return;
+        }
+        self.etag = self.candidate.take();
+        self.metrics.changed.inc();
+        self.metrics.confirm();
+        if let Some(path) = &self.list.cache
+            && let Err(error) = replace(path, content).await
+        {
+            tracing::warn!(file = %path.display(), %error, "the last good copy of the list cannot be kept");
+        }
+    }
+
+    /// The content is not good. It is asked for again, whole: the server would say that it has not changed.
+    pub fn refuse(&mut self) {
+        if self.stage != Stage::Copy {
+            self.etag = None;
+            self.metrics.refused.inc();
+        }
+    }
+
+    /// Once: what an earlier process has kept. Calls need not wait for the server, nor for one that is away.
+    async fn copy(&mut self) -> Option<Vec<u8>> {
+        if self.stage != Stage::New {
+            return None;
+        }
+        self.stage = Stage::Copy;
+        let path = self.list.cache.as_ref()?;
+        match tokio::fs::read(path).await {
+            Ok(copy) => {
+                tracing::info!(file = %path.display(), "the last good copy of the list is looked at first");
+                self.last = Some((Sha256::digest(&copy).into(), false));
+                Some(copy)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "the last good copy of the list cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Not before the first time; then an interval, give or take the jitter: a fleet does not ask in step.
+    async fn wait(&mut self) {
+        if self.stage != Stage::Asked {
+            self.stage = Stage::Asked;
+            return;
+        }
+        let fraction = (RandomState::new().build_hasher().finish() >> 11) as f64 / (1u64 << 53) as f64;
+        let share = 1.0 + self.settings.jitter * (2.0 * fraction - 1.0);
+        tokio::time::sleep(self.poll.mul_f64(share.max(0.0))).await;
+    }
+
+    /// Whether a content is another than the last. Servers without ETag send it each time.
+    fn is_news(&mut self, content: &[u8]) -> bool {
+        let hash: [u8; 32] = Sha256::digest(content).into();
+        match self.last {
+            Some((last, true)) if last == hash => {
+                self.etag = self.candidate.take();
+                self.metrics.same.inc();
+                self.metrics.confirm();
+                false
+            }
+            Some((last, false)) if last == hash => {
+                self.refuse();
+                false
+            }
+            _ => {
+                self.last = Some((hash, false));
+                true
+            }
+        }
+    }
+
+    /// Asks once. `None`: it is what it was.
+    async fn fetch(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let limit = self.settings.timeout;
+        let outcome = tokio::time::timeout(limit, self.ask()).await;
+        outcome.unwrap_or_else(|_| Err(format!("expected an answer within {limit:?}, found none")))
+    }
+
+    async fn ask(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let mut request = Request::get(self.list.url.clone())
+            .header(USER_AGENT, concat!("switchyard/", env!("CARGO_PKG_VERSION")))
+            .header(ACCEPT, "*/*");
+        if let Some(etag) = &self.etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
+        let answer = self.client()?.request(request).await.map_err(|error| with_causes(&error))?;
+        match answer.status() {
+            StatusCode::NOT_MODIFIED if self.etag.is_some() => {
+                self.metrics.same.inc();
+                self.metrics.confirm();
+                Ok(None)
+            }
+            StatusCode::OK => {
+                self.candidate = answer.headers().get(ETAG).cloned();
+                self.take(answer).await.map(Some)
+            }
+            status => Err(format!("expected an answer of 200, found {status}")),
+        }
+    }
+
+    async fn take(&self, answer: Response<Incoming>) -> Result<Vec<u8>, String> {
+        let too_long = |found: &str| format!("expected a list of up to {} bytes, found {found}", self.most);
+        let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if let Some(length) =
+            length.filter(|length| length.parse().is_ok_and(|length: usize| length > self.most))
+        {
+            return Err(too_long(length));
+        }
+        match Limited::new(answer.into_body(), self.most).collect().await {
+            Ok(body) => Ok(body.to_bytes().into()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_long("more")),
+            Err(error) => Err(with_causes(&*error)),
+        }
+    }
+
+    fn client(&mut self) -> Result<&HttpsClient, String> {
+        if self.client.is_none() {
+            let roots = match self.list.url.scheme() == Some(&Scheme::HTTPS) {
+                true => trusted_roots(self.settings.ca.as_deref()).map_err(|error| error.to_string())?,
+                false => RootCertStore::empty(),
+            };
+            let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| error.to_string())?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            let connector =
+                HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+            self.client = Some(Client::builder(TokioExecutor::new()).build(connector));
+        }
+        self.client.as_ref().ok_or_else(String::new)
+    }
+}
+
+/// What is wrong, down to the cause: "client error (Connect)" alone helps nobody.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// In one step: a process that ends meanwhile leaves one content or the other.
+async fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    tokio::fs::write(&draft, content).await?;
+    tokio::fs::rename(&draft, path).await
+}

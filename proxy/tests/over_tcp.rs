@@ -1,0 +1,253 @@
+//! Requests to targets over TCP: those that are too large for a datagram (RFC 3261 18.1.1), and all where a target takes
+//! nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests fail by panicking"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use proxy::route::Transport;
+use support::{CARRIER, NOW, PinnedSite, STRANGER, Sent, Site, invite, request, summary};
+
+/// One target for all calls, which takes TCP besides.
+const BOTH: &str = r#"{"targets": [
+  {"id": "task-1", "address": "10.10.1.21", "ports": {"sip": 5060, "sip_tcp": 5062}}]}"#;
+const UDP: &str = "10.10.1.21:5060";
+const TCP: &str = "10.10.1.21:5062";
+
+/// Two that take TCP alone.
+const ALONE: &str = r#"{"targets": [
+  {"id": "task-1", "address": "10.10.1.21", "ports": {"sip_tcp": 5062}},
+  {"id": "task-2", "address": "10.10.1.22", "ports": {"sip_tcp": 5062}}]}"#;
+
+fn padding(length: usize) -> String {
+    format!("X-Padding: {}\r\n", "x".repeat(length))
+}
+
+fn large() -> String {
+    invite(&padding(1200))
+}
+
+fn site(targets: &str) -> PinnedSite {
+    PinnedSite::new("attempts = 3", targets)
+}
+
+/// How and where each went.
+fn ways(sent: &[Sent]) -> Vec<(Transport, &str, &str)> {
+    sent.iter().map(|sent| (sent.transport, sent.what(), sent.to.as_str())).collect()
+}
+
+fn branch(sent: &Sent) -> String {
+    let via = &sent.headers("Via")[0];
+    via[via.find("branch=").unwrap()..].split(';').next().unwrap().to_owned()
+}
+
+fn of(method: &str) -> String {
+    request(method, "sip:1294@52.74.4.205:5060", if method == "ACK" { "target" } else { "" }, "")
+}
+
+#[test]
+fn a_request_of_more_than_1300_bytes_as_sent_goes_to_its_target_by_tcp() {
+    let both = Site::with(|settings| settings, BOTH);
+    let length = |padded: usize| both.route(invite(&padding(padded)), CARRIER).raw.len();
+    let room = 1300 - length(500) + 500;
+    assert_eq!((length(room), length(room + 1)), (1300, 1301));
+    let fits = both.route(invite(&padding(room)), CARRIER);
+    assert_eq!((fits.hop().transport, fits.forwarded_to().as_str()), (Transport::Udp, UDP));
+    let large = both.route(invite(&padding(room + 1)), CARRIER);
+    assert_eq!((large.hop().transport, large.forwarded_to().as_str()), (Transport::Tcp, TCP));
+    assert!(large.headers("Via")[0].starts_with("SIP/2.0/TCP 10.10.1.162:5060;branch="), "{}", large.raw);
+    // The dialog is no other than that of a small INVITE, and the datagram would have been the same but for Via.
+    assert_eq!(large.record_routes(), fits.record_routes());
+    let alone = r#"{"targets": [{"id": "task-1", "address": "10.10.1.21", "ports": {"sip": 5060}}]}"#;
+    let datagram = Site::with(|settings| settings, alone).route(invite(&padding(room + 1)), CARRIER);
+    assert_eq!((datagram.hop().transport, datagram.forwarded_to().as_str()), (Transport::Udp, UDP));
+    assert_eq!(large.raw, datagram.raw.replacen("SIP/2.0/UDP 10.10.1.162", "SIP/2.0/TCP 10.10.1.162", 1));
+}
+
+#[test]
+fn where_the_path_carries_larger_packets_so_does_udp() {
+    let wide = Site::with(|settings| format!("{settings}\n[udp]\nmtu = 9000\n"), BOTH);
+    assert_eq!(wide.route(large(), CARRIER).hop().transport, Transport::Udp);
+    assert_eq!(
+        wide.route(invite(&format!("{}{}", padding(8000), padding(900))), CARRIER).hop().transport,
+        Transport::Tcp
+    );
+}
+
+#[test]
+fn a_large_request_of_a_dialog_goes_by_tcp_too_from_whoever_may_send_it() {
+    let site = Site::with(|settings| settings, BOTH);
+    let route = "Route: <sip:52.74.4.205;lr>\r\n";
+    for source in [CARRIER, STRANGER] {
+        let info =
+            request("INFO", &format!("sip:1294@{UDP}"), "target", &format!("{route}{}", padding(1200)));
+        let sent = site.route(info, source);
+        assert_eq!((sent.hop().transport, sent.forwarded_to().as_str()), (Transport::Tcp, TCP));
+    }
+    // Towards callers nothing changes: they have named their transport.
+    let out = request("INFO", "sip:1@175.100.32.29", "caller", &format!("{route}{}", padding(1200)));
+    assert_eq!(site.route(out, UDP).hop().transport, Transport::Udp);
+}
+
+#[test]
+fn what_went_over_tcp_is_not_sent_again_and_silence_means_the_next_target() {
+    let targets = BOTH.replace(
+        "]}",
+        r#", {"id": "task-2", "address": "10.10.1.22", "ports": {"sip": 5060, "sip_tcp": 5062}}]}"#,
+    );
+    let mut site = site(&targets);
+    let first = site.send(large(), CARRIER);
+    assert_eq!((first.len(), first[0].transport), (1, Transport::Tcp));
+    assert_eq!(summary(&site.pass(990)), [format!("100>{CARRIER}")], "no Timer A");
+    let next = site.pass(60);
+    assert_eq!((next.len(), next[0].what(), next[0].transport), (1, "INVITE", Transport::Tcp));
+    assert_ne!(next[0].to, first[0].to);
+    assert_ne!(branch(&next[0]), branch(&first[0]));
+}
+
+#[test]
+fn answers_over_tcp_go_back_to_the_caller_and_cancel_and_ack_go_where_the_invite_went() {
+    let mut site = site(BOTH);
+    let invited = site.send(large(), CARRIER).remove(0);
+    let ringing = site.send_over_tcp(invited.answer("180 Ringing", ""), TCP);
+    assert_eq!(ways(&ringing), [(Transport::Udp, "180", CARRIER)]);
+    let cancelled = site.send(of("CANCEL"), CARRIER);
+    assert_eq!(ways(&cancelled), [(Transport::Udp, "200", CARRIER), (Transport::Tcp, "CANCEL", TCP)]);
+    assert!(cancelled[1].headers("Via")[0].starts_with("SIP/2.0/TCP "), "{}", cancelled[1].text);
+    assert_eq!(branch(&cancelled[1]), branch(&invited));
+    assert!(site.pass(5000).is_empty(), "no Timer E over TCP");
+    let terminated = site.send_over_tcp(invited.answer("487 Request Terminated", ""), TCP);
+    assert_eq!(ways(&terminated), [(Transport::Udp, "487", CARRIER)]);
+    let ack = site.send(of("ACK"), CARRIER);
+    assert_eq!(ways(&ack), [(Transport::Tcp, "ACK", TCP)]);
+    assert_eq!(branch(&ack[0]), branch(&invited));
+}
+
+#[test]
+fn a_refusal_that_is_not_passed_on_is_acknowledged_over_tcp() {
+    let mut site = site(BOTH);
+    let invited = site.send(large(), CARRIER).remove(0);
+    let sent = site.send_over_tcp(invited.answer("503 Full", ""), TCP);
+    assert_eq!(ways(&sent), [(Transport::Tcp, "ACK", TCP), (Transport::Udp, "500", CARRIER)]);
+    assert_eq!(branch(&sent[0]), branch(&invited));
+}
+
+#[test]
+fn when_the_connection_cannot_be_made_all_that_belongs_to_the_invite_follows_it_over_udp() {
+    for attempts in ["attempts = 3", "attempts = 1"] {
+        let mut site = PinnedSite::new(attempts, BOTH);
+        let invited = site.send(large(), CARRIER).remove(0);
+        site.pins.left_tcp(invited.text.as_bytes());
+        if attempts == "attempts = 3" {
+            let again = site.pass(600);
+            assert_eq!(ways(&again)[1], (Transport::Udp, "INVITE", UDP), "Timer A: it is a datagram now");
+            assert_eq!(branch(&again[1]), branch(&invited));
+        }
+        // However large it is.
+        site.send(invited.answer("486 Busy", "").replace("/TCP", "/UDP"), UDP);
+        let ack = site.send(of("ACK"), CARRIER);
+        assert_eq!(ways(&ack), [(Transport::Udp, "ACK", UDP)]);
+        assert_eq!(branch(&ack[0]), branch(&invited));
+    }
+}
+
+#[test]
+fn when_the_connection_breaks_before_any_answer_the_invite_is_sent_over_udp_at_once() {
+    let mut site = site(BOTH);
+    let invited = site.send(large(), CARRIER).remove(0);
+    let gone = |site: &mut PinnedSite| {
+        let at = (&site.site.router, &site.site.table);
+        assert_eq!(site.pins.connection_is_gone(TCP.parse().unwrap(), at, (0, 16)), None);
+        site.posted()
+    };
+    let again = gone(&mut site);
+    assert_eq!(ways(&again), [(Transport::Udp, "INVITE", UDP)]);
+    assert_eq!(again[0].text, invited.text.replacen("SIP/2.0/TCP", "SIP/2.0/UDP", 1));
+    assert!(gone(&mut site).is_empty(), "once");
+    // Answers that were on their way are answers still.
+    let ringing = site.send(again[0].answer("180 Ringing", ""), UDP);
+    assert_eq!(ways(&ringing), [(Transport::Udp, "180", CARRIER)]);
+    // A call that its target has said something to stays.
+    let mut site = self::site(BOTH);
+    let invited = site.send(large(), CARRIER).remove(0);
+    site.send_over_tcp(invited.answer("100 Trying", ""), TCP);
+    assert!(gone(&mut site).is_empty());
+}
+
+#[test]
+fn a_target_that_takes_tcp_alone_gets_all_by_that() {
+    let mut site = site(ALONE);
+    let invited = site.send(invite(""), CARRIER).remove(0);
+    assert_eq!(invited.transport, Transport::Tcp);
+    let routes = invited.headers("Record-Route");
+    assert!(routes[0].starts_with("<sip:10.10.1.162:5060;transport=tcp;lr;r2=on;did="), "{routes:?}");
+    assert!(routes[1].starts_with("<sip:52.74.4.205:5060;lr;r2=on;did="), "{routes:?}");
+    let first = invited.to.clone();
+    // Its connection fails: the other one is asked.
+    let at = (&site.site.router, &site.site.table);
+    site.pins.connection_is_gone(first.parse().unwrap(), at, (0, 16));
+    let next = site.posted();
+    assert_eq!((next.len(), next[0].what(), next[0].transport), (1, "INVITE", Transport::Tcp));
+    assert_ne!(next[0].to, first);
+    let ok = site.send_over_tcp(next[0].answer("200 OK", "Contact: <sip:x@y>\r\n"), &next[0].to);
+    assert_eq!(ways(&ok), [(Transport::Udp, "200", CARRIER)]);
+}
+
+#[test]
+fn a_large_invite_of_a_dialog_takes_its_cancel_and_ack_along_and_nothing_else() {
+    let lines = "Route: <sip:52.74.4.205;lr>\r\n";
+    let uri = format!("sip:1294@{UDP}");
+    let within = |method: &str, padded: usize| {
+        let text = request(method, &uri, "target", &format!("{lines}{}", padding(padded)));
+        text.replace("z9hG4bKcarrier", "z9hG4bKagain").replace("CSeq: 1", "CSeq: 2")
+    };
+    for attempts in ["attempts = 3", "attempts = 1"] {
+        let mut site = PinnedSite::new(attempts, BOTH);
+        let invited = site.send(within("INVITE", 1200), CARRIER);
+        assert_eq!(ways(&invited), [(Transport::Tcp, "INVITE", TCP)]);
+        assert!(site.pass(3000).is_empty(), "it is the caller's to send again");
+        for method in ["CANCEL", "ACK"] {
+            let sent = site.send(within(method, 0), CARRIER);
+            assert_eq!(ways(&sent), [(Transport::Tcp, method, TCP)]);
+            assert_eq!(branch(&sent[0]), branch(&invited[0]));
+            if method == "CANCEL" {
+                let ended = site.send_over_tcp(invited[0].answer("487 Request Terminated", ""), TCP);
+                assert_eq!(ways(&ended), [(Transport::Udp, "487", CARRIER)]);
+            }
+        }
+        let bye = request("BYE", &uri, "target", lines);
+        assert_eq!(ways(&site.send(bye, CARRIER)), [(Transport::Udp, "BYE", UDP)]);
+        // When the connection failed it went as a datagram, and so do they.
+        let mut site = PinnedSite::new(attempts, BOTH);
+        let invited = site.send(within("INVITE", 1200), CARRIER);
+        site.pins.left_tcp(invited[0].text.as_bytes());
+        assert_eq!(ways(&site.send(within("CANCEL", 0), CARRIER)), [(Transport::Udp, "CANCEL", UDP)]);
+        site.pass(400_000);
+        assert_eq!(site.pins.len(), 0, "a note is not kept for ever");
+    }
+}
+
+#[test]
+fn where_tcp_has_failed_of_late_large_requests_are_datagrams() {
+    let site = Site::with(|settings| settings, BOTH);
+    site.table.avoid_tcp(TCP.parse().unwrap(), NOW);
+    assert_eq!(site.route(large(), CARRIER).hop().transport, Transport::Udp);
+    site.table.avoid_tcp(TCP.parse().unwrap(), NOW - Duration::from_secs(3600));
+    assert_eq!(site.route(large(), CARRIER).hop().transport, Transport::Tcp);
+}
+
+#[test]
+fn a_proxy_that_takes_over_has_no_connections_and_goes_on_over_udp() {
+    let (mut old, mut new) = (site(BOTH), site(BOTH));
+    let invited = old.send(large(), CARRIER).remove(0);
+    assert_eq!(new.pins.take_over(&old.pins.pass_on()), Ok(1));
+    let again = new.pass(20);
+    assert_eq!(ways(&again), [(Transport::Udp, "INVITE", UDP)]);
+    assert_eq!(branch(&again[0]), branch(&invited));
+}
