@@ -50,9 +50,9 @@ impl Router {
     /// Which probe a branch belongs to, if it is one that a proxy of ours wrote: slot and sequence.
     fn read_probe(&self, branch: &[u8]) -> Option<(u32, u32)> {
         let digits = branch.strip_prefix(COOKIE)?.strip_prefix(MARK)?;
-        let slot = u32::try_from(read_hex(digits, 0, 8)?).ok()?;
-        let sequence = u32::try_from(read_hex(digits, 8, 16)?).ok()?;
-        let signed = read_hex(digits, 16, 32)?;
+        let slot = u32::try_from(read_hex(digits.get(..8)?)?).ok()?;
+        let sequence = u32::try_from(read_hex(digits.get(8..16)?)?).ok()?;
+        let signed = read_hex(digits.get(16..)?)?;
         let ours = self.keys.branches.iter().any(|key| signature(key, slot, sequence) == signed);
         (ours && digits.len() == 32).then_some((slot, sequence))
     }

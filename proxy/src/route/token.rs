@@ -12,7 +12,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::Transport;
 use super::gathered::Gathered;
-use super::via::{add_address, write_hex};
+use super::via::{add_address, read_hex, write_hex};
 use crate::keys::TokenKey;
 
 /// The URI parameter that carries it.
@@ -205,13 +205,6 @@ impl Token {
 pub(super) fn hour(now: Duration) -> u32 {
     // 24 bits of it are written, which last until the year 3883.
     (now.as_secs() / 3600) as u32 & 0xff_ffff
-}
-
-/// Digits alone: no sign, no white space.
-fn read_hex(digits: &[u8]) -> Option<u64> {
-    digits
-        .iter()
-        .try_fold(0u64, |number, digit| Some(number << 4 | u64::from((*digit as char).to_digit(16)?)))
 }
 
 fn read_address(text: &[u8]) -> Option<SocketAddr> {

@@ -51,21 +51,29 @@ impl Branch {
     /// Reads a branch that a proxy of ours wrote.
     pub(super) fn read(branch: &[u8]) -> Option<Branch> {
         let digits = branch.strip_prefix(COOKIE)?.strip_prefix(&[VERSION])?;
-        let (hop, loop_part) = (read_hex(digits, 16, 24)?, read_hex(digits, 24, 32)?);
-        if digits.len() != 32 {
+        let (transaction, rest) = digits.split_at_checked(16)?;
+        let (hop, loop_part) = rest.split_at_checked(8)?;
+        if loop_part.len() != 8 {
             return None;
         }
         Some(Branch {
-            transaction: read_hex(digits, 0, 16)?,
-            hop: u32::try_from(hop).ok()?,
-            loop_part: u32::try_from(loop_part).ok()?,
+            transaction: read_hex(transaction)?,
+            hop: read_hex(hop)? as u32,
+            loop_part: read_hex(loop_part)? as u32,
         })
     }
 }
 
-/// The number that these hexadecimal digits say.
-pub(super) fn read_hex(digits: &[u8], from: usize, to: usize) -> Option<u64> {
-    u64::from_str_radix(std::str::from_utf8(digits.get(from..to)?).ok()?, 16).ok()
+/// The number that these hexadecimal digits say, at most 16: digits alone, no sign, no white space.
+pub(super) fn read_hex(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0u64, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' | b'A'..=b'F' => (digit | 0x20) - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(value))
+    })
 }
 
 /// Appends the last hexadecimal digits of a number, at most 16.
@@ -243,14 +251,15 @@ impl WayBack {
     }
 
     pub(super) fn read(own: &Via<'_>, arrival: usize) -> WayBack {
-        let text = own.params.value(Self::NAME).and_then(|value| std::str::from_utf8(value).ok());
+        let found = own.params.pick([Self::NAME, Self::LOCAL, Self::SCOPE]);
+        let [way, local, scope] = found.map(|param| param?.value);
+        let text = way.and_then(|value| std::str::from_utf8(value).ok());
         let (listener, connection) = text.map_or((None, None), |text| match text.split_once('-') {
             Some((listener, connection)) => (listener.parse().ok(), connection.parse().ok()),
             None => (text.parse().ok(), None),
         });
-        let local = own.params.value(Self::LOCAL).and_then(|value| Host::parse(value).ok()?.ip());
-        let scope =
-            own.params.value(Self::SCOPE).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+        let local = local.and_then(|value| Host::parse(value).ok()?.ip());
+        let scope = scope.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
         WayBack { listener: listener.unwrap_or(arrival), connection, local, scope: scope.unwrap_or_default() }
     }
 }
