@@ -7,8 +7,10 @@
 //! | [`trace`], [`ladder`] | the messages of both, and a picture of them |
 //! | [`signalling`] | SIP as both ends need it: reading, writing, dialogs, retransmission |
 //! | [`media`] | PCMU, RTP, digits, and how loud it was |
+//! | [`application`] | a customer: the registration menu of an early-warning line, in TwiML |
+//! | [`speech`] | a voice of tones, where there is no other |
 //! | [`dns`] | a DNS server that says what a test wants |
-//! | [`proxy_process`], [`kamailio`] | the real proxy, and a real peer, as child processes |
+//! | [`proxy_process`], [`controller_process`], [`kamailio`] | the real programs, and a real peer, as child processes |
 //! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
 //! | [`network`] | networks with NAT and loss, inside this machine |
 //! | [`switch`] | a stand-in for FreeSWITCH: event socket, SIP and RTP |
@@ -17,6 +19,8 @@
 //! The protocol is in [`machine::Uas`], [`phone::Uac`] and [`switch::Core`], which know no socket and no clock;
 //! [`machine::Machine`], [`phone::Phone`] and [`switch::Switch`] move their datagrams.
 
+pub mod application;
+pub mod controller_process;
 pub mod demo;
 pub mod dns;
 pub mod kamailio;
@@ -28,6 +32,7 @@ pub mod phone;
 pub mod proxy_process;
 pub mod real_switch;
 pub mod signalling;
+pub mod speech;
 pub mod switch;
 pub mod system;
 pub mod trace;

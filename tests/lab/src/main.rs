@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use lab::demo::line::{Line, Switches};
 use lab::demo::{self, Demo, Options};
 use lab::ladder::{Look, ladder};
 use lab::machine::{Answering, Machine, seconds};
@@ -29,10 +30,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Start a proxy and answering machines, call through them, show a call, and judge.
+    /// Start a whole system, call it, show a call, and judge.
     ///
-    /// Exits with 0 only if every call went as it must and every request reached the machine of its INVITE.
+    /// Telephone, proxy, stand-ins for FreeSWITCH, a switch-controller beside each, and a customer's application that
+    /// registers callers; and the proxy by itself before answering machines. Exits with 0 only if every call went as it
+    /// must and every request reached the switch or machine of its INVITE.
     Demo(DemoArgs),
+    /// Say a text of standard input as tones: a WAV file on standard output, as speech programs write it.
+    Speak,
     /// Run answering machines until Ctrl-C, showing every message.
     Machine(MachineArgs),
     /// Place one call and report what came of it.
@@ -46,10 +51,33 @@ struct DemoArgs {
     /// Stay up afterwards, for calls of your own, and show them as they happen
     #[arg(long)]
     keep: bool,
+    /// Calls to the registration menu: at first one that registers, one hung up by its caller, one without keys, one to a
+    /// wrong number; then all register
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=50))]
+    registrations: u8,
+    /// Stand-ins for FreeSWITCH, each with a controller of its own
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=20))]
+    switches: u8,
+    /// The event socket of a real FreeSWITCH on this machine, which runs infrastructure/freeswitch and has no controller
+    /// yet: instead of the stand-ins
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    freeswitch: Option<SocketAddr>,
+    /// The event socket's password
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "FREESWITCH_ESL_PASSWORD",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    freeswitch_password: String,
+    /// The sofia profile to call, for a real FreeSWITCH
+    #[arg(long, value_name = "NAME", default_value = "nat_gateway", requires = "freeswitch")]
+    freeswitch_profile: String,
     /// Answering machines behind the proxy
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=250))]
     machines: u8,
-    /// Calls to place
+    /// Calls to them
     #[arg(long, default_value_t = 20)]
     calls: usize,
     /// The proxy's binary [default: `proxy` beside this program]
@@ -138,6 +166,7 @@ fn run(verb: Verb) -> Result<bool> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         match verb {
             Verb::Demo(args) => demonstrate(args).await,
+            Verb::Speak => speak(),
             Verb::Machine(args) => or_stopped(run_machines(args), true).await,
             Verb::Phone(args) => or_stopped(place_call(args), false).await,
         }
@@ -164,16 +193,40 @@ async fn or_stopped(work: impl Future<Output = Result<bool>>, otherwise: bool) -
 
 async fn demonstrate(args: DemoArgs) -> Result<bool> {
     let options = Options { machines: args.machines, calls: args.calls };
+    let switches = match args.freeswitch {
+        None => Switches::StandIns(args.switches),
+        Some(event_socket) => Switches::Real {
+            event_socket,
+            password: args.freeswitch_password,
+            profile: args.freeswitch_profile,
+        },
+    };
     let mut passed = false;
     let work = async {
-        let demo = Demo::start(options).await?;
-        passed = demo.judge().await?;
+        let trace = Trace::new();
+        let line = Line::start(switches, &trace).await?;
+        let registered = line.judge(usize::from(args.registrations)).await?;
+        let demo = Demo::start(options, &trace).await?;
+        passed = demo.judge().await? && registered;
+        println!("\n{}", if passed { "All verdicts hold." } else { "NOT all verdicts hold." });
         if args.keep {
-            demo.stay().await;
+            println!("\nEverything stays up; Ctrl-C ends it.");
+            line.invite();
+            demo.invite();
+            println!();
+            demo::watch(&trace, Look::of_stdout()).await;
         }
         anyhow::Ok(true)
     };
     Ok(or_stopped(work, true).await? && passed)
+}
+
+fn speak() -> Result<bool> {
+    use std::io::{Read, Write};
+    let mut text = String::new();
+    std::io::stdin().take(1 << 20).read_to_string(&mut text).context("a text on standard input")?;
+    std::io::stdout().write_all(&lab::speech::speak(&text)).context("standard output")?;
+    Ok(true)
 }
 
 async fn run_machines(args: MachineArgs) -> Result<bool> {

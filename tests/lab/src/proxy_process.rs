@@ -72,7 +72,7 @@ impl ProxyProcess {
         }
         let file = directory.path("proxy.toml");
         fs::write(&file, settings.to_toml(&directory.path("targets.json"))).context("proxy.toml")?;
-        let binary = binary()?;
+        let binary = binary("proxy", "SWITCHYARD_PROXY")?;
         let log = fs::File::create(directory.path("proxy.log")).context("the proxy's log")?;
         let mut command = Command::new(&binary);
         // A variable of this kind is a setting of the proxy's, which a test has not chosen.
@@ -233,18 +233,22 @@ pub fn free_port(ip: IpAddr) -> Result<u16> {
     bail!("no port of {}..{} on {ip} is free for both UDP and TCP{why}", PORTS.start, PORTS.end)
 }
 
-/// `SWITCHYARD_PROXY`, or `proxy` where cargo puts it: beside this program, or above it if this is a test.
-fn binary() -> Result<PathBuf> {
-    if let Some(path) = env::var_os("SWITCHYARD_PROXY") {
+/// What the variable says, or a program where cargo puts it: beside this one, or above it if this is a test.
+///
+/// # Errors
+///
+/// It is not there.
+pub fn binary(name: &str, variable: &str) -> Result<PathBuf> {
+    if let Some(path) = env::var_os(variable) {
         return Ok(path.into());
     }
     let own = env::current_exe().context("the path of this program")?;
     own.ancestors()
         .skip(1)
         .take(2)
-        .map(|directory| directory.join("proxy"))
+        .map(|directory| directory.join(name))
         .find(|path| path.is_file())
-        .ok_or_else(|| anyhow!("no `proxy` beside {}: run `cargo build -p proxy` first", own.display()))
+        .ok_or_else(|| anyhow!("no `{name}` beside {}: run `cargo build -p {name}` first", own.display()))
 }
 
 /// Written beside and renamed, so that the proxy never reads half a list.
@@ -254,8 +258,19 @@ fn write_targets(directory: &Directory, targets: &[Target]) -> Result<()> {
     fs::rename(&draft, directory.path("targets.json")).context("target list")
 }
 
-/// HTTP/1.0, whose answers end where the connection ends.
-fn http(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Result<(u16, String)> {
+/// [`http_bytes`], with a body that is text.
+pub(crate) fn http(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Result<(u16, String)> {
+    let (status, body) = http_bytes(address, method, path, headers)?;
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// HTTP/1.0, whose answers end where the connection ends. Status and body.
+pub(crate) fn http_bytes(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+) -> Result<(u16, Vec<u8>)> {
     let timeout = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
@@ -264,10 +279,11 @@ fn http(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Resu
     stream.write_all(format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").context("no end of the HTTP header")?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").context("no end of the HTTP header")?;
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8_lossy(&answer);
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no HTTP status")?;
-    Ok((status, body.to_owned()))
+    Ok((status, body))
 }
 
 /// The Prometheus text format: `name 1` or `name{label="value"} 1`.

@@ -30,36 +30,17 @@ impl System {
     ///
     /// # Errors
     /// When an address cannot be bound, or the proxy does not become ready.
-    pub async fn start(machines: u8) -> Result<Self> {
+    pub async fn start(machines: u8, trace: &Trace) -> Result<Self> {
         if !(1..=250).contains(&machines) {
             bail!("expected 1 to 250 machines, found {machines}");
         }
-        let trace = Trace::new();
+        let trace = trace.clone();
         let machines = start_machines(machines, &trace).await?;
         let targets = machines.iter().enumerate();
         let targets = targets
             .map(|(at, machine)| Target::new(&format!("machine-{}", at + 1), machine.address()))
             .collect();
-        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let port = match free_or_any(address) {
-            0 => free_port(address)?,
-            port => port,
-        };
-        // One address, with a name of its own for the inside: so the two Record-Routes of a call can be told apart.
-        let listener = Listener {
-            internal: Some(format!("localhost:{port}")),
-            ..Listener::new("main", SocketAddr::new(address, port))
-        };
-        let settings = ProxySettings {
-            listeners: vec![listener],
-            targets: TargetList::File(targets),
-            ..ProxySettings::default()
-        };
-        let starting = tokio::task::spawn_blocking(|| ProxyProcess::start(settings));
-        let proxy = starting.await.context("the proxy's start")??;
-        trace.name(proxy.sip_address(), "proxy");
-        let phone = Arc::new(Phone::start(SocketAddr::new(address, 0), &trace).await?);
-        trace.name(phone.address(), "telephone");
+        let (proxy, phone) = start_front(targets, &trace).await?;
         Ok(Self { trace, machines, phone, proxy })
     }
 
@@ -74,6 +55,31 @@ impl System {
     pub fn has_usual_port(&self) -> bool {
         self.address().port() == SIP_PORT
     }
+}
+
+/// A proxy before these targets, and a telephone, both at 127.0.0.1.
+pub(crate) async fn start_front(targets: Vec<Target>, trace: &Trace) -> Result<(ProxyProcess, Arc<Phone>)> {
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let port = match free_or_any(address) {
+        0 => free_port(address)?,
+        port => port,
+    };
+    // One address, with a name of its own for the inside: so the two Record-Routes of a call can be told apart.
+    let listener = Listener {
+        internal: Some(format!("localhost:{port}")),
+        ..Listener::new("main", SocketAddr::new(address, port))
+    };
+    let settings = ProxySettings {
+        listeners: vec![listener],
+        targets: TargetList::File(targets),
+        ..ProxySettings::default()
+    };
+    let starting = tokio::task::spawn_blocking(|| ProxyProcess::start(settings));
+    let proxy = starting.await.context("the proxy's start")??;
+    trace.name(proxy.sip_address(), "proxy");
+    let phone = Arc::new(Phone::start(SocketAddr::new(address, 0), trace).await?);
+    trace.name(phone.address(), "telephone");
+    Ok((proxy, phone))
 }
 
 async fn start_machines(number: u8, trace: &Trace) -> Result<Vec<Machine>> {

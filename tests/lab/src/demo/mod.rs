@@ -1,6 +1,12 @@
-//! `lab demo`: a system that is started, called, looked at, and judged.
+//! `lab demo`: systems that are started, called, looked at, and judged.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `line/` | the whole: telephone, proxy, FreeSWITCH or stand-ins, switch-controllers, and a customer's application |
+//! | `calls.rs`, `verdict.rs` | the proxy by itself, before machines that answer |
 
 mod calls;
+pub mod line;
 mod verdict;
 
 use std::net::SocketAddr;
@@ -47,9 +53,9 @@ impl Demo {
     ///
     /// # Errors
     /// When the system cannot be started.
-    pub async fn start(options: Options) -> Result<Self> {
-        let system = System::start(options.machines).await?;
-        println!("A telephone system on this machine's loopback:");
+    pub async fn start(options: Options, trace: &Trace) -> Result<Self> {
+        let system = System::start(options.machines, trace).await?;
+        println!("\nThe proxy before machines that answer:");
         let usual = if system.has_usual_port() { "" } else { "  (port 5060 is taken)" };
         println!(
             "  proxy      {}{usual}, admin at http://{}",
@@ -91,15 +97,13 @@ impl Demo {
         Ok(faults.is_empty())
     }
 
-    /// Stays up for calls from elsewhere, and shows every message, for ever.
-    pub async fn stay(&self) {
+    /// Says how to call it.
+    pub fn invite(&self) {
         let address = self.system.address();
-        println!("\nThe system stays up. Call sip:anything@{address}, from this machine:");
+        println!("\nThe machines: call sip:anything@{address}, from this machine:");
         println!("  sipp -sn uac -s 1294 -i 127.0.0.1 -m 1 -d 2000 {address}");
         println!("  lab phone --to sip:echo@{address} --press 12#");
         println!("The user part chooses what the machine does: {USERS}.");
-        println!("Ctrl-C ends it.\n");
-        watch(&self.system.trace, self.look).await;
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Live {
 
 impl Live {
     /// A view that counts its times from `start`. `names` are a trace's; the name `proxy` is the middle column's, those
-    /// that begin with `machine` are the right one's.
+    /// that begin with `machine` or `switch` are the right one's.
     #[must_use]
     pub fn new(names: Vec<(SocketAddr, String)>, start: Instant, look: Look) -> Self {
         Self { look, start, names, senders: HashSet::new() }
@@ -61,7 +61,7 @@ impl Live {
     }
 
     fn is_machine(&self, address: SocketAddr) -> bool {
-        self.name(address).is_some_and(|name| name.starts_with("machine"))
+        self.name(address).is_some_and(|name| name.starts_with("machine") || name.starts_with("switch"))
     }
 }
 

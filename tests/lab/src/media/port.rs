@@ -62,6 +62,17 @@ impl Playing {
         locked(&self.stream).press(digits);
     }
 
+    /// Sends another sound from now on.
+    pub fn speak(&self, source: Source) {
+        locked(&self.stream).speak(source);
+    }
+
+    /// When the last packet came that was not silence.
+    #[must_use]
+    pub fn last_sound(&self) -> Option<Instant> {
+        locked(&self.stream).last_sound()
+    }
+
     /// Sends to another address from now on.
     pub fn redirect(&self, peer: SocketAddr) {
         *locked(&self.peer) = Some(peer);

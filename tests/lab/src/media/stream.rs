@@ -11,6 +11,9 @@ use super::{Energy, FRAME, Tone, g711};
 /// Seconds of a call whose energy is kept one by one; a longer call counts in the total alone.
 const SECONDS_KEPT: u64 = 3600;
 
+/// The least RMS of a packet that counts as sound: speech has ten times as much, the noise of coding a tenth.
+const LOUD: f64 = 200.0;
+
 /// What one side of a call sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -59,6 +62,7 @@ struct Heard {
     total: Energy,
     seconds: Vec<Energy>,
     first: Option<Instant>,
+    loud: Option<Instant>,
     ear: Ear,
 }
 
@@ -105,6 +109,18 @@ impl Stream {
         Some(self.packet(packet.payload_type, packet.marker, packet.timestamp, packet.payload))
     }
 
+    /// Sends something else from the next packet on.
+    pub fn speak(&mut self, source: Source) {
+        self.tone = Tone::new(if let Source::Tone(hertz) = source { hertz } else { 0 });
+        self.source = source;
+    }
+
+    /// When the last packet came that was not silence.
+    #[must_use]
+    pub fn last_sound(&self) -> Option<Instant> {
+        self.heard.loud
+    }
+
     /// What has been sent and heard so far.
     #[must_use]
     pub fn report(&self) -> AudioReport {
@@ -131,7 +147,14 @@ impl Heard {
         self.packets += 1;
         let first = *self.first.get_or_insert(now);
         match packet.payload_type {
-            rtp::PCMU => self.listen(packet.payload, now.saturating_duration_since(first)),
+            rtp::PCMU => {
+                let mut energy = Energy::default();
+                packet.payload.iter().for_each(|byte| energy.add(g711::decode(*byte)));
+                if energy.rms() >= LOUD {
+                    self.loud = Some(now);
+                }
+                self.listen(packet.payload, now.saturating_duration_since(first));
+            }
             rtp::EVENTS => self.ear.hear(packet.payload, packet.timestamp),
             _ => {}
         }

@@ -26,7 +26,7 @@ pub use report::{CallReport, Response};
 pub use uac::Uac;
 
 use crate::locked;
-use crate::media::{MediaPort, Playing};
+use crate::media::{MediaPort, Playing, Source};
 use crate::signalling::respond::respond;
 use crate::signalling::{Ids, Incoming, Start};
 use crate::trace::Trace;
@@ -34,6 +34,9 @@ use crate::wire::{LONGEST, Wire};
 
 /// How long a call that has ended still answers retransmissions.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// How often a telephone that listens looks whether there was sound: once a packet.
+const LISTEN: Duration = Duration::from_millis(20);
 
 /// What a [`Uac`] wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,11 @@ pub enum Action {
     Press {
         /// One after another.
         digits: String,
+    },
+    /// Send another sound.
+    Speak {
+        /// Which.
+        source: Source,
     },
     /// The call is over: no more sound.
     Stop,
@@ -192,7 +200,8 @@ impl Running {
             if self.uac.is_over() && leave_at.is_none() {
                 leave_at = Some(Instant::now() + LINGER);
             }
-            let next = leave_at.or(self.uac.next_timeout());
+            let look_at = self.uac.is_listening().then(|| Instant::now() + LISTEN);
+            let next = leave_at.or(self.uac.next_timeout().into_iter().chain(look_at).min());
             let actions = tokio::select! {
                 message = messages.recv() => match message {
                     Some((message, source)) => self.uac.receive(&message, source, Instant::now()),
@@ -202,7 +211,11 @@ impl Running {
                     if leave_at.is_some() {
                         break;
                     }
-                    self.uac.timeout(Instant::now())
+                    let now = Instant::now();
+                    let heard = self.playing.as_ref().and_then(Playing::last_sound);
+                    let mut actions = self.uac.hear(heard, now);
+                    actions.extend(self.uac.timeout(now));
+                    actions
                 }
             };
             self.perform(actions).await;
@@ -222,6 +235,11 @@ impl Running {
                 Action::Press { digits } => {
                     if let Some(playing) = &self.playing {
                         playing.press(&digits);
+                    }
+                }
+                Action::Speak { source } => {
+                    if let Some(playing) = &self.playing {
+                        playing.speak(source);
                     }
                 }
                 Action::Stop => self.stop(),

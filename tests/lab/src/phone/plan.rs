@@ -11,6 +11,12 @@ use crate::signalling::resend::GIVE_UP;
 pub enum Step {
     /// Let time pass.
     Wait(Duration),
+    /// Listen until there is sound. A call in which none comes for so long has failed, and is hung up.
+    AwaitSound(Duration),
+    /// Listen until it has been silent for so long; it may go on for [`Step::LONGEST_SOUND`] before that.
+    AwaitSilence(Duration),
+    /// Send another sound from now on; the next step begins at once.
+    Speak(Source),
     /// Press digits; the next step begins at once.
     Press(String),
     /// Send a request of the dialog (`INFO`, `UPDATE`, `OPTIONS`, ... or `INVITE`, with the same offer again). The
@@ -18,6 +24,11 @@ pub enum Step {
     Request(String),
     /// Hang up.
     HangUp,
+}
+
+impl Step {
+    /// How long sound may go on for which nobody has an end.
+    pub const LONGEST_SOUND: Duration = Duration::from_secs(60);
 }
 
 /// One call to be placed.

@@ -38,6 +38,8 @@ pub struct CallReport {
     pub bye_status: Option<u16>,
     /// The route set, in the order in which our requests carry it.
     pub routes: Vec<String>,
+    /// When each step of the script was done, counted from the INVITE.
+    pub steps: Vec<Duration>,
     /// What was sent and heard.
     pub audio: AudioReport,
     /// Requests that we sent again because no answer came.

@@ -6,7 +6,7 @@ mod talk;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Action, CallPlan, CallReport, Response, Step};
 use crate::signalling::resend::GIVE_UP;
@@ -24,6 +24,15 @@ enum State {
     Leaving,
     /// Only retransmissions are still answered.
     Over,
+}
+
+/// What the script waits to hear.
+#[derive(Debug, Clone, Copy)]
+struct Listening {
+    since: Instant,
+    until: Instant,
+    /// So much silence; `None` is for sound.
+    silence: Option<Duration>,
 }
 
 /// A request of ours within the dialog that has no final answer yet.
@@ -64,6 +73,7 @@ pub struct Uac {
     script: VecDeque<Step>,
     /// When the script goes on.
     wake: Option<Instant>,
+    listening: Option<Listening>,
     out: Vec<Action>,
 }
 
@@ -95,6 +105,7 @@ impl Uac {
             pending: None,
             answers: HashMap::new(),
             wake: None,
+            listening: None,
             out: Vec::new(),
         }
     }
@@ -339,7 +350,7 @@ impl Uac {
         self.state = State::Over;
         self.report.duration = now.saturating_duration_since(self.started);
         (self.invite, self.cancel, self.pending) = (None, None, None);
-        (self.cancel_at, self.give_up_at, self.wake) = (None, None, None);
+        (self.cancel_at, self.give_up_at, self.wake, self.listening) = (None, None, None, None);
         self.out.push(Action::Stop);
     }
 }

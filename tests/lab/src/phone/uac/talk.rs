@@ -3,15 +3,48 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{Pending, State, Uac};
+use super::{Listening, Pending, State, Uac};
 use crate::phone::{Action, Step};
 use crate::signalling::respond::{respond, respond_in_dialog};
 use crate::signalling::{Incoming, Resend, SDP, Side, sdp};
 
 impl Uac {
+    /// Whether the script waits for sound or silence: [`Uac::hear`] tells of it.
+    pub fn is_listening(&self) -> bool {
+        self.listening.is_some()
+    }
+
+    /// Takes in when there was sound last.
+    pub fn hear(&mut self, last: Option<Instant>, now: Instant) -> Vec<Action> {
+        let Some(Listening { since, until, silence }) = self.listening else { return Vec::new() };
+        let done = match silence {
+            None => last.is_some_and(|last| last > since),
+            Some(silence) => now >= last.map_or(since, |last| last.max(since)) + silence,
+        };
+        if done {
+            self.listening = None;
+            self.step_done(now);
+            self.go_on(now);
+        } else if now >= until {
+            self.listening = None;
+            self.report.failure = Some(match silence {
+                None => "expected to hear something, and heard nothing".to_owned(),
+                Some(_) => "expected an end of the sound, and heard none".to_owned(),
+            });
+            self.hang_up(now);
+        }
+        self.take_actions()
+    }
+
+    fn step_done(&mut self, now: Instant) {
+        self.report.steps.push(now.saturating_duration_since(self.started));
+    }
+
     /// Does the script's next steps, up to one that takes time.
     pub(super) fn go_on(&mut self, now: Instant) {
-        self.wake = None;
+        if self.wake.take().is_some() {
+            self.step_done(now);
+        }
         if self.report.hung_up_by == Some(Side::Caller) && self.state == State::Talking {
             // RFC 3261 9.1: the answer was faster than our CANCEL.
             return self.hang_up(now);
@@ -22,7 +55,23 @@ impl Uac {
                     self.wake = Some(now + time);
                     return;
                 }
-                Some(Step::Press(digits)) => self.out.push(Action::Press { digits }),
+                Some(Step::AwaitSound(longest)) => {
+                    self.listening = Some(Listening { since: now, until: now + longest, silence: None });
+                    return;
+                }
+                Some(Step::AwaitSilence(time)) => {
+                    let until = now + time + Step::LONGEST_SOUND;
+                    self.listening = Some(Listening { since: now, until, silence: Some(time) });
+                    return;
+                }
+                Some(Step::Speak(source)) => {
+                    self.out.push(Action::Speak { source });
+                    self.step_done(now);
+                }
+                Some(Step::Press(digits)) => {
+                    self.out.push(Action::Press { digits });
+                    self.step_done(now);
+                }
                 Some(Step::Request(method)) => return self.dialog_request(&method, now),
                 Some(Step::HangUp) => return self.hang_up(now),
                 None => return,
@@ -94,6 +143,7 @@ impl Uac {
             return;
         }
         let Some(pending) = self.pending.take() else { return };
+        self.step_done(now);
         match pending.method.as_str() {
             "BYE" => {
                 self.report.bye_status = Some(code);

@@ -242,7 +242,7 @@ impl Core {
             match action {
                 phone::Action::Send { to, bytes } => self.out.push(Action::Sip { to, bytes }),
                 phone::Action::Play { peer } => self.direct(id, peer),
-                phone::Action::Press { .. } | phone::Action::Stop => {}
+                phone::Action::Press { .. } | phone::Action::Speak { .. } | phone::Action::Stop => {}
             }
         }
     }

@@ -28,7 +28,7 @@ mod media;
 mod outbound;
 mod park;
 mod record;
-mod sound;
+pub(crate) mod sound;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;

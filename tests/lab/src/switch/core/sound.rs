@@ -71,6 +71,14 @@ impl Sound {
     }
 }
 
+/// The samples of a WAV file with 16-bit PCM, mixed to one channel, at 8000 Hz.
+pub(crate) fn samples_of(file: &[u8]) -> Option<Vec<i16>> {
+    match Sound::wav(file)? {
+        Sound::Samples(samples, _) => Some(samples),
+        Sound::Tones(_) => None,
+    }
+}
+
 /// The nearest sample before each point of time, or the mean of those that fall together: enough for tests.
 fn at_8000(samples: &[i16], rate: usize) -> Vec<i16> {
     let length = samples.len().saturating_mul(8000) / rate;
@@ -103,7 +111,7 @@ fn chunk<'a>(mut rest: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
 }
 
 /// 16-bit PCM at 8000 Hz as a WAV file.
-pub(super) fn to_wav(samples: &[i16], channels: u16) -> Vec<u8> {
+pub(crate) fn to_wav(samples: &[i16], channels: u16) -> Vec<u8> {
     let bytes = (samples.len() * 2) as u32;
     let mut file = Vec::with_capacity(44 + samples.len() * 2);
     file.extend_from_slice(b"RIFF");
