@@ -149,7 +149,8 @@ impl Exchange {
             let channels = self.switch.console()?.api("show channels count")?;
             Ok(calls == b"[]" && channels.trim().starts_with("0 total"))
         };
-        crate::wait_until("all calls end", Duration::from_secs(30), gone).with_context(|| self.controller.log())
+        crate::wait_until("all calls end", Duration::from_secs(30), gone)
+            .with_context(|| self.controller.log())
     }
 
     /// Waits for a line of the controller's log that has this in it.
@@ -179,8 +180,7 @@ fn routes(application: &Application, carriers: &[(&'static str, Machine)]) -> St
 /// So many seconds of a tone, loud, as a WAV file.
 pub fn wav(hertz: u16, seconds: usize) -> Vec<u8> {
     let mut tone = lab::media::Tone::new(hertz);
-    let samples: Vec<u8> =
-        (0..50 * seconds).flat_map(|_| tone.frame()).flat_map(i16::to_le_bytes).collect();
+    let samples: Vec<u8> = (0..50 * seconds).flat_map(|_| tone.frame()).flat_map(i16::to_le_bytes).collect();
     let length = samples.len() as u32;
     let mut file = b"RIFF".to_vec();
     file.extend((36 + length).to_le_bytes());

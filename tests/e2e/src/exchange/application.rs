@@ -206,7 +206,13 @@ fn asked(head: &str, headers: Vec<(String, String)>, body: &str) -> Result<Asked
     let form = if method == "POST" { body } else { target.split_once('?').map_or("", |(_, query)| query) };
     let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
     let parameters = pairs.map(|(name, value)| (decoded(name), decoded(value))).collect();
-    Ok(Asked { at: Instant::now(), method: method.to_owned(), target: target.to_owned(), headers, parameters })
+    Ok(Asked {
+        at: Instant::now(),
+        method: method.to_owned(),
+        target: target.to_owned(),
+        headers,
+        parameters,
+    })
 }
 
 /// One name or value of `application/x-www-form-urlencoded`.

@@ -134,6 +134,9 @@ fn binary() -> Result<PathBuf> {
     let own = env::current_exe().context("the path of this program")?;
     let mut places = own.ancestors().skip(1).take(2).map(|directory| directory.join("switch-controller"));
     places.find(|path| path.is_file()).with_context(|| {
-        format!("no `switch-controller` beside {}: run `cargo build -p switch-controller` first", own.display())
+        format!(
+            "no `switch-controller` beside {}: run `cargo build -p switch-controller` first",
+            own.display()
+        )
     })
 }
