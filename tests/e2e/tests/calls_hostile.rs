@@ -80,7 +80,7 @@ async fn what_a_document_says_is_never_a_command() -> Result<()> {
             format!("<Dial timeout=\"3\"><Sip>sip:{bad}@127.0.0.1:9</Sip></Dial>"),
             format!("<Gather timeout=\"1\" finishOnKey=\"{bad}\" numDigits=\"{bad}\" action=\"{bad}\"/>"),
             format!(
-                "<Record timeout=\"1\" maxLength=\"1\" playBeep=\"false\" finishOnKey=\"{bad}\" recordingStatusCallback=\"{bad}\"/>"
+                "<Record action=\"/end\" timeout=\"1\" maxLength=\"1\" playBeep=\"false\" finishOnKey=\"{bad}\" recordingStatusCallback=\"{bad}\"/>"
             ),
             format!("<Redirect>{bad}</Redirect>"),
             format!("<Reject reason=\"{bad}\"/>"),

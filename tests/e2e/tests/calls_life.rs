@@ -16,7 +16,7 @@ async fn without_a_controller_calls_are_refused_in_time_and_with_one_again_they_
     assert_eq!(report.status, Some(503), "{report}");
     assert!(report.set_up < Some(Duration::from_secs(6)), "{report}");
     exchange.restart_controller()?;
-    exchange.application.twiml("/voice", "<Pause/>");
+    exchange.application.twiml("/voice", "<Gather timeout=\"1\"/>");
     assert_eq!(exchange.call([]).await?.status, Some(200), "{}", exchange.controller.log());
     Ok(())
 }
