@@ -33,6 +33,7 @@ async fn documents_without_end_end_the_call_with_a_line_in_the_log() -> Result<(
         ("billion laughs", billion_laughs(), "DTD"),
         ("10 MB", big, "65536"),
         ("10,000 verbs", format!("<Response>{pauses}</Response>"), "65536"),
+        ("2,000 verbs", format!("<Response>{}</Response>", "<Pause/>".repeat(2_000)), "1000"),
         ("nesting", "<Response>".repeat(5_000), "32"),
         ("no XML", "\0\u{1}".to_owned(), "line 1"),
         ("nothing", String::new(), "line 1"),

@@ -63,6 +63,9 @@ async fn calls_outlive_the_link() -> Result<()> {
         // Every connection but that of who asks is ended with the module's listener.
         AnySwitch::Real(switch) => drop(switch.console()?.api("reload mod_event_socket")),
     }
+    wait_until("the link is made anew", Duration::from_secs(20), || {
+        Ok(exchange.controller.log().matches("FreeSWITCH is connected").count() == 2)
+    })?;
     let report = calling.await??;
     let log = exchange.controller.log();
     assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{report}\n{log}");
