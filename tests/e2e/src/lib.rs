@@ -11,12 +11,14 @@
 //! | [`wire`] | plain sockets, for what SIPp would not send |
 //! | [`collector`] | what a proxy tells a collector of messages |
 //! | [`web`] | a web server with a list |
+//! | [`exchange`] | FreeSWITCH or its stand-in, the real switch-controller, a customer's server, a telephone, carriers |
 //! | [`tls`] | certificates made for a test, and connections that use them |
 //!
 //! Everything is on loopback: callers are on 127.0.0.0/24, targets on 127.0.1.0/24. The address that the proxy shows to
 //! the outside is none of this machine's, as behind a load balancer: what is sent there never comes back.
 
 pub mod collector;
+pub mod exchange;
 pub mod internet;
 pub mod machine;
 pub mod message;

@@ -1,0 +1,206 @@
+//! A whole exchange: FreeSWITCH (the stand-in, or a real one), the real switch-controller, a customer's server, a
+//! telephone that calls in, and carriers that are called.
+//!
+//! Who is called decides what becomes of it: see [`CALLEES`].
+
+mod application;
+mod controller;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::machine::{Answering, Behaviour, Machine, MachineReport};
+use lab::media::Source;
+use lab::phone::{CallPlan, CallReport, Phone, Step};
+use lab::proxy_process::free_port;
+use lab::switch::AnySwitch;
+use lab::trace::Trace;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+pub use application::{Application, Asked, Page};
+pub use controller::Controller;
+
+/// The token that signs requests.
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Whom a number reaches: how it begins, and what is done there, as `lab machine` reads it.
+pub const CALLEES: [(&str, &str); 6] = [
+    ("8551", "tone:440"),
+    ("8552", "refuse:486"),
+    ("8553", "ring"),
+    ("8554", "refuse:603"),
+    ("8555", "tone:440,ringing=0.2,hangup=1"),
+    ("8556", "tone:880,ringing=3"),
+];
+
+/// All of it. Everything ends when this is dropped.
+pub struct Exchange {
+    /// The switch.
+    pub switch: AnySwitch,
+    /// The controller.
+    pub controller: Controller,
+    /// The customer. A call to 1294 asks it for `/voice`.
+    pub application: Application,
+    phone: Arc<Phone>,
+    carriers: Vec<(&'static str, Machine)>,
+    directory: TempDir,
+    api: SocketAddr,
+}
+
+impl Exchange {
+    /// Starts it and waits until calls are taken.
+    ///
+    /// # Errors
+    ///
+    /// Something does not start.
+    pub async fn start() -> Result<Self> {
+        Self::start_with("").await
+    }
+
+    /// The same, with more settings of the controller: whole sections of its file.
+    ///
+    /// # Errors
+    ///
+    /// Something does not start.
+    pub async fn start_with(more: &str) -> Result<Self> {
+        static NEXT: AtomicU8 = AtomicU8::new(0);
+        let ip = Ipv4Addr::new(127, 0, 6, 1 + NEXT.fetch_add(1, Ordering::Relaxed) % 250);
+        let trace = Trace::new();
+        let switch = AnySwitch::start(ip, 3, &trace).await?;
+        let application = Application::start(ip).await?;
+        let mut carriers = Vec::new();
+        for (prefix, behaviour) in CALLEES {
+            let answering = Answering::Always(behaviour.parse::<Behaviour>()?);
+            carriers.push((prefix, Machine::start((ip, 0).into(), answering, &trace).await?));
+        }
+        let directory = tempfile::tempdir()?;
+        std::fs::write(directory.path().join("routes.toml"), routes(&application, &carriers))?;
+        let api = SocketAddr::from((ip, free_port(ip.into())?));
+        let controller = Controller::start(&switch, directory.path(), api, more)?;
+        controller.wait_ready()?;
+        let phone = Arc::new(Phone::start((ip, 0).into(), &trace).await?);
+        Ok(Self { switch, controller, application, phone, carriers, directory, api })
+    }
+
+    /// Starts a controller again, where the last one was.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn restart_controller(&mut self) -> Result<()> {
+        self.controller = Controller::start(&self.switch, self.directory.path(), self.api, "")?;
+        self.controller.wait_ready()
+    }
+
+    /// Whether the switch is a real FreeSWITCH.
+    pub fn is_real(&self) -> bool {
+        matches!(self.switch, AnySwitch::Real(_))
+    }
+
+    /// Begins a call to 1294 by a caller who plays a tone, and does this once it is answered.
+    pub fn calling(&self, script: impl IntoIterator<Item = Step>) -> JoinHandle<Result<CallReport>> {
+        self.placing(CallPlan::new(self.switch.address(), "1294").script(script))
+    }
+
+    /// Begins a call.
+    pub fn placing(&self, plan: CallPlan) -> JoinHandle<Result<CallReport>> {
+        let phone = Arc::clone(&self.phone);
+        tokio::spawn(async move { phone.call(plan).await })
+    }
+
+    /// A call to 1294, to its end.
+    ///
+    /// # Errors
+    ///
+    /// There is no media port.
+    pub async fn call(&self, script: impl IntoIterator<Item = Step>) -> Result<CallReport> {
+        let ended = tokio::time::timeout(Duration::from_secs(90), self.calling(script)).await;
+        ended.context("the call does not end")?.context("the telephone")?
+    }
+
+    /// What the carrier of a prefix has seen.
+    pub fn carrier(&self, prefix: &str) -> MachineReport {
+        let carrier = self.carriers.iter().find(|(known, _)| *known == prefix);
+        carrier.map(|(_, machine)| machine.report()).unwrap_or_default()
+    }
+
+    /// Waits until the carrier of a prefix has been called so often.
+    ///
+    /// # Errors
+    ///
+    /// It is not.
+    pub fn wait_called(&self, prefix: &str, times: u64) -> Result<()> {
+        let called = || Ok(self.carrier(prefix).taken >= times);
+        crate::wait_until(prefix, Duration::from_secs(30), called).with_context(|| self.controller.log())
+    }
+
+    /// Waits until the controller has forgotten all calls, and the switch has no channel left.
+    ///
+    /// # Errors
+    ///
+    /// Some stay.
+    pub fn wait_nothing_left(&self) -> Result<()> {
+        let gone = || {
+            let calls = self.controller.http("GET", "/calls", "")?.1;
+            let channels = self.switch.console()?.api("show channels count")?;
+            Ok(calls == b"[]" && channels.trim().starts_with("0 total"))
+        };
+        crate::wait_until("all calls end", Duration::from_secs(30), gone)
+            .with_context(|| self.controller.log())
+    }
+
+    /// Waits for a line of the controller's log that has this in it.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn wait_logged(&self, text: &str) -> Result<()> {
+        let logged = || Ok(self.controller.log().contains(text));
+        crate::wait_until(text, Duration::from_secs(30), logged).with_context(|| self.controller.log())
+    }
+}
+
+fn routes(application: &Application, carriers: &[(&'static str, Machine)]) -> String {
+    let voice = application.url("/voice");
+    let mut text = format!(
+        "[account]\nsid = \"AC00000000000000000000000000000001\"\nauth_token = \"{TOKEN}\"\n\
+         [[number]]\nmatch = \"1294\"\nurl = \"{voice}\"\n"
+    );
+    for (prefix, machine) in carriers {
+        let host = machine.address();
+        text += &format!("[[trunk]]\nname = \"t{prefix}\"\nmatch = \"{prefix}*\"\nhost = \"{host}\"\n");
+    }
+    text
+}
+
+/// So many seconds of a tone, loud, as a WAV file.
+pub fn wav(hertz: u16, seconds: usize) -> Vec<u8> {
+    let mut tone = lab::media::Tone::new(hertz);
+    let samples: Vec<u8> = (0..50 * seconds).flat_map(|_| tone.frame()).flat_map(i16::to_le_bytes).collect();
+    let length = samples.len() as u32;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + length).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(8_000_u32.to_le_bytes());
+    file.extend(16_000_u32.to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend(length.to_le_bytes());
+    file.extend(samples);
+    file
+}
+
+/// The samples of a WAV file of one channel of 16 bits; none where it is no such file.
+pub fn samples(file: &[u8]) -> Vec<i16> {
+    let Some(start) = file.windows(4).position(|four| four == b"data") else { return Vec::new() };
+    let samples = file.get(start + 8..).unwrap_or_default();
+    samples.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+}
+
+/// A telephone that says nothing, and calls 1294.
+pub fn silent(exchange: &Exchange, script: impl IntoIterator<Item = Step>) -> CallPlan {
+    CallPlan { source: Source::Silence, ..CallPlan::new(exchange.switch.address(), "1294").script(script) }
+}

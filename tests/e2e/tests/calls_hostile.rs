@@ -1,0 +1,109 @@
+//! Documents that mean harm: with the stand-in, or a real FreeSWITCH where there is one.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use e2e::exchange::{Exchange, Page};
+
+/// What would be seen of a command that came through: a file, a channel, a variable.
+const COMMANDS: [&str; 6] = [
+    "1&#10;&#10;api bgapi system touch FILE",
+    "a&#13;&#10;execute-app-name: system&#13;&#10;execute-app-arg: touch FILE",
+    "{origination_uuid=x}sofia/nat_gateway/1@HOST",
+    "[a=b],sofia/nat_gateway/1@HOST|error/busy",
+    "${system(touch FILE)}",
+    "'&amp;system(touch FILE)",
+];
+
+fn billion_laughs() -> String {
+    let mut text = "<!DOCTYPE r [<!ENTITY a0 \"ha\">".to_owned();
+    for level in 1..30 {
+        let before = level - 1;
+        text += &format!("<!ENTITY a{level} \"&a{before};&a{before};&a{before};&a{before};\">");
+    }
+    text + "]><Response><Say>&a29;</Say></Response>"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_without_end_end_the_call_with_a_line_in_the_log() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let pauses = "<Pause length=\"0\"/>".repeat(10_000);
+    let big = format!("<Response><!--{}--></Response>", "x".repeat(10 << 20));
+    for (what, body, logged) in [
+        ("billion laughs", billion_laughs(), "DTD"),
+        ("10 MB", big, "65536"),
+        ("10,000 verbs", format!("<Response>{pauses}</Response>"), "65536"),
+        ("2,000 verbs", format!("<Response>{}</Response>", "<Pause/>".repeat(2_000)), "1000"),
+        ("nesting", "<Response>".repeat(5_000), "32"),
+        ("no XML", "\0\u{1}".to_owned(), "line 1"),
+        ("nothing", String::new(), "line 1"),
+    ] {
+        let before = exchange.controller.log().len();
+        exchange.application.put("/voice", Page::twiml(body));
+        let report = exchange.call([]).await?;
+        assert!(report.duration < Duration::from_secs(15), "{what}: {report}");
+        exchange.wait_nothing_left()?;
+        let log = exchange.controller.log();
+        let said = log.get(before..).unwrap_or_default();
+        assert!(said.contains(logged), "{what}: no {logged:?} in\n{said}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_without_end_are_slowed_down_and_end() -> Result<()> {
+    let exchange = Exchange::start_with("[webhook]\ndocuments = 22\n").await?;
+    exchange.application.twiml("/voice", "<Redirect>/voice</Redirect>");
+    exchange.call([]).await?;
+    assert_eq!(exchange.application.asked("/voice").len(), 22);
+    exchange.application.put("/voice", Page::elsewhere("/round"));
+    exchange.application.put("/round", Page::elsewhere("/round"));
+    exchange.call([]).await?;
+    assert!(exchange.application.asked("/round").len() <= 12);
+    exchange.wait_logged("redirect")?;
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_document_says_is_never_a_command() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("touched");
+    let host = exchange.application.url("").replace("http://", "");
+    for command in COMMANDS {
+        let bad = command.replace("FILE", &file.to_string_lossy()).replace("HOST", &host).replace('"', "");
+        let verbs = [
+            format!("<Play>{bad}</Play>"),
+            format!("<Play loop=\"{bad}\">http://{host}/{bad}</Play>"),
+            format!("<Play digits=\"{bad}\"/>"),
+            format!("<Dial callerId=\"{bad}\" timeout=\"3\"><Number>85520001</Number></Dial>"),
+            format!("<Dial timeout=\"{bad}\"><Number>8552{bad}</Number></Dial>"),
+            format!("<Dial timeout=\"3\"><Sip>sip:{bad}@127.0.0.1:9</Sip></Dial>"),
+            format!("<Gather timeout=\"1\" finishOnKey=\"{bad}\" numDigits=\"{bad}\" action=\"{bad}\"/>"),
+            format!(
+                "<Record action=\"/end\" timeout=\"1\" maxLength=\"1\" playBeep=\"false\" finishOnKey=\"{bad}\" recordingStatusCallback=\"{bad}\"/>"
+            ),
+            format!("<Redirect>{bad}</Redirect>"),
+            format!("<Reject reason=\"{bad}\"/>"),
+        ];
+        let calls: Vec<_> = verbs
+            .into_iter()
+            .enumerate()
+            .map(|(number, verb)| {
+                let path = format!("/v{number}");
+                exchange.application.twiml(&path, &verb);
+                (path, verb)
+            })
+            .collect();
+        for (path, verb) in calls {
+            exchange.application.twiml("/voice", &format!("<Redirect>{path}</Redirect>"));
+            let report =
+                exchange.call([]).await.with_context(|| format!("{verb}\n{}", exchange.controller.log()))?;
+            assert!(report.status.is_some(), "{verb}: {report}");
+        }
+    }
+    assert!(!file.exists(), "a document has run a command\n{}", exchange.controller.log());
+    exchange.wait_nothing_left()?;
+    assert_eq!(exchange.controller.http("GET", "/readyz", "")?.0, 200);
+    Ok(())
+}
