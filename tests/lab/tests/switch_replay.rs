@@ -271,7 +271,7 @@ impl World {
                         stream.press(&digits);
                     }
                 }
-                phone::Action::Play { .. } | phone::Action::Stop => {}
+                phone::Action::Play { .. } | phone::Action::Speak { .. } | phone::Action::Stop => {}
             }
         }
     }
