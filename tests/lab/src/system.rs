@@ -40,7 +40,7 @@ impl System {
         let targets = targets
             .map(|(at, machine)| Target::new(&format!("machine-{}", at + 1), machine.address()))
             .collect();
-        let (proxy, phone) = start_front(targets, &trace).await?;
+        let (proxy, phone) = start_front(targets, true, &trace).await?;
         Ok(Self { trace, machines, phone, proxy })
     }
 
@@ -57,8 +57,13 @@ impl System {
     }
 }
 
-/// A proxy before these targets, and a telephone, both at 127.0.0.1.
-pub(crate) async fn start_front(targets: Vec<Target>, trace: &Trace) -> Result<(ProxyProcess, Arc<Phone>)> {
+/// A proxy before these targets, and a telephone, both at 127.0.0.1. `named` gives the proxy's inside the name localhost,
+/// which a real FreeSWITCH does not find: sofia-sip asks DNS for it.
+pub(crate) async fn start_front(
+    targets: Vec<Target>,
+    named: bool,
+    trace: &Trace,
+) -> Result<(ProxyProcess, Arc<Phone>)> {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let port = match free_or_any(address) {
         0 => free_port(address)?,
@@ -66,7 +71,7 @@ pub(crate) async fn start_front(targets: Vec<Target>, trace: &Trace) -> Result<(
     };
     // One address, with a name of its own for the inside: so the two Record-Routes of a call can be told apart.
     let listener = Listener {
-        internal: Some(format!("localhost:{port}")),
+        internal: named.then(|| format!("localhost:{port}")),
         ..Listener::new("main", SocketAddr::new(address, port))
     };
     let settings = ProxySettings {

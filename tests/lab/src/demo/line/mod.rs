@@ -113,7 +113,7 @@ impl Line {
         let targets = found.iter().enumerate();
         let targets =
             targets.map(|(at, switch)| Target::new(&format!("switch-{}", at + 1), switch.sip)).collect();
-        let (proxy, phone) = start_front(targets, trace).await?;
+        let (proxy, phone) = start_front(targets, !stand_ins.is_empty(), trace).await?;
         println!("  proxy        {}, admin at http://{}", proxy.sip_address(), proxy.admin_address());
         println!("  telephone    {}", phone.address());
         println!("  application  {}", application.url());
