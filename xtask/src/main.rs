@@ -23,7 +23,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Builds everything and shows it at work: a telephone calls machines that answer, through the proxy.
+    /// Builds everything and shows it at work: a telephone calls an application, through proxy, switch and controller.
     ///
     /// Whatever follows is handed to the demonstration: `--keep` lets it run until Ctrl-C, `--help` shows the others.
     #[command(disable_help_flag = true)]
