@@ -168,10 +168,7 @@ impl Line {
         println!(
             "\nThe line: call sip:{NUMBER}@{address}, from this machine, with a softphone that offers PCMU and"
         );
-        println!(
-            "RFC 4733 digits. What callers have registered is told when the controller asks {}.",
-            self.application.url()
-        );
+        println!("RFC 4733 digits. The application is at {}.", self.application.url());
     }
 
     async fn place(&self, number: usize) -> Result<Vec<(Planned, CallReport)>> {
