@@ -18,8 +18,12 @@ pub fn speak(text: &str) -> Vec<u8> {
     let mut samples = Vec::new();
     let mut left = MOST;
     for word in text.split_whitespace() {
+        if left == 0 {
+            break;
+        }
         let letters = word.chars().filter(|letter| letter.is_alphanumeric()).count().min(left);
-        left -= letters;
+        // A word without any takes time, too.
+        left -= letters.max(1);
         let mut tone = Tone::new(pitch(word));
         (0..letters * LETTER).for_each(|_| samples.extend(tone.frame()));
         samples.extend([0; FRAME * GAP]);
