@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use esl::{Api, Argument, Command, Event, Execute, Name, Uuid};
 
@@ -9,9 +10,13 @@ use super::commands::{own_variables, set};
 use super::drive::drive;
 use super::events;
 use crate::call::Call;
-use crate::calls::{Forget, Full, Queue, View};
+use crate::call::input::Input;
+use crate::calls::{Forget, Full, Happened, Message, Queue, View};
 use crate::live::Live;
 use crate::platform::{Incoming, NotTaken};
+
+/// How long the second park may take.
+const PARKED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A channel that belongs to no call is parked.
 pub(super) fn parked(live: &Arc<Live>, event: &Event) {
@@ -64,6 +69,9 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
         // It is gone, or will be refused by FreeSWITCH.
         return;
     }
+    if !is_held(&queue).await {
+        return;
+    }
     let claim = match live.platform.claim(&incoming).await {
         Ok(claim) => claim,
         Err(why) => return refuse(&live, &channel, &incoming, why).await,
@@ -85,6 +93,23 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
     live.calls.show(&view);
     let call = Call::new(claim.facts.clone(), claim.application, live.config.rules, live.now());
     drive(Arc::clone(&live), channel, Arc::new(claim.facts), call, queue, view).await;
+}
+
+/// Waits for the second CHANNEL_PARK: what is executed on the way from one park to the other is broken off (a playback says
+/// `PLAYBACK ERROR`). Whether the call is still there.
+async fn is_held(queue: &Queue) -> bool {
+    let parked = async {
+        loop {
+            match queue.next().await {
+                Message::Channel(Happened::Parked) => return true,
+                Message::Channel(Happened::HungUp(_)) | Message::Input(Input::HungUp(_)) => return false,
+                // Nothing else matters to a call that has not begun.
+                _ => {}
+            }
+        }
+    };
+    // An event may be lost; then the call goes on all the same.
+    tokio::time::timeout(PARKED_WITHIN, parked).await.unwrap_or(true)
 }
 
 async fn refuse(live: &Live, channel: &Uuid, incoming: &Incoming, why: NotTaken) {
