@@ -4,7 +4,6 @@
 //! Who is called decides what becomes of it: see [`CALLEES`].
 
 mod application;
-mod controller;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use lab::controller_process::{ControllerProcess, ControllerSettings};
 use lab::machine::{Answering, Behaviour, Machine, MachineReport};
 use lab::media::Source;
 use lab::phone::{CallPlan, CallReport, Phone, Step};
@@ -22,7 +22,6 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 pub use application::{Application, Asked, Page};
-pub use controller::Controller;
 
 /// The token that signs requests.
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -42,13 +41,13 @@ pub struct Exchange {
     /// The switch.
     pub switch: AnySwitch,
     /// The controller.
-    pub controller: Controller,
+    pub controller: ControllerProcess,
     /// The customer. A call to 1294 asks it for `/voice`.
     pub application: Application,
     phone: Arc<Phone>,
     carriers: Vec<(&'static str, Machine)>,
-    directory: TempDir,
-    api: SocketAddr,
+    settings: ControllerSettings,
+    _directory: TempDir,
 }
 
 impl Exchange {
@@ -80,10 +79,17 @@ impl Exchange {
         let directory = tempfile::tempdir()?;
         std::fs::write(directory.path().join("routes.toml"), routes(&application, &carriers))?;
         let api = SocketAddr::from((ip, free_port(ip.into())?));
-        let controller = Controller::start(&switch, directory.path(), api, more)?;
-        controller.wait_ready()?;
+        let settings = ControllerSettings {
+            event_socket: Some(switch.event_socket()),
+            password: switch.password().to_owned(),
+            directory: Some(directory.path().to_owned()),
+            api: Some(api),
+            more: format!("[log]\nlevel = \"debug\"\n{more}"),
+            ..ControllerSettings::default()
+        };
+        let controller = ControllerProcess::start(&settings)?;
         let phone = Arc::new(Phone::start((ip, 0).into(), &trace).await?);
-        Ok(Self { switch, controller, application, phone, carriers, directory, api })
+        Ok(Self { switch, controller, application, phone, carriers, settings, _directory: directory })
     }
 
     /// Starts a controller again, where the last one was.
@@ -92,8 +98,8 @@ impl Exchange {
     ///
     /// It does not start.
     pub fn restart_controller(&mut self) -> Result<()> {
-        self.controller = Controller::start(&self.switch, self.directory.path(), self.api, "")?;
-        self.controller.wait_ready()
+        self.controller = ControllerProcess::start(&self.settings)?;
+        Ok(())
     }
 
     /// Whether the switch is a real FreeSWITCH.
@@ -180,24 +186,8 @@ fn routes(application: &Application, carriers: &[(&'static str, Machine)]) -> St
 /// So many seconds of a tone, loud, as a WAV file.
 pub fn wav(hertz: u16, seconds: usize) -> Vec<u8> {
     let mut tone = lab::media::Tone::new(hertz);
-    let samples: Vec<u8> = (0..50 * seconds).flat_map(|_| tone.frame()).flat_map(i16::to_le_bytes).collect();
-    let length = samples.len() as u32;
-    let mut file = b"RIFF".to_vec();
-    file.extend((36 + length).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend(8_000_u32.to_le_bytes());
-    file.extend(16_000_u32.to_le_bytes());
-    file.extend(b"\x02\0\x10\0data");
-    file.extend(length.to_le_bytes());
-    file.extend(samples);
-    file
-}
-
-/// The samples of a WAV file of one channel of 16 bits; none where it is no such file.
-pub fn samples(file: &[u8]) -> Vec<i16> {
-    let Some(start) = file.windows(4).position(|four| four == b"data") else { return Vec::new() };
-    let samples = file.get(start + 8..).unwrap_or_default();
-    samples.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect()
+    let samples: Vec<i16> = (0..50 * seconds).flat_map(|_| tone.frame()).collect();
+    lab::media::wav::write(&samples, 1)
 }
 
 /// A telephone that says nothing, and calls 1294.

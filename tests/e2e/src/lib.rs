@@ -35,6 +35,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+pub use lab::pause;
 
 /// Looks at `condition` until it holds.
 ///
@@ -58,10 +59,4 @@ pub fn skipped(why: &str) -> bool {
     // If nobody can be told, nothing can be done about that.
     let _ = writeln!(std::io::stderr(), "==> NOT TESTED: {name}: {why}");
     true
-}
-
-/// Lets time pass: for slow senders, and for looking at other processes, which tell us nothing by themselves.
-#[expect(clippy::disallowed_methods, reason = "blocking tests have nothing else to wait for")]
-pub fn pause(time: Duration) {
-    std::thread::sleep(time);
 }

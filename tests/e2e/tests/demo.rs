@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::process::{Command, Output, Stdio};
 
-use lab::proxy_process::binary;
+use lab::child::binary;
 use lab::real_switch::{RealSwitch, SwitchSettings};
 
 fn demo(arguments: &[&str], password: &str) -> Output {

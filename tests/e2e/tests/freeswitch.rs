@@ -252,7 +252,8 @@ fn two_run_side_by_side_and_leave_nothing_behind() -> Result<()> {
         one.switch.console()?.api("global_getvar core_uuid")?,
         other.switch.console()?.api("global_getvar core_uuid")?
     );
-    let (directory, log, socket) = (one.switch.directory(), one.switch.log_path(), one.switch.event_socket());
+    let (directory, log, socket) =
+        (one.switch.directory(), one.switch.log_path().to_owned(), one.switch.event_socket());
     assert!(directory.join("run/freeswitch.pid").is_file() && log.is_file());
     drop(one);
     assert!(!directory.exists() && !log.exists());

@@ -1,90 +1,95 @@
 //! The real switch-controller as a child process, beside one FreeSWITCH or a stand-in for it.
 //!
-//! Blocking on purpose, with std alone, like [`crate::proxy_process`]. Settings, routes, sounds, recordings and log are in
-//! one temporary directory which goes away with it.
+//! Blocking, like [`crate::proxy_process`].
 
-use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::proxy_process::{Directory, binary, free_port, http, pause};
+use crate::child::{Child, Directory, binary};
+use crate::http;
+use crate::proxy_process::free_port;
 
 /// How long it may take until it has its FreeSWITCH and takes calls.
-const READY_WITHIN: Duration = Duration::from_secs(20);
-
-const POLL: Duration = Duration::from_millis(20);
+const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A controller that is yet to be started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ControllerSettings {
     /// FreeSWITCH's event socket.
-    pub event_socket: SocketAddr,
+    pub event_socket: Option<SocketAddr>,
     /// Its password.
     pub password: String,
-    /// The sofia profile for calls that name none.
-    pub profile: String,
-    /// The routes file's text.
-    pub routes: String,
-    /// The program that speaks, with its arguments; an empty list leaves the controller's default.
-    pub speech: Vec<String>,
+    /// The sofia profile for calls that name none; `None` leaves the controller's default.
+    pub profile: Option<String>,
+    /// The routes file's text; `None` leaves what is in `directory`.
+    pub routes: Option<String>,
+    /// Where its files are kept; `None`: in a temporary directory, which goes away with it.
+    pub directory: Option<PathBuf>,
+    /// Its API; `None`: a free port on loopback.
+    pub api: Option<SocketAddr>,
+    /// More settings: whole sections of its file.
+    pub more: String,
 }
 
 /// A running controller. Killed when dropped.
 pub struct ControllerProcess {
     child: Child,
-    directory: Directory,
     api: SocketAddr,
+    _directory: Option<Directory>,
 }
 
 impl ControllerProcess {
     /// Starts one and waits until it takes calls.
     ///
     /// # Errors
-    /// No binary, settings that it refuses, an exit, or no readiness within 20 seconds: with its log.
+    ///
+    /// No binary, settings that it refuses, an exit, or no readiness within half a minute: with its log.
     pub fn start(settings: &ControllerSettings) -> Result<Self> {
-        let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let api = SocketAddr::new(loopback, free_port(loopback)?);
-        let directory = Directory::create()?;
-        fs::write(directory.path("routes.toml"), &settings.routes).context("routes.toml")?;
-        let file = directory.path("switch-controller.toml");
-        fs::write(&file, settings.to_toml(&directory, api)).context("switch-controller.toml")?;
-        let binary = binary("switch-controller", "SWITCHYARD_SWITCH_CONTROLLER")?;
-        let log = fs::File::create(directory.path("log")).context("the controller's log")?;
-        let mut command = Command::new(&binary);
-        // A variable of this kind is a setting of the controller's, which nobody has chosen.
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHYARD_"))
-        {
-            command.env_remove(name);
-        }
-        let child = command
-            .arg("--config")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("{} does not start", binary.display()))?;
-        let mut controller = Self { child, directory, api };
+        let mut controller = Self::spawn(settings)?;
         controller.wait_ready()?;
         Ok(controller)
     }
 
-    fn wait_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + READY_WITHIN;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the controller left with {status} before it was ready; its log:\n{}", self.log());
-            }
-            if matches!(http(self.api, "GET", "/readyz", &[]), Ok((200, _))) {
-                return Ok(());
-            }
-            pause(POLL);
+    /// Starts one that waits for its FreeSWITCH.
+    ///
+    /// # Errors
+    ///
+    /// No binary.
+    pub fn spawn(settings: &ControllerSettings) -> Result<Self> {
+        let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let api = match settings.api {
+            Some(api) => api,
+            None => SocketAddr::new(loopback, free_port(loopback)?),
+        };
+        let own = settings.directory.is_none().then(Directory::create).transpose()?;
+        let given = settings.directory.clone();
+        let path = given.or(own.as_ref().map(|own| own.path(""))).unwrap_or_default();
+        if let Some(routes) = &settings.routes {
+            fs::write(path.join("routes.toml"), routes).context("routes.toml")?;
         }
-        bail!("the controller is not ready after {READY_WITHIN:?}; its log:\n{}", self.log())
+        let file = path.join("switch-controller.toml");
+        fs::write(&file, settings.to_toml(&path, api)).context("switch-controller.toml")?;
+        let mut command = Command::new(binary("switch-controller", "SWITCHYARD_SWITCH_CONTROLLER")?);
+        let log = path.join("switch-controller.log");
+        let command = command.arg("--config").arg(&file);
+        let child = Child::spawn("the controller", command, Some("SWITCHYARD_"), log)?;
+        Ok(Self { child, api, _directory: own })
+    }
+
+    /// Waits until it takes calls.
+    ///
+    /// # Errors
+    ///
+    /// It leaves, or does not within half a minute: with its log.
+    pub fn wait_ready(&mut self) -> Result<()> {
+        let api = self.api;
+        let ready = || Ok(matches!(http::text(api, "GET", "/readyz", &[]), Ok((200, _))));
+        self.child.wait_ready(READY_WITHIN, ready)
     }
 
     /// Where its API, recordings, health and metrics are.
@@ -93,40 +98,73 @@ impl ControllerProcess {
         self.api
     }
 
-    /// What it has logged so far.
+    /// Asks its API, with a body in JSON or none. Status and body.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens, or the answer is not HTTP.
+    pub fn http(&self, method: &str, path: &str, body: &str) -> Result<(u16, Vec<u8>)> {
+        http::request(self.api, method, path, &["Content-Type: application/json"], body)
+    }
+
+    /// What it has logged so far; and those before it, whose directory it was.
     #[must_use]
     pub fn log(&self) -> String {
-        let bytes = fs::read(self.directory.path("log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.child.log()
     }
-}
 
-impl Drop for ControllerProcess {
-    fn drop(&mut self) {
-        // Errors mean that it has left already, which is what we want.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    ///
+    /// The signal could not be sent.
+    pub fn terminate(&self) -> Result<()> {
+        self.child.terminate()
+    }
+
+    /// Whether it has left, and how.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say.
+    pub fn exit(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.exit()
+    }
+
+    /// Kills it, as the lack of memory does.
+    ///
+    /// # Errors
+    ///
+    /// It is not there any more.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()
     }
 }
 
 impl ControllerSettings {
-    fn to_toml(&self, directory: &Directory, api: SocketAddr) -> String {
+    fn to_toml(&self, directory: &Path, api: SocketAddr) -> String {
         let text = |value: &str| serde_json::Value::from(value).to_string();
-        let path = |name: &str| text(&directory.path(name).display().to_string());
-        let words: Vec<_> = self.speech.iter().map(|word| text(word)).collect();
-        let speech = match words.is_empty() {
-            true => String::new(),
-            false => format!("[speech]\ncommand = [{}]\n", words.join(", ")),
+        let path = |name: &str| text(&directory.join(name).display().to_string());
+        let line = |key: &str, value: Option<String>| {
+            value.map_or_else(String::new, |value| format!("{key} = {value}\n"))
         };
+        let address = self.event_socket.map(|address| format!("\"{address}\""));
         format!(
-            "[freeswitch]\naddress = \"{}\"\npassword = {}\nprofile = {}\n[routes]\nfile = {}\n[sounds]\ndirectory = {}\n\
-             [recordings]\ndirectory = {}\n[api]\nbind = \"{api}\"\n{speech}",
-            self.event_socket,
+            "drain = \"20s\"\n[freeswitch]\n{}{}password = {}\n[routes]\nfile = {}\n[sounds]\ndirectory = {}\n\
+             [recordings]\ndirectory = {}\n[api]\nbind = \"{api}\"\n{}",
+            line("address", address),
+            line("profile", self.profile.as_deref().map(text)),
             text(&self.password),
-            text(&self.profile),
             path("routes.toml"),
             path("sounds"),
             path("recordings"),
+            self.more,
         )
     }
 }

@@ -23,7 +23,7 @@ use hickory_proto::{
     },
 };
 
-use crate::{locked, proxy_process::free_port};
+use crate::{locked, pause, proxy_process::free_port};
 
 /// The longest answer over UDP: what resolvers say that they take.
 const MAX_DATAGRAM: usize = 1232;
@@ -305,9 +305,4 @@ impl Shared {
 /// In small letters, without the dot at the end.
 fn plain(name: &Name) -> String {
     name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
-}
-
-#[expect(clippy::disallowed_methods, reason = "threads of a test's server have nothing else to wait for")]
-fn pause(time: Duration) {
-    std::thread::sleep(time);
 }

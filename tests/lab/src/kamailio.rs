@@ -2,17 +2,17 @@
 //! user's choosing.
 
 use std::{
-    env,
-    fs::{self, File},
+    env, fs,
     net::{SocketAddr, UdpSocket},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::proxy_process::{Directory, pause};
+use crate::child::{Child, Directory};
+use crate::pause;
 
 /// Where packages put its modules.
 const MODULES: [&str; 4] = [
@@ -31,9 +31,6 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(100);
 /// How long it may take to leave before it is killed.
 const LEAVE: Duration = Duration::from_secs(3);
 
-/// How often it is looked at until it has left.
-const POLL: Duration = Duration::from_millis(20);
-
 /// The program, if it is installed.
 pub fn program() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -49,7 +46,7 @@ fn modules() -> Option<&'static Path> {
 /// A Kamailio that runs. It leaves when this is dropped.
 pub struct Kamailio {
     child: Child,
-    directory: Directory,
+    _directory: Directory,
 }
 
 impl Kamailio {
@@ -74,43 +71,31 @@ impl Kamailio {
         let configuration = configuration.replace("{directory}", &own.display().to_string());
         let file = directory.path("kamailio.cfg");
         fs::write(&file, format!("mpath=\"{}/\"\n{configuration}", modules.display()))?;
-        let log = File::create(directory.path("log"))?;
-        let child = Command::new(program)
-            .args(["-DD", "-E", "-m", "64"])
-            .args(arguments)
-            .arg("-f")
-            .args([file, "-Y".into(), own, "-P".into(), directory.path("pid")])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
-        let kamailio = Self { child, directory };
+        let mut command = Command::new(program);
+        command.args(["-DD", "-E", "-m", "64"]).args(arguments).arg("-f");
+        command.args([file, "-Y".into(), own, "-P".into(), directory.path("pid")]);
+        let child = Child::spawn("Kamailio", &mut command, None, directory.path("log"))?;
+        let kamailio = Self { child, _directory: directory };
         wait_ready(address).with_context(|| kamailio.log())?;
         Ok(kamailio)
     }
 
     /// The process id of the first of its processes.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.pid()
     }
 
     /// What it has logged so far.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.directory.path("log")).unwrap_or_default()).into_owned()
+        self.child.log()
     }
 }
 
 impl Drop for Kamailio {
     /// Asks it to leave, so that it takes its own children with it.
     fn drop(&mut self) {
-        // Errors mean that it has left already.
-        let _ = Command::new("sh").args(["-c", "kill -TERM \"$0\" 2>&-", &self.pid().to_string()]).status();
-        let deadline = Instant::now() + LEAVE;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            pause(POLL);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Errors mean that it has left already, or does not: then it is killed.
+        let _ = self.child.terminate().and_then(|()| self.child.wait_exit(LEAVE));
     }
 }
 

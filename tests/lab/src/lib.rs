@@ -10,6 +10,7 @@
 //! | [`application`] | a customer: the registration menu of an early-warning line, in TwiML |
 //! | [`speech`] | a voice of tones, where there is no other |
 //! | [`dns`] | a DNS server that says what a test wants |
+//! | [`child`] | programs as child processes: started, looked at, never left behind |
 //! | [`proxy_process`], [`controller_process`], [`kamailio`] | the real programs, and a real peer, as child processes |
 //! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
 //! | [`network`] | networks with NAT and loss, inside this machine |
@@ -20,9 +21,11 @@
 //! [`machine::Machine`], [`phone::Phone`] and [`switch::Switch`] move their datagrams.
 
 pub mod application;
+pub mod child;
 pub mod controller_process;
 pub mod demo;
 pub mod dns;
+mod http;
 pub mod kamailio;
 pub mod ladder;
 pub mod machine;
@@ -39,7 +42,13 @@ pub mod trace;
 mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Lets time pass: for slow senders, and for looking at other processes, which tell us nothing by themselves.
+#[expect(clippy::disallowed_methods, reason = "blocking tests have nothing else to wait for")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
 
 /// Locks without the case that cannot matter here: a panic in another thread has been reported already.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,30 +1,28 @@
 //! The real proxy as a child process: started with settings of a test's choosing, asked over its admin port, stopped.
 //!
-//! Blocking on purpose, with std alone: tests that drive SIPp and tests that run on tokio both use it. Everything that
+//! Blocking on purpose: tests that drive SIPp and tests that run on tokio both use it. Everything that
 //! belongs to one process (settings, target list, log) lives in one temporary directory which goes away with it.
 
 mod settings;
 
 use std::{
-    env, fs,
-    io::{Read, Write},
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    fs,
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     ops::Range,
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus},
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
+
+use crate::child::{Child, Directory, binary};
+use crate::http;
 
 pub use settings::{Access, Listener, ProxySettings, Target, TargetList};
 
 /// How long a proxy may take until it says that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(10);
-
-/// How often a child process, which cannot tell us when something changes, is looked at.
-const POLL: Duration = Duration::from_millis(20);
 
 /// The ports that tests are given.
 const PORTS: Range<u16> = 12_000..32_000;
@@ -72,39 +70,13 @@ impl ProxyProcess {
         }
         let file = directory.path("proxy.toml");
         fs::write(&file, settings.to_toml(&directory.path("targets.json"))).context("proxy.toml")?;
-        let binary = binary("proxy", "SWITCHYARD_PROXY")?;
-        let log = fs::File::create(directory.path("proxy.log")).context("the proxy's log")?;
-        let mut command = Command::new(&binary);
-        // A variable of this kind is a setting of the proxy's, which a test has not chosen.
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SWITCHYARD_"))
-        {
-            command.env_remove(name);
-        }
-        let child = command
-            .arg("--config")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("{} does not start", binary.display()))?;
+        let mut command = Command::new(binary("proxy", "SWITCHYARD_PROXY")?);
+        let command = command.arg("--config").arg(&file);
+        let child = Child::spawn("the proxy", command, Some("SWITCHYARD_"), directory.path("proxy.log"))?;
         let mut proxy = Self { child, directory, listeners: settings.listeners, admin: settings.admin };
-        proxy.wait_ready()?;
+        let ready = || Ok(matches!(http::text(settings.admin, "GET", "/readyz", &[]), Ok((200, _))));
+        proxy.child.wait_ready(READY_WITHIN, ready)?;
         Ok(proxy)
-    }
-
-    fn wait_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + READY_WITHIN;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the proxy left with {status} before it was ready; its log:\n{}", self.log());
-            }
-            if matches!(self.get("/readyz"), Ok((200, _))) {
-                return Ok(());
-            }
-            pause(POLL);
-        }
-        bail!("the proxy is not ready after {READY_WITHIN:?}; its log:\n{}", self.log())
     }
 
     /// Where the first listener receives SIP, over UDP and TCP.
@@ -128,7 +100,7 @@ impl ProxyProcess {
     ///
     /// Nobody listens, or the answer is not HTTP.
     pub fn get(&self, path: &str) -> Result<(u16, String)> {
-        http(self.admin, "GET", path, &[])
+        http::text(self.admin, "GET", path, &[])
     }
 
     /// Posts to an admin page, such as `/targets/a/drain`, with these header lines. Status and body.
@@ -137,7 +109,7 @@ impl ProxyProcess {
     ///
     /// Nobody listens, or the answer is not HTTP.
     pub fn post(&self, path: &str, headers: &[&str]) -> Result<(u16, String)> {
-        http(self.admin, "POST", path, headers)
+        http::text(self.admin, "POST", path, headers)
     }
 
     /// What `/metrics` says about a metric: its sample, or the sum of its samples if it has labels. Give one sample's
@@ -149,7 +121,7 @@ impl ProxyProcess {
 
     /// The process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.pid()
     }
 
     /// Sends SIGTERM: the proxy is to drain and then to leave.
@@ -158,12 +130,7 @@ impl ProxyProcess {
     ///
     /// The signal could not be sent.
     pub fn terminate(&self) -> Result<()> {
-        // The shell's own `kill`: not every small system has the program.
-        let status = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &self.pid().to_string()])
-            .status()
-            .context("sh")?;
-        if status.success() { Ok(()) } else { bail!("kill -TERM {}: {status}", self.pid()) }
+        self.child.terminate()
     }
 
     /// Waits for the process to leave.
@@ -172,16 +139,7 @@ impl ProxyProcess {
     ///
     /// It is still there after `timeout`.
     pub fn wait_exit(&mut self, timeout: Duration) -> Result<ExitStatus> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            if Instant::now() >= deadline {
-                bail!("the proxy is still there after {timeout:?}; its log:\n{}", self.log());
-            }
-            pause(POLL);
-        }
+        self.child.wait_exit(timeout)
     }
 
     /// Replaces the target list, as an operator would: another file in the place of the old one. The proxy sees it at
@@ -196,16 +154,7 @@ impl ProxyProcess {
 
     /// What the proxy has logged so far.
     pub fn log(&self) -> String {
-        let bytes = fs::read(self.directory.path("proxy.log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Drop for ProxyProcess {
-    fn drop(&mut self) {
-        // Errors mean that it has left already, which is what we want.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.child.log()
     }
 }
 
@@ -233,57 +182,11 @@ pub fn free_port(ip: IpAddr) -> Result<u16> {
     bail!("no port of {}..{} on {ip} is free for both UDP and TCP{why}", PORTS.start, PORTS.end)
 }
 
-/// What the variable says, or a program where cargo puts it: beside this one, or above it if this is a test.
-///
-/// # Errors
-///
-/// It is not there.
-pub fn binary(name: &str, variable: &str) -> Result<PathBuf> {
-    if let Some(path) = env::var_os(variable) {
-        return Ok(path.into());
-    }
-    let own = env::current_exe().context("the path of this program")?;
-    own.ancestors()
-        .skip(1)
-        .take(2)
-        .map(|directory| directory.join(name))
-        .find(|path| path.is_file())
-        .ok_or_else(|| anyhow!("no `{name}` beside {}: run `cargo build -p {name}` first", own.display()))
-}
-
 /// Written beside and renamed, so that the proxy never reads half a list.
 fn write_targets(directory: &Directory, targets: &[Target]) -> Result<()> {
     let draft = directory.path("targets.json.new");
     fs::write(&draft, settings::targets_to_json(targets)).context("target list")?;
     fs::rename(&draft, directory.path("targets.json")).context("target list")
-}
-
-/// [`http_bytes`], with a body that is text.
-pub(crate) fn http(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Result<(u16, String)> {
-    let (status, body) = http_bytes(address, method, path, headers)?;
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
-}
-
-/// HTTP/1.0, whose answers end where the connection ends. Status and body.
-pub(crate) fn http_bytes(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    headers: &[&str],
-) -> Result<(u16, Vec<u8>)> {
-    let timeout = Duration::from_secs(2);
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
-    stream.set_read_timeout(Some(timeout))?;
-    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-    // In one piece, so that no answer can come in the middle of it.
-    stream.write_all(format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{headers}\r\n").as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").context("no end of the HTTP header")?;
-    let body = answer.split_off(end + 4);
-    let head = String::from_utf8_lossy(&answer);
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no HTTP status")?;
-    Ok((status, body))
 }
 
 /// The Prometheus text format: `name 1` or `name{label="value"} 1`.
@@ -296,43 +199,12 @@ fn sum_of_samples(page: &str, name: &str) -> Option<f64> {
         .reduce(|sum, value| sum + value)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "std offers no way to wait for a child or a port with a timeout"
-)]
-pub(crate) fn pause(time: Duration) {
-    std::thread::sleep(time);
-}
-
-/// A directory of our own under the system's temporary one; removed when dropped.
-#[derive(Debug)]
-pub(crate) struct Directory(PathBuf);
-
-impl Directory {
-    pub(crate) fn create() -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("switchyard-{}-{number}", std::process::id()));
-        // Left by an earlier program that was killed and had this process id.
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).with_context(|| path.display().to_string())?;
-        Ok(Self(path))
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::pause;
 
     const PAGE: &str =
         "# HELP calls All calls.\n# TYPE calls counter\ncalls{how=\"a\"} 2\ncalls{how=\"b\"} 3\nup 1\n";
@@ -354,7 +226,7 @@ mod tests {
         let soon = Instant::now() + READY_WITHIN;
         while !bound() {
             assert!(Instant::now() < soon, "{port}");
-            pause(POLL);
+            pause(Duration::from_millis(20));
         }
     }
 

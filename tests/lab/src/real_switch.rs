@@ -14,25 +14,23 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::Range,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 pub use console::Console;
 
-use crate::proxy_process::{Directory, free_port, pause};
+use crate::child::{Child, Directory};
+use crate::proxy_process::free_port;
 
 /// The variable that names the binary.
 pub const BINARY: &str = "SWITCHYARD_FREESWITCH";
 
 /// How long FreeSWITCH may take until its SIP profiles run: four seconds of its own, on a machine that does nothing else.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-
-/// How often it is asked whether it is ready.
-const POLL: Duration = Duration::from_millis(50);
 
 /// Where blocks of RTP ports come from: below those that [`free_port`] gives.
 const RTP_PORTS: Range<u16> = 2_000..12_000;
@@ -119,15 +117,9 @@ impl RealSwitch {
         let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
         let event_socket = SocketAddr::from((loopback, free_port(loopback)?));
         let directory = Directory::create()?;
-        let log = fs::File::create(directory.path("freeswitch.log")).context("FreeSWITCH's log")?;
         let mut command = Command::new(start_script());
-        // A variable of this kind is a setting, which a test has not chosen.
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FREESWITCH_"))
-        {
-            command.env_remove(name);
-        }
         let rtp = rtp_block();
-        let child = command
+        command
             .env(BINARY, binary)
             .env("FREESWITCH_DIRECTORY", directory.path("state"))
             .env("FREESWITCH_IP", ip.to_string())
@@ -138,40 +130,18 @@ impl RealSwitch {
             .env("FREESWITCH_ESL_PORT", event_socket.port().to_string())
             .env("FREESWITCH_RTP_FIRST_PORT", rtp.start.to_string())
             .env("FREESWITCH_RTP_LAST_PORT", rtp.end.to_string())
-            .envs(settings.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("{} does not start", start_script().display()))?;
-        let mut switch = Self { child, directory, profiles, event_socket, password: String::new() };
-        switch.wait_ready()?;
-        Ok(switch)
-    }
-
-    fn wait_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + READY_WITHIN;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("FreeSWITCH left with {status} before it was ready; its log:\n{}", self.log());
-            }
-            if port_was_taken(&self.log()) {
-                bail!("a port is in use; FreeSWITCH's log:\n{}", self.log());
-            }
-            if self.profiles_running().is_ok_and(|running| running == 4) {
-                return Ok(());
-            }
-            pause(POLL);
-        }
-        bail!("FreeSWITCH is not ready after {READY_WITHIN:?}; its log:\n{}", self.log())
-    }
-
-    fn profiles_running(&mut self) -> Result<usize> {
-        // start.sh makes it up, and has written it before FreeSWITCH listens.
-        self.password =
-            fs::read_to_string(self.directory.path("state/run/esl-password"))?.trim_end().to_owned();
-        let status = self.console()?.api("sofia status")?;
-        Ok(status.lines().filter(|line| line.contains("profile") && line.contains("RUNNING")).count())
+            .envs(settings.variables.iter().map(|(name, value)| (name, value)));
+        let log = directory.path("freeswitch.log");
+        let mut child = Child::spawn("FreeSWITCH", &mut command, Some("FREESWITCH_"), log)?;
+        let key = directory.path("state/run/esl-password");
+        let log = child.log_path().to_owned();
+        child.wait_ready(READY_WITHIN, || {
+            let log = fs::read(&log).unwrap_or_default();
+            ensure!(!port_was_taken(&String::from_utf8_lossy(&log)), "a port is in use");
+            Ok(profiles_running(event_socket, &key).is_ok_and(|running| running == 4))
+        })?;
+        let password = password(&key)?;
+        Ok(Self { child, directory, profiles, event_socket, password })
     }
 
     /// Where its SIP profiles listen.
@@ -204,27 +174,30 @@ impl RealSwitch {
     }
 
     /// Where its log is.
-    pub fn log_path(&self) -> PathBuf {
-        self.directory.path("freeswitch.log")
+    pub fn log_path(&self) -> &Path {
+        self.child.log_path()
     }
 
     /// What it has logged so far.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
+        self.child.log()
     }
 
     /// The process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.pid()
     }
 }
 
-impl Drop for RealSwitch {
-    fn drop(&mut self) {
-        // Errors mean that it has left already, which is what we want.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn profiles_running(event_socket: SocketAddr, key: &Path) -> Result<usize> {
+    let status = Console::connect(event_socket, &password(key)?)?.api("sofia status")?;
+    Ok(status.lines().filter(|line| line.contains("profile") && line.contains("RUNNING")).count())
+}
+
+/// start.sh makes it up, and has written it before FreeSWITCH listens.
+fn password(key: &Path) -> Result<String> {
+    let text = fs::read_to_string(key).with_context(|| key.display().to_string())?;
+    Ok(text.trim_end().to_owned())
 }
 
 /// `infrastructure/freeswitch/start.sh`.

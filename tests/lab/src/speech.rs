@@ -2,8 +2,8 @@
 //!
 //! Nobody understands it, but it sounds where speech sounds, takes as long, and another text sounds otherwise.
 
+use crate::media::wav;
 use crate::media::{FRAME, Tone};
-use crate::switch::core::sound::to_wav;
 
 /// 20 ms frames of a letter, and of the gap behind a word.
 const LETTER: usize = 4;
@@ -28,7 +28,7 @@ pub fn speak(text: &str) -> Vec<u8> {
         (0..letters * LETTER).for_each(|_| samples.extend(tone.frame()));
         samples.extend([0; FRAME * GAP]);
     }
-    to_wav(&samples, 1)
+    wav::write(&samples, 1)
 }
 
 /// Between 300 and 555 Hz, by the word.
@@ -40,15 +40,14 @@ fn pitch(word: &str) -> u16 {
 mod tests {
     use super::*;
     use crate::media::sound::share_of;
-    use crate::switch::core::sound::samples_of;
 
     #[test]
     fn words_are_tones_of_their_own_length() {
-        let samples = samples_of(&speak("hash, key")).unwrap();
+        let samples = wav::read(&speak("hash, key")).unwrap();
         assert_eq!(samples.len(), FRAME * (7 * LETTER + 2 * GAP));
         assert!(share_of(&samples[..FRAME * 4 * LETTER], pitch("hash,")) > 0.9);
         assert_ne!(pitch("hash,"), pitch("key"));
-        assert!(samples_of(&speak("")).unwrap().is_empty());
+        assert!(wav::read(&speak("")).unwrap().is_empty());
         assert!(speak(&"long ".repeat(10_000)).len() < 8_000_000);
     }
 }

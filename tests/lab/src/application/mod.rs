@@ -201,7 +201,7 @@ mod tests {
         let application = Application::start("127.0.0.1:0".parse().unwrap(), "token").await.unwrap();
         let address = application.shared.address;
         let asked = tokio::task::spawn_blocking(move || {
-            crate::proxy_process::http(address, "POST", "/voice", &["X-Twilio-Signature: AAAA"])
+            crate::http::text(address, "POST", "/voice", &["X-Twilio-Signature: AAAA"])
         });
         assert_eq!(asked.await.unwrap().unwrap().0, 403);
         assert_eq!(application.registrations().refused, 1);

@@ -8,6 +8,7 @@ pub mod port;
 pub mod rtp;
 pub mod sound;
 pub mod stream;
+pub mod wav;
 
 pub use port::{MediaPort, Playing};
 pub use sound::{Energy, Tone};

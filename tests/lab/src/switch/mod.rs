@@ -64,8 +64,8 @@ use tokio::task::JoinHandle;
 pub use any::AnySwitch;
 pub use core::{Action, Core};
 
+use crate::child::Directory;
 use crate::locked;
-use crate::proxy_process::Directory;
 use crate::signalling::Ids;
 use crate::trace::Trace;
 use crate::wire::Wire;

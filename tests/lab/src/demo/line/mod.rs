@@ -22,12 +22,13 @@ pub use verdict::Outcome;
 
 use crate::application::{ACCOUNT, Application, Registration};
 use crate::controller_process::{ControllerProcess, ControllerSettings};
+use crate::http;
 use crate::ladder::{Look, ladder};
+use crate::media::wav;
 use crate::phone::{CallReport, Phone};
-use crate::proxy_process::{ProxyProcess, Target, http_bytes};
+use crate::proxy_process::{ProxyProcess, Target};
 use crate::real_switch::Console;
 use crate::signalling::{Ids, Incoming};
-use crate::switch::core::sound::samples_of;
 use crate::switch::{Settings, Switch};
 use crate::system::start_front;
 use crate::trace::Trace;
@@ -98,11 +99,12 @@ impl Line {
             let name = format!("switch {}", at + 1);
             trace.name(switch.sip, &name);
             let settings = ControllerSettings {
-                event_socket: switch.event_socket,
+                event_socket: Some(switch.event_socket),
                 password: switch.password.clone(),
-                profile: switch.profile.clone(),
-                routes: routes.clone(),
-                speech: speech.clone(),
+                profile: Some(switch.profile.clone()),
+                routes: Some(routes.clone()),
+                more: speech.clone().unwrap_or_default(),
+                ..ControllerSettings::default()
             };
             let starting = tokio::task::spawn_blocking(move || ControllerProcess::start(&settings));
             let controller = starting.await.context("the controller's start")??;
@@ -117,7 +119,7 @@ impl Line {
         println!("  proxy        {}, admin at http://{}", proxy.sip_address(), proxy.admin_address());
         println!("  telephone    {}", phone.address());
         println!("  application  {}", application.url());
-        let voice = if speech.is_empty() { "espeak-ng" } else { "tones (there is no espeak-ng)" };
+        let voice = if speech.is_none() { "espeak-ng" } else { "tones (there is no espeak-ng)" };
         println!("  voice        {voice}");
         let (trace, look) = (trace.clone(), Look::of_stdout());
         Ok(Self { trace, phone, proxy, controllers, stand_ins, application, look })
@@ -261,15 +263,15 @@ fn sip_address(status: &str, profile: &str) -> Option<SocketAddr> {
 }
 
 /// The program that speaks: none, for the controller's own default, where espeak-ng is there; else this one.
-fn speech() -> Result<Vec<String>> {
+fn speech() -> Result<Option<String>> {
     let espeak =
         Command::new("espeak-ng").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if espeak.is_ok_and(|status| status.success()) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let own = std::env::current_exe().context("the path of this program")?;
     let own = own.to_str().context("expected a path of this program in UTF-8")?;
-    Ok(vec![own.to_owned(), "speak".to_owned()])
+    Ok(Some(format!("[speech]\ncommand = [{}, \"speak\"]\n", serde_json::Value::from(own))))
 }
 
 fn fetch(url: &str) -> Result<Vec<i16>> {
@@ -277,11 +279,11 @@ fn fetch(url: &str) -> Result<Vec<i16>> {
     let host = parsed.host_str().context("expected a host")?;
     let port = parsed.port_or_known_default().context("expected a port")?;
     let address = SocketAddr::new(host.parse().with_context(|| format!("{host} is no address"))?, port);
-    let (status, body) = http_bytes(address, "GET", parsed.path(), &[])?;
+    let (status, body) = http::request(address, "GET", parsed.path(), &[], "")?;
     if status != 200 {
         bail!("expected 200 to {url}, found {status}");
     }
-    samples_of(&body).with_context(|| format!("expected a WAV file at {url}, found {} bytes", body.len()))
+    wav::read(&body).with_context(|| format!("expected a WAV file at {url}, found {} bytes", body.len()))
 }
 
 #[cfg(test)]

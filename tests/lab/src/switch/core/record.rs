@@ -1,9 +1,9 @@
 //! `uuid_record`: what a channel hears and says, into a WAV file.
 
 use super::channel::Channel;
-use super::sound::to_wav;
 use super::{Action, Core};
 use crate::media::FRAME;
+use crate::media::wav;
 
 /// A recording is at most so long: an hour.
 const MOST_FRAMES: u64 = 50 * 3600;
@@ -134,7 +134,7 @@ impl Core {
         let Some(at) = found.recorders.iter().position(|recorder| recorder.path == path) else { return };
         let recorder = found.recorders.remove(at);
         let cause = if why == Over::Silence { "success-silence" } else { "success-maxtime" };
-        let bytes = to_wav(&recorder.samples, if recorder.stereo { 2 } else { 1 });
+        let bytes = wav::write(&recorder.samples, if recorder.stereo { 2 } else { 1 });
         let samples = recorder.frames * FRAME as u64;
         found.set("record_file_size", &bytes.len().to_string());
         found.set("record_samples", &samples.to_string());

@@ -3,10 +3,7 @@
 use std::f64::consts::TAU;
 
 use crate::media::sound::TONE_PEAK;
-use crate::media::{FRAME, RATE};
-
-/// A file that is played is at most so long: ten minutes.
-const MOST_SAMPLES: usize = 10 * 60 * 8000;
+use crate::media::{FRAME, RATE, wav};
 
 /// A sound that is given out frame by frame.
 #[derive(Debug, Clone)]
@@ -49,85 +46,10 @@ impl Sound {
         Tones::parse(name.strip_prefix("tone_stream://")?).map(Sound::Tones)
     }
 
-    /// Reads a WAV file: 16-bit PCM of any rate and number of channels.
+    /// A WAV file: 16-bit PCM of any rate and number of channels.
     pub(super) fn wav(file: &[u8]) -> Option<Self> {
-        let rest = file.strip_prefix(b"RIFF")?.get(4..)?.strip_prefix(b"WAVE")?;
-        let format = chunk(rest, b"fmt ")?;
-        let (kind, channels) = (word(format, 0)?, usize::from(word(format, 2)?));
-        let rate = usize::from(word(format, 4)?) | usize::from(word(format, 6)?) << 16;
-        // 1 is PCM, 0xfffe is WAVE_FORMAT_EXTENSIBLE, whose first words of SubFormat say the same.
-        if !(kind == 1 || kind == 0xfffe) || word(format, 14)? != 16 || channels == 0 || rate == 0 {
-            return None;
-        }
-        let mono: Vec<i16> = chunk(rest, b"data")?
-            .chunks_exact(channels * 2)
-            .map(|frame| {
-                let samples =
-                    frame.as_chunks::<2>().0.iter().map(|pair| i32::from(i16::from_le_bytes(*pair)));
-                (samples.sum::<i32>() / channels as i32) as i16
-            })
-            .collect();
-        Some(Sound::Samples(at_8000(&mono, rate), 0))
+        wav::read(file).map(|samples| Sound::Samples(samples, 0))
     }
-}
-
-/// The samples of a WAV file with 16-bit PCM, mixed to one channel, at 8000 Hz.
-pub(crate) fn samples_of(file: &[u8]) -> Option<Vec<i16>> {
-    match Sound::wav(file)? {
-        Sound::Samples(samples, _) => Some(samples),
-        Sound::Tones(_) => None,
-    }
-}
-
-/// The nearest sample before each point of time, or the mean of those that fall together: enough for tests.
-fn at_8000(samples: &[i16], rate: usize) -> Vec<i16> {
-    let length = samples.len().saturating_mul(8000) / rate;
-    (0..length.min(MOST_SAMPLES))
-        .map(|at| {
-            let (from, to) = (at * rate / 8000, ((at + 1) * rate / 8000).max(at * rate / 8000 + 1));
-            let together = samples.get(from..to.min(samples.len())).unwrap_or_default();
-            let sum: i64 = together.iter().map(|sample| i64::from(*sample)).sum();
-            (sum / together.len().max(1) as i64) as i16
-        })
-        .collect()
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk::<2>().map(|pair| u16::from_le_bytes(*pair))
-}
-
-fn chunk<'a>(mut rest: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
-    loop {
-        let (head, body) = rest.split_first_chunk::<8>()?;
-        let [a, b, c, d, length @ ..] = *head;
-        let length = u32::from_le_bytes(length) as usize;
-        if [a, b, c, d] == *name {
-            // A file that is still being written says 0 or too much.
-            return Some(body.get(..length).unwrap_or(body));
-        }
-        // RIFF: chunks begin at even bytes.
-        rest = body.get(length.checked_add(length % 2)?..)?;
-    }
-}
-
-/// 16-bit PCM at 8000 Hz as a WAV file.
-pub(crate) fn to_wav(samples: &[i16], channels: u16) -> Vec<u8> {
-    let bytes = (samples.len() * 2) as u32;
-    let mut file = Vec::with_capacity(44 + samples.len() * 2);
-    file.extend_from_slice(b"RIFF");
-    file.extend((36 + bytes).to_le_bytes());
-    file.extend_from_slice(b"WAVEfmt ");
-    file.extend(16_u32.to_le_bytes());
-    file.extend(1_u16.to_le_bytes());
-    file.extend(channels.to_le_bytes());
-    file.extend(8000_u32.to_le_bytes());
-    file.extend((16_000 * u32::from(channels)).to_le_bytes());
-    file.extend((2 * channels).to_le_bytes());
-    file.extend(16_u16.to_le_bytes());
-    file.extend_from_slice(b"data");
-    file.extend(bytes.to_le_bytes());
-    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    file
 }
 
 /// The tones of a tone_stream (libteletone's language, without volume).
@@ -238,7 +160,7 @@ mod tests {
         ] {
             assert!(Sound::stream(text).is_none(), "{text}");
         }
-        let good = to_wav(&[1; 100], 1);
+        let good = wav::write(&[1; 100], 1);
         for end in 0..44 {
             assert!(Sound::wav(&good[..end]).is_none_or(|sound| played(sound, 9).is_empty()), "{end}");
         }
@@ -247,8 +169,8 @@ mod tests {
     #[test]
     fn files_of_both_rates_come_out_alike() {
         let tone: Vec<i16> = played(Sound::stream("tone_stream://%(1000,0,440)").unwrap(), 9999);
-        assert_eq!(played(Sound::wav(&to_wav(&tone, 1)).unwrap(), 9999), tone);
-        let mut doubled = to_wav(&tone.iter().flat_map(|sample| [*sample; 2]).collect::<Vec<_>>(), 1);
+        assert_eq!(played(Sound::wav(&wav::write(&tone, 1)).unwrap(), 9999), tone);
+        let mut doubled = wav::write(&tone.iter().flat_map(|sample| [*sample; 2]).collect::<Vec<_>>(), 1);
         doubled[24..28].copy_from_slice(&16_000_u32.to_le_bytes());
         assert_eq!(played(Sound::wav(&doubled).unwrap(), 9999), tone);
     }
