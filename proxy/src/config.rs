@@ -13,7 +13,6 @@ mod show;
 mod sources;
 mod tcp;
 mod tls;
-mod token;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,18 +21,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use capture::{CaptureConfig, CaptureSettings, Password};
+pub use capture::{CaptureConfig, CaptureSettings};
 pub use check::{Config, ListenerConfig, Source};
 pub use dns::{DnsConfig, DnsSettings};
 pub use fetch::{FetchSettings, ListUrl};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
 pub use settings::Error as ConfigError;
+use settings::Secret;
 pub use settings::log::{LogFormat, LogSettings};
 pub use sources::{Sources, SourcesSetting};
 pub use tcp::TcpSettings;
 pub use tls::{TlsConfig, TlsListener};
-pub use token::Token;
 
 /// The file, key by key.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -202,7 +201,7 @@ pub struct TlsSettings {
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct AdminSettings {
     pub bind: SocketAddr,
-    pub token: Option<Token>,
+    pub token: Option<Secret>,
     pub state_file: Option<PathBuf>,
 }
 

@@ -1,29 +1,26 @@
 //! Lists at an http or https URL, asked for every now and then. What has not changed is not sent again (ETag,
 //! RFC 9110 13.1.2); what is not good changes nothing.
 
-use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
+use https::with_causes;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONTENT_LENGTH, ETAG, HeaderValue, IF_NONE_MATCH, USER_AGENT};
 use hyper::http::uri::Scheme;
 use hyper::{Request, Response, StatusCode};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::ring::default_provider;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 use sha2::{Digest, Sha256};
 
 use crate::config::{FetchSettings, ListUrl};
 use crate::metrics::Fetches;
-use crate::stream::trusted_roots;
 
 type HttpsClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
@@ -244,30 +241,16 @@ impl WatchedUrl {
     fn client(&mut self) -> Result<&HttpsClient, String> {
         if self.client.is_none() {
             let roots = match self.list.url.scheme() == Some(&Scheme::HTTPS) {
-                true => trusted_roots(self.settings.ca.as_deref()).map_err(|error| error.to_string())?,
+                true => https::trusted(self.settings.ca.as_deref()).map_err(|error| error.to_string())?,
                 false => RootCertStore::empty(),
             };
-            let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(|error| error.to_string())?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-            let connector =
-                HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+            let mut http = HttpConnector::new();
+            http.enforce_http(false);
+            let connector = https::connector(roots, http).map_err(|error| error.to_string())?;
             self.client = Some(Client::builder(TokioExecutor::new()).build(connector));
         }
         self.client.as_ref().ok_or_else(String::new)
     }
-}
-
-/// What is wrong, down to the cause: "client error (Connect)" alone helps nobody.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// In one step: a process that ends meanwhile leaves one content or the other.

@@ -30,7 +30,6 @@ use crate::route::Hop;
 pub use accept::accept;
 use connection::End;
 use registry::Open;
-pub(crate) use tls::trusted_roots;
 pub use tls::{Tls, TlsError, watch_certificates};
 
 /// How much time lies at least between two warnings of the same kind: each connection could cause one.

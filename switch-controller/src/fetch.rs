@@ -17,6 +17,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full};
+use https::with_causes;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, LOCATION};
 use hyper::{HeaderMap, Request, Response, StatusCode};
@@ -27,7 +28,7 @@ use crate::call::input::{Answer, Problem};
 use crate::config::WebhookSettings;
 use crate::webhook;
 
-pub use client::{Everywhere, Reach, with_causes};
+pub use client::{Everywhere, Reach};
 pub use redirect::Hop;
 
 /// Makes requests.

@@ -5,6 +5,8 @@
 #[path = "../../../tests/transcripts/transcript.rs"]
 mod transcript;
 
+mod nasty;
+
 use std::collections::BTreeMap;
 
 use esl::server::{RequestDecoder, Sent};
@@ -14,36 +16,10 @@ use esl::{
 };
 use freeswitch_esl_tokio::commands::{self, Endpoint, OriginateTarget, originate_split, originate_unquote};
 use freeswitch_esl_tokio::{EslClient, EventFormat};
+use nasty::nasty;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-
-/// Text made of what FreeSWITCH's parsers look at.
-fn nasty() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        Just("'"),
-        Just("\\"),
-        Just(" "),
-        Just(","),
-        Just("="),
-        Just(";"),
-        Just("{"),
-        Just("}"),
-        Just("$"),
-        Just("^^"),
-        Just("\""),
-        Just("s"),
-        Just("n"),
-        Just("["),
-        Just("]"),
-        Just("|"),
-        Just("("),
-        Just("&"),
-        Just("é"),
-        Just("a"),
-    ];
-    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]

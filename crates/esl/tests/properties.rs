@@ -2,57 +2,15 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests report by panicking")]
 
 mod model;
+mod nasty;
 
 use esl::server::{RequestDecoder, Sent};
 use esl::{
     Api, Argument, Command, DialString, Event, Execute, FrameDecoder, Limits, Name, Originate, Password,
     Rest, Subscription, Uuid, VariableName, VariableValue, Word,
 };
+use nasty::nasty;
 use proptest::prelude::*;
-
-/// Text made of what FreeSWITCH's parsers look at, and of other things.
-fn nasty() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        Just("'"),
-        Just("\\"),
-        Just(" "),
-        Just(","),
-        Just("="),
-        Just(";"),
-        Just("{"),
-        Just("}"),
-        Just("${"),
-        Just("$"),
-        Just("^^"),
-        Just(":_:"),
-        Just("\""),
-        Just("s"),
-        Just("n"),
-        Just("["),
-        Just("]"),
-        Just("|"),
-        Just(")"),
-        Just("("),
-        Just("&"),
-        Just("%["),
-        Just("ARRAY::"),
-        Just("\n"),
-        Just("\r"),
-        Just("\0"),
-        Just("\t"),
-        Just("é"),
-        Just("ក"),
-        Just("mod_event_socket"),
-        Just("unload"),
-        Just("::"),
-        Just("a"),
-        Just("1"),
-        Just("undef"),
-        Just("<"),
-        Just("`"),
-    ];
-    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
-}
 
 fn uuid() -> Uuid {
     Uuid::new("c7d6f11e-c204-4d73-84b1-88bda2e43d36").expect("a UUID")

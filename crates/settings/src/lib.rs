@@ -20,9 +20,11 @@
 //! - [`read`] and [`load`]: file and environment ([`environment`])
 //! - [`duration`], [`Secret`]: kinds of values that most programs have
 //! - [`log`]: `[log]`, the same for all programs
+//! - [`program`]: arguments, settings, log, run
 
 pub mod duration;
 pub mod log;
+pub mod program;
 
 mod environment;
 mod secret;

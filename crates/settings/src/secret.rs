@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+/// The shortest token that is taken, in bytes.
+const MIN_TOKEN: usize = 16;
+
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
@@ -23,9 +26,18 @@ impl Secret {
         &self.0
     }
 
+    /// Whether it is of use as a token, which whoever has it may act with: long enough, and fit for a header field.
+    pub fn check_token(&self) -> Result<(), String> {
+        match self.0.len() >= MIN_TOKEN && self.0.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(()),
+            // The token itself must not reach the log.
+            false => Err(format!("expected {MIN_TOKEN} or more letters, digits and signs without space")),
+        }
+    }
+
     /// Whether that is it, in a time that says nothing of how much of it is right.
-    pub fn is(&self, text: &str) -> bool {
-        let (ours, theirs) = (self.0.as_bytes(), text.as_bytes());
+    pub fn is(&self, other: impl AsRef<[u8]>) -> bool {
+        let (ours, theirs) = (self.0.as_bytes(), other.as_ref());
         ours.len() == theirs.len() && ours.iter().zip(theirs).fold(0, |odd, (a, b)| odd | (a ^ b)) == 0
     }
 }

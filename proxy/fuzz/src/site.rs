@@ -12,28 +12,12 @@ use proxy::pins::{Dispatch, Pins};
 use proxy::route::{Router, Transport};
 use proxy::table::Table;
 
-const SETTINGS: &str = r#"
-secrets = ["k1:0123456789abcdef0123456789abcdef"]
-[[listener]]
-name = "main"
-bind = "0.0.0.0:5060"
-advertise = "52.74.4.205:5060"
-internal = "10.10.1.162:5060"
-[[listener]]
-name = "alternative"
-bind = "0.0.0.0:5080"
-advertise = "52.74.4.205:5080"
-internal = "10.10.1.162:5080"
-port_name = "alternative"
-[targets]
-url = "file:///unused"
-networks = ["10.10.0.0/16"]
-[access]
-sources = ["175.100.32.0/24", "2001:db8::/32"]
-[headers]
-strip = ["X-Somleng-*", "Subject", "Referred-By"]
-add = { "X-Src-Ip" = "{source_ip}", "X-Somleng-Caller-Identity" = "{from_user}" }
-"#;
+/// The settings of the proxy's tests, with more to strip, and sources of both families.
+fn text() -> String {
+    include_str!("../../tests/support/site.toml")
+        .replace(r#"strip = ["X-Somleng-*"]"#, r#"strip = ["X-Somleng-*", "Subject", "Referred-By"]"#)
+        .replace(r#""175.100.32.0/24""#, r#""175.100.32.0/24", "2001:db8::/32""#)
+}
 
 /// What `headers.strip` and `headers.add` above name, and the short forms.
 const STRIPPED: [&str; 5] = ["x-src-ip", "subject", "s", "referred-by", "b"];
@@ -59,7 +43,7 @@ pub struct Site {
 pub fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
-        let config = Config::parse(SETTINGS, "fuzz", std::iter::empty()).expect("settings");
+        let config = Config::parse(&text(), "fuzz", std::iter::empty()).expect("settings");
         let names: Vec<String> = config.listeners.iter().map(|listener| listener.port_name.clone()).collect();
         let table = |list: &str, before: Option<&Table>| {
             let snapshot = Snapshot::from_json(list.as_bytes()).expect("a list");
@@ -118,7 +102,7 @@ pub fn attempts(settings: u8) -> usize {
 
 /// Pins by the number of a history's settings.
 pub fn pins(settings: u8) -> Pins {
-    let config = Config::parse(SETTINGS, "fuzz", std::iter::empty()).expect("settings");
+    let config = Config::parse(&text(), "fuzz", std::iter::empty()).expect("settings");
     let no_answer = if settings % 4 < 2 { 500 } else { 408 };
     let dispatch =
         Dispatch { attempts: attempts(settings), no_answer, max_pins: MAX_PINS, ..config.dispatch };

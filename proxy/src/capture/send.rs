@@ -44,7 +44,7 @@ impl Sender {
                     destination: message.destination,
                     time: message.time,
                     node: self.config.node,
-                    password: self.config.password.as_ref().map(|password| password.as_str()),
+                    password: self.config.password.as_ref().map(|password| password.reveal()),
                     correlation: sip::peek_call_id(&message.bytes).unwrap_or_default(),
                     payload: &message.bytes,
                 };

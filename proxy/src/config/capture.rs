@@ -1,16 +1,12 @@
 //! `[capture]`
 
-use std::fmt;
 use std::net::SocketAddr;
 
-use serde::{Deserialize, Serialize, Serializer};
-
-use settings::wrong;
-
-use super::check::ListenerConfig;
-use settings::REDACTED;
+use serde::{Deserialize, Serialize};
+use settings::{Secret, wrong};
 
 use super::ConfigError;
+use super::check::ListenerConfig;
 
 /// The longest password, in bytes.
 const MAX_PASSWORD: usize = 255;
@@ -23,7 +19,7 @@ pub struct CaptureSettings {
     pub collector: Option<SocketAddr>,
     pub node: u32,
     pub sample: f64,
-    pub password: Option<Password>,
+    pub password: Option<Secret>,
 }
 
 /// Which messages are captured, and for whom.
@@ -36,31 +32,7 @@ pub struct CaptureConfig {
     /// The share of calls, more than 0 and at most 1.
     pub sample: f64,
     /// What it knows those by whom it trusts.
-    pub password: Option<Password>,
-}
-
-/// What a collector wants to hear. It is never shown.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct Password(String);
-
-impl Password {
-    /// As it is sent.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(REDACTED)
-    }
-}
-
-impl Serialize for Password {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(REDACTED)
-    }
+    pub password: Option<Secret>,
 }
 
 impl Default for CaptureSettings {
@@ -78,7 +50,7 @@ impl CaptureSettings {
                 format!("expected a share of calls from 0 to 1, found {}", self.sample),
             );
         }
-        if let Some(length) = self.password.as_ref().map(|password| password.0.len())
+        if let Some(length) = self.password.as_ref().map(|password| password.reveal().len())
             && !(1..=MAX_PASSWORD).contains(&length)
         {
             return wrong("capture.password", format!("expected 1 to {MAX_PASSWORD} bytes, found {length}"));

@@ -9,11 +9,11 @@ use fleet::Snapshot;
 use super::capture::CaptureConfig;
 use super::dns::DnsConfig;
 use super::tls::{TlsConfig, TlsListener};
-use settings::wrong;
+use settings::{Secret, wrong};
 
 use super::{
     AdminSettings, ConfigError, DispatchSettings, FetchSettings, HealthConfig, ListUrl, ListenerSettings,
-    LogSettings, Refused, Settings, Sources, TargetSettings, TcpSettings, Token, UdpSettings,
+    LogSettings, Refused, Settings, Sources, TargetSettings, TcpSettings, UdpSettings,
 };
 use crate::dns::FleetSource;
 use crate::guard::Limits;
@@ -166,7 +166,7 @@ impl Config {
 }
 
 fn admin(settings: AdminSettings) -> Result<AdminSettings, ConfigError> {
-    match settings.token.as_ref().map_or(Ok(()), Token::check) {
+    match settings.token.as_ref().map_or(Ok(()), Secret::check_token) {
         Ok(()) => Ok(settings),
         Err(what) => wrong("admin.token", what),
     }

@@ -236,7 +236,7 @@ fn what_is_captured_is_known_and_cannot_be_captured_in_its_turn() {
     assert!(error("collector = \"127.0.0.1:5060\"").contains("that no listener has"));
     assert!(error("collector = \"homer:9060\"").contains("line"));
     let config = with(&format!("{collector}\npassword = \"hunter2\"")).unwrap();
-    assert_eq!(config.capture.as_ref().unwrap().password.as_ref().unwrap().as_str(), "hunter2");
+    assert_eq!(config.capture.as_ref().unwrap().password.as_ref().unwrap().reveal(), "hunter2");
     assert!(!format!("{config:?}{}", config.shown).contains("hunter2"));
 }
 

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use https::{FileError, certificates, roots};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
@@ -52,15 +53,8 @@ impl std::fmt::Debug for Files {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read, or is not what it has to be.
-    #[error("{path}: expected {expected}: {error}", path = path.display())]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What it should have held.
-        expected: &'static str,
-        /// What is wrong with it.
-        error: String,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The files do not go together: a key of another certificate, for instance.
     #[error("{path}: {error}", path = path.display())]
     Unfit {
@@ -74,7 +68,7 @@ pub enum TlsError {
 impl Tls {
     /// Reads every listener's certificates.
     pub fn load(config: &Config) -> Result<Self, TlsError> {
-        let load = |listener: &TlsListener| {
+        let load = |listener: &TlsListener| -> Result<_, TlsError> {
             let files = Files::read(listener, &config.tls)?;
             Ok(ArcSwap::from_pointee(Identity::new(files, listener, &config.tls)?))
         };
@@ -165,13 +159,8 @@ impl Tls {
 
 impl Files {
     fn read(listener: &TlsListener, config: &TlsConfig) -> Result<Self, TlsError> {
-        let file = |path: &PathBuf, expected| {
-            fs::read(path).map_err(|error| TlsError::File {
-                path: path.clone(),
-                expected,
-                error: error.to_string(),
-            })
-        };
+        let file =
+            |path: &PathBuf, expected| fs::read(path).map_err(|error| FileError::new(path, expected, error));
         let roots =
             |path: &Option<PathBuf>| path.as_ref().map(|path| file(path, "root certificates")).transpose();
         Ok(Files {
@@ -188,7 +177,7 @@ impl Identity {
         let path = &listener.certificate;
         let chain = certificates(&files.certificate, path)?;
         let key = PrivateKeyDer::from_pem_slice(&files.key)
-            .map_err(|error| wrong(&listener.key, "a private key in PEM", error.to_string()))?;
+            .map_err(|error| FileError::new(&listener.key, "a private key in PEM", error))?;
         let unfit = |error| TlsError::Unfit { path: path.clone(), error };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -202,7 +191,7 @@ impl Identity {
                 );
                 let verifier = verifier
                     .build()
-                    .map_err(|error| wrong(path, "root certificates in PEM", error.to_string()))?;
+                    .map_err(|error| FileError::new(path, "root certificates in PEM", error))?;
                 server.with_client_cert_verifier(verifier)
             }
             _ => server.with_no_client_auth(),
@@ -210,7 +199,7 @@ impl Identity {
         let server = server.with_single_cert(chain.clone(), key.clone_key()).map_err(unfit)?;
         let trusted = match (&files.ca, &config.ca) {
             (Some(pem), Some(path)) => roots(pem, path)?,
-            _ => system_roots(),
+            _ => https::system(),
         };
         let client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -220,48 +209,4 @@ impl Identity {
             .map_err(unfit)?;
         Ok(Identity { files, server: Arc::new(server), client: Arc::new(client) })
     }
-}
-
-fn wrong(path: &Path, expected: &'static str, error: String) -> TlsError {
-    TlsError::File { path: path.to_owned(), expected, error }
-}
-
-fn certificates(pem: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    match all {
-        Ok(all) if !all.is_empty() => Ok(all),
-        Ok(_) => Err(wrong(path, "certificates in PEM", "found none".to_owned())),
-        Err(error) => Err(wrong(path, "certificates in PEM", error.to_string())),
-    }
-}
-
-fn roots(pem: &[u8], path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut store = RootCertStore::empty();
-    for certificate in certificates(pem, path)? {
-        store.add(certificate).map_err(|error| wrong(path, "root certificates in PEM", error.to_string()))?;
-    }
-    Ok(store)
-}
-
-/// Those in a file, or the system's. Reads the disk.
-pub(crate) fn trusted_roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
-    let Some(path) = ca else { return Ok(system_roots()) };
-    let pem = fs::read(path).map_err(|error| wrong(path, "root certificates", error.to_string()))?;
-    roots(&pem, path)
-}
-
-/// Without any, servers are trusted no more; callers do not mind.
-fn system_roots() -> RootCertStore {
-    let found = rustls_native_certs::load_native_certs();
-    let mut store = RootCertStore::empty();
-    // Some of a system's roots are of kinds that nobody uses any more.
-    let (taken, _) = store.add_parsable_certificates(found.certs);
-    if taken == 0 {
-        let error = found.errors.first().map(ToString::to_string).unwrap_or_default();
-        tracing::warn!(
-            error,
-            "the system has no root certificates: no server is trusted (tls.ca and fetch.ca name others)"
-        );
-    }
-    store
 }

@@ -29,28 +29,7 @@ pub const INTERNAL: &str = "10.10.1.162:5060";
 pub const TARGET: &str = "10.10.1.21:5060";
 pub const DRAINING: &str = "10.10.1.22:5060";
 
-const SETTINGS: &str = r#"
-secrets = ["k1:0123456789abcdef0123456789abcdef"]
-[[listener]]
-name = "main"
-bind = "0.0.0.0:5060"
-advertise = "52.74.4.205:5060"
-internal = "10.10.1.162:5060"
-[[listener]]
-name = "alternative"
-bind = "0.0.0.0:5080"
-advertise = "52.74.4.205:5080"
-internal = "10.10.1.162:5080"
-port_name = "alternative"
-[targets]
-url = "file:///unused"
-networks = ["10.10.0.0/16"]
-[access]
-sources = ["175.100.32.0/24"]
-[headers]
-strip = ["X-Somleng-*"]
-add = { "X-Src-Ip" = "{source_ip}", "X-Somleng-Caller-Identity" = "{from_user}", "X-Somleng-Callee-Identity" = "{to_user}" }
-"#;
+const SETTINGS: &str = include_str!("site.toml");
 
 const TARGETS: &str = r#"{"targets": [
   {"id": "task-1", "address": "10.10.1.21", "ports": {"sip": 5060, "alternative": 5080, "control": 8081}},

@@ -1,6 +1,5 @@
 //! Connections: names -> addresses, TLS.
 
-use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,15 +11,11 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 
 pub(super) type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
@@ -72,55 +67,11 @@ pub(super) fn client(ca: Option<&Path>, reach: Arc<dyn Reach>) -> Result<HttpCli
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(Duration::from_secs(10)));
-    let tls = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots(ca)?)
-        .with_no_client_auth();
-    let https =
-        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
+    let roots = https::trusted(ca).map_err(|error| format!("webhook.ca: {error}"))?;
+    let https = https::connector(roots, http).map_err(|error| error.to_string())?;
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(super::IDLE)
         .pool_max_idle_per_host(8)
         .build(https))
-}
-
-/// Whom servers' certificates must lead to.
-fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
-    let certificates = match ca {
-        Some(path) => {
-            let fault = |error| format!("webhook.ca: {}: {error}", path.display());
-            let pem = CertificateDer::pem_file_iter(path).map_err(fault)?;
-            pem.collect::<Result<Vec<_>, _>>().map_err(fault)?
-        }
-        None => rustls_native_certs::load_native_certs().certs,
-    };
-    let mut roots = RootCertStore::empty();
-    let (good, bad) = roots.add_parsable_certificates(certificates);
-    match ca {
-        Some(path) if good == 0 => {
-            Err(format!("webhook.ca: {}: no certificate in it is of use", path.display()))
-        }
-        _ => {
-            if good == 0 {
-                tracing::warn!(bad, "no trusted roots: https URLs cannot be fetched");
-            }
-            Ok(roots)
-        }
-    }
-}
-
-/// An error with what caused it: the first is often only "error sending request".
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
 }

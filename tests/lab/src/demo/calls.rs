@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Planned;
 use crate::media::Source;
 use crate::phone::{CallPlan, Step};
 use crate::signalling::Side;
@@ -23,24 +24,13 @@ pub enum Expected {
     Cancelled,
 }
 
-/// A call to be placed.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// What it is, for the reader.
-    pub title: String,
-    /// What the telephone does.
-    pub plan: CallPlan,
-    /// What must come of it.
-    pub expected: Expected,
-}
-
 /// So many calls through a proxy: at first one of each kind, then mostly ordinary ones.
 #[must_use]
-pub fn planned(proxy: SocketAddr, number: usize) -> Vec<Planned> {
+pub fn planned(proxy: SocketAddr, number: usize) -> Vec<Planned<Expected>> {
     (0..number).map(|at| kind(proxy, at)).collect()
 }
 
-fn kind(proxy: SocketAddr, at: usize) -> Planned {
+fn kind(proxy: SocketAddr, at: usize) -> Planned<Expected> {
     let talk = |millis| vec![Step::Wait(Duration::from_millis(millis)), Step::HangUp];
     match at {
         0 => {
@@ -68,7 +58,7 @@ fn kind(proxy: SocketAddr, at: usize) -> Planned {
     }
 }
 
-fn call(proxy: SocketAddr, user: &str, title: &str, expected: Expected) -> Planned {
+fn call(proxy: SocketAddr, user: &str, title: &str, expected: Expected) -> Planned<Expected> {
     let plan = CallPlan { source: Source::Tone(440), ..CallPlan::new(proxy, user) };
     Planned { title: title.to_owned(), plan, expected }
 }
@@ -77,7 +67,7 @@ fn answered(hung_up_by: Side, digits: &'static str) -> Expected {
     Expected::Answered { hung_up_by, digits }
 }
 
-impl Planned {
+impl Planned<Expected> {
     fn with(mut self, script: Vec<Step>) -> Self {
         self.plan.script = script;
         self

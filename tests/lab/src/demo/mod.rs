@@ -17,14 +17,25 @@ use anyhow::{Context, Result};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-pub use calls::{Expected, Planned, planned};
+pub use calls::{Expected, planned};
 pub use verdict::{Outcome, faults, table};
 
 use crate::ladder::{Live, Look, ladder};
 use crate::machine::MachineReport;
-use crate::phone::Phone;
+use crate::phone::{CallPlan, Phone};
 use crate::system::System;
 use crate::trace::Trace;
+
+/// A call to be placed.
+#[derive(Debug, Clone)]
+pub struct Planned<Expected> {
+    /// What it is, for the reader.
+    pub title: String,
+    /// What the telephone does.
+    pub plan: CallPlan,
+    /// What must come of it.
+    pub expected: Expected,
+}
 
 /// Calls under way at the same time.
 const AT_ONCE: usize = 5;
@@ -136,7 +147,7 @@ fn told(system: &System, outcome: Outcome) -> Outcome {
     outcome
 }
 
-async fn one(number: usize, planned: Planned, phone: &Phone) -> Result<Outcome> {
+async fn one(number: usize, planned: Planned<Expected>, phone: &Phone) -> Result<Outcome> {
     let report = phone.call(planned.plan.clone()).await?;
     Ok(Outcome { number, planned, report })
 }

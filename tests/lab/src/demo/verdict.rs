@@ -17,7 +17,7 @@ pub struct Outcome {
     /// Counts from 1.
     pub number: usize,
     /// What it was to be.
-    pub planned: Planned,
+    pub planned: Planned<Expected>,
     /// What the telephone saw.
     pub report: CallReport,
 }

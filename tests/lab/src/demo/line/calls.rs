@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::application::menu::PROVINCES;
+use crate::demo::Planned;
 use crate::media::Source;
 use crate::phone::{CallPlan, Step};
 
@@ -37,24 +38,13 @@ pub enum Expected {
     NoSuchNumber,
 }
 
-/// A call to be placed.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// What it is, for the reader.
-    pub title: String,
-    /// What the telephone does.
-    pub plan: CallPlan,
-    /// What must come of it.
-    pub expected: Expected,
-}
-
 /// So many calls through a proxy: at first one of each kind, then callers who register.
 #[must_use]
-pub fn planned(proxy: SocketAddr, number: usize) -> Vec<Planned> {
+pub fn planned(proxy: SocketAddr, number: usize) -> Vec<Planned<Expected>> {
     (0..number).map(|at| kind(proxy, at)).collect()
 }
 
-fn kind(proxy: SocketAddr, at: usize) -> Planned {
+fn kind(proxy: SocketAddr, at: usize) -> Planned<Expected> {
     let call = |number: &str, title: &str, script: Vec<Step>, expected| {
         let from = format!("+85512000{:03}", at + 1);
         let plan = CallPlan { source: Source::Silence, from, ..CallPlan::new(proxy, number) };

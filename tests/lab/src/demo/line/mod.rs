@@ -17,11 +17,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use url::Url;
 
-pub use calls::{Expected, NUMBER, Planned, planned};
+pub use calls::{Expected, NUMBER, planned};
 pub use verdict::Outcome;
 
 use crate::application::{ACCOUNT, Application, Registration};
 use crate::controller_process::{ControllerProcess, ControllerSettings};
+use crate::demo::Planned;
 use crate::http;
 use crate::ladder::{Look, ladder};
 use crate::media::wav;
@@ -173,7 +174,7 @@ impl Line {
         println!("RFC 4733 digits. The application is at {}.", self.application.url());
     }
 
-    async fn place(&self, number: usize) -> Result<Vec<(Planned, CallReport)>> {
+    async fn place(&self, number: usize) -> Result<Vec<(Planned<Expected>, CallReport)>> {
         let slots = Arc::new(Semaphore::new(AT_ONCE));
         let mut calls = JoinSet::new();
         for (at, planned) in planned(self.proxy.sip_address(), number).into_iter().enumerate() {
@@ -209,7 +210,7 @@ impl Line {
     }
 
     /// Fetches a caller's recording as the application would.
-    async fn recording_of(&self, planned: &Planned) -> Option<Result<Vec<i16>, String>> {
+    async fn recording_of(&self, planned: &Planned<Expected>) -> Option<Result<Vec<i16>, String>> {
         let registrations = self.application.registrations();
         let url = registrations.of(&planned.plan.from).into_iter().find_map(|call| call.recording.clone())?;
         let fetched = tokio::task::spawn_blocking(move || fetch(&url)).await;

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::calls::{Expected, KEYS, Planned, SILENCE};
+use super::calls::{Expected, KEYS, SILENCE};
 use crate::application::Registrations;
+use crate::demo::Planned;
 use crate::media::RATE;
 use crate::media::sound::share_of;
 use crate::phone::CallReport;
@@ -25,7 +26,7 @@ pub struct Outcome {
     /// Counts from 1.
     pub number: usize,
     /// What it was to be.
-    pub planned: Planned,
+    pub planned: Planned<Expected>,
     /// What the telephone saw.
     pub report: CallReport,
     /// The switches that saw its messages, counted from 1; `None` where none can be watched.
