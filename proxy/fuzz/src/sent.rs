@@ -53,7 +53,8 @@ pub fn nothing_of_ours(out: &[u8], new_call: bool) {
     let mut names: Vec<String> = generously_read(out);
     names.retain(|name| site::is_stripped(name));
     names.sort();
-    let added: &[&str] = if new_call { &["X-Somleng-Caller-Identity", "X-Src-Ip"] } else { &[] };
+    let added: &[&str] =
+        if new_call { &["X-Somleng-Callee-Identity", "X-Somleng-Caller-Identity", "X-Src-Ip"] } else { &[] };
     assert_eq!(names, added);
 }
 
