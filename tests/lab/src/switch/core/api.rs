@@ -1,5 +1,7 @@
 //! API functions (mod_commands): those that a controller, an operator or a test calls.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::arguments::{assignment, separate};
@@ -8,6 +10,9 @@ use super::{Action, Core, cause, clock};
 
 const NO_CHANNEL: &str = "-ERR No such channel!\n";
 const OK: &str = "+OK\n";
+
+/// How long a channel goes on where it was after `uuid_park`: what is executed meanwhile is broken off.
+const MOVES_AFTER: Duration = Duration::from_millis(60);
 
 impl Core {
     /// Runs a function; what it prints.
@@ -75,7 +80,7 @@ impl Core {
             }
             "uuid_getvar" => return channel.get(word(1)).unwrap_or("_undef_").to_owned(),
             "uuid_park" => {
-                channel.moved = true;
+                channel.moved = Some(self.now + MOVES_AFTER);
                 if channel.is_answered() || channel.direction == Direction::Inbound {
                     channel.state = State::Park;
                 }

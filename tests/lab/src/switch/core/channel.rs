@@ -157,8 +157,8 @@ pub(super) struct Channel {
     pub(super) messages: VecDeque<Message>,
     pub(super) task: Option<Task>,
     pub(super) parked: Option<Parked>,
-    /// `uuid_park` was asked for, and its turn has not come.
-    pub(super) moved: bool,
+    /// `uuid_park` was asked for, and the channel goes there then.
+    pub(super) moved: Option<Instant>,
     /// Was parked again while it was: FreeSWITCH leaves `park` and goes nowhere.
     pub(super) stuck: bool,
     /// The channel that it is, or was last, connected with.
@@ -196,7 +196,7 @@ impl Channel {
             messages: VecDeque::new(),
             task: None,
             parked: None,
-            moved: false,
+            moved: None,
             stuck: false,
             other: None,
             bridged: false,

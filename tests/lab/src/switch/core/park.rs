@@ -96,11 +96,15 @@ impl Core {
         // `answer` keeps the loop busy; what plays ends when the channel is to go elsewhere.
         let busy =
             channel.task.as_ref().is_some_and(|task| matches!(task.running, Running::Answer | Running::Read));
-        if busy || !std::mem::take(&mut channel.moved) {
+        if busy || channel.moved.take_if(|at| *at <= self.now).is_none() {
             return;
         }
         let running = channel.running;
-        self.break_off(id);
+        match running {
+            // switch_ivr_play_file fails as soon as the channel's state is another.
+            State::Execute => self.end_playback(id, "break", "PLAYBACK ERROR"),
+            _ => self.break_off(id),
+        }
         match running {
             State::Execute => {
                 self.leave_park(id);
