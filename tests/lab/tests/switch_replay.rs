@@ -242,6 +242,8 @@ impl World {
             address: address(SWITCH),
             password: "ClueCon".to_owned(),
             profile: "internal".to_owned(),
+            // The recorded ones were quick.
+            moves_after: Duration::ZERO,
             ..Settings::at(address(SWITCH).ip())
         };
         let mut core = Core::new(settings, Ids::seeded(1), now, epoch);

@@ -85,6 +85,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// The sofia profile at which calls come.
     pub profile: String,
+    /// How long a channel goes on where it was after `uuid_park`: what is executed meanwhile is broken off.
+    pub moves_after: Duration,
 }
 
 impl Settings {
@@ -98,6 +100,7 @@ impl Settings {
             max_sessions: 1000,
             heartbeat: Duration::from_secs(5),
             profile: "nat_gateway".to_owned(),
+            moves_after: Duration::from_millis(60),
         }
     }
 }

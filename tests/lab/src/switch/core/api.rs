@@ -1,7 +1,5 @@
 //! API functions (mod_commands): those that a controller, an operator or a test calls.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::arguments::{assignment, separate};
@@ -10,9 +8,6 @@ use super::{Action, Core, cause, clock};
 
 const NO_CHANNEL: &str = "-ERR No such channel!\n";
 const OK: &str = "+OK\n";
-
-/// How long a channel goes on where it was after `uuid_park`: what is executed meanwhile is broken off.
-const MOVES_AFTER: Duration = Duration::from_millis(60);
 
 impl Core {
     /// Runs a function; what it prints.
@@ -80,7 +75,7 @@ impl Core {
             }
             "uuid_getvar" => return channel.get(word(1)).unwrap_or("_undef_").to_owned(),
             "uuid_park" => {
-                channel.moved = Some(self.now + MOVES_AFTER);
+                channel.moved = Some(self.now + self.settings.moves_after);
                 if channel.is_answered() || channel.direction == Direction::Inbound {
                     channel.state = State::Park;
                 }
