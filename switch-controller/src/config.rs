@@ -13,7 +13,7 @@ use serde::Deserialize;
 use settings::Secret;
 use settings::log::LogSettings;
 
-pub use check::{Config, SwitchConfig};
+pub use check::{Config, PlatformConfig, SwitchConfig};
 
 /// The file, key by key.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +24,7 @@ pub struct Settings {
     pub drain: Duration,
     pub freeswitch: SwitchSettings,
     pub routes: RoutesSettings,
+    pub platform: PlatformSettings,
     pub webhook: WebhookSettings,
     pub sounds: SoundSettings,
     pub speech: SpeechSettings,
@@ -56,6 +57,29 @@ pub struct RoutesSettings {
     pub file: Option<PathBuf>,
     #[serde(with = "settings::duration")]
     pub poll: Duration,
+}
+
+/// `[platform]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "switch-controller.example.toml documents each key")]
+pub struct PlatformSettings {
+    pub url: Option<String>,
+    pub user: String,
+    pub password: Option<Secret>,
+    pub password_file: Option<PathBuf>,
+    pub region: String,
+    #[serde(with = "settings::duration")]
+    pub timeout: Duration,
+    #[serde(with = "settings::duration")]
+    pub retry_for: Duration,
+    #[serde(with = "settings::duration")]
+    pub heartbeat: Duration,
+    pub leg_events: bool,
+    pub bucket: Option<String>,
+    pub bucket_url: Option<String>,
+    pub fallback: Option<PathBuf>,
+    pub ca: Option<PathBuf>,
 }
 
 /// `[webhook]`
@@ -147,6 +171,7 @@ impl Default for Settings {
             drain: Duration::from_secs(3600),
             freeswitch: SwitchSettings::default(),
             routes: RoutesSettings::default(),
+            platform: PlatformSettings::default(),
             webhook: WebhookSettings::default(),
             sounds: SoundSettings::default(),
             speech: SpeechSettings::default(),
@@ -174,6 +199,26 @@ impl Default for SwitchSettings {
 impl Default for RoutesSettings {
     fn default() -> Self {
         RoutesSettings { file: None, poll: Duration::from_secs(2) }
+    }
+}
+
+impl Default for PlatformSettings {
+    fn default() -> Self {
+        PlatformSettings {
+            url: None,
+            user: "services".to_owned(),
+            password: None,
+            password_file: None,
+            region: "hydrogen".to_owned(),
+            timeout: Duration::from_secs(5),
+            retry_for: Duration::from_secs(15 * 60),
+            heartbeat: Duration::from_secs(30),
+            leg_events: true,
+            bucket: None,
+            bucket_url: None,
+            fallback: None,
+            ca: None,
+        }
     }
 }
 
@@ -230,6 +275,13 @@ impl Default for ApiSettings {
             user: "switchyard".to_owned(),
             password: None,
         }
+    }
+}
+
+impl ApiSettings {
+    /// How others reach it.
+    pub fn reached_at(&self) -> String {
+        self.host.clone().unwrap_or_else(|| self.bind.to_string())
     }
 }
 

@@ -29,11 +29,12 @@ use crate::config::WebhookSettings;
 use crate::webhook;
 
 pub use client::{Everywhere, Reach};
+pub(crate) use client::{HttpClient, client};
 pub use redirect::Hop;
 
 /// Makes requests.
 pub struct Fetcher {
-    client: client::HttpClient,
+    client: HttpClient,
     reach: Arc<dyn Reach>,
     settings: WebhookSettings,
 }
@@ -49,7 +50,8 @@ pub struct Reply {
 impl Fetcher {
     /// One that reaches what `reach` lets it. The error is about trusted roots.
     pub fn new(settings: WebhookSettings, reach: Arc<dyn Reach>) -> Result<Self, String> {
-        let client = client::client(settings.ca.as_deref(), Arc::clone(&reach))?;
+        let client = client(settings.ca.as_deref(), Arc::clone(&reach))
+            .map_err(|what| format!("webhook.ca: {what}"))?;
         Ok(Fetcher { client, reach, settings })
     }
 

@@ -39,8 +39,28 @@ pub struct Metrics {
     max_sessions: IntGauge,
     /// `switchyard_controller_freeswitch_idle_cpu_percent`
     idle_cpu: Gauge,
+    /// What the platform is asked and told.
+    pub platform: PlatformMetrics,
     /// `switchyard_controller_ready`: what /readyz says, 1 or 0.
     ready: IntGauge,
+}
+
+/// What the platform is asked and told.
+#[derive(Debug, Clone)]
+pub struct PlatformMetrics {
+    /// `switchyard_controller_platform_requests_total{path,result}`: `ok`, `again` (tried again later), `failed`, `lost`.
+    requests: IntCounterVec,
+    /// `switchyard_controller_platform_waiting`: events that it was not told yet.
+    pub waiting: IntGauge,
+    /// `switchyard_controller_recordings_waiting`: recordings that it does not have yet.
+    pub recordings_waiting: IntGauge,
+}
+
+impl PlatformMetrics {
+    /// A request came to something.
+    pub fn count(&self, path: &str, result: &str) {
+        self.requests.with_label_values(&[path, result]).inc();
+    }
 }
 
 impl Metrics {
@@ -72,6 +92,20 @@ impl Metrics {
                 &registry,
                 Gauge::new(name("freeswitch_idle_cpu_percent"), "By FreeSWITCH's last heartbeat")?,
             )?,
+            platform: PlatformMetrics {
+                requests: register(
+                    &registry,
+                    IntCounterVec::new(
+                        Opts::new(name("platform_requests_total"), "Requests to the platform"),
+                        &["path", "result"],
+                    )?,
+                )?,
+                waiting: gauge("platform_waiting", "Events that the platform was not told yet")?,
+                recordings_waiting: gauge(
+                    "recordings_waiting",
+                    "Recordings that the platform does not have yet",
+                )?,
+            },
             ready: gauge("ready", "What /readyz says")?,
             registry,
         })

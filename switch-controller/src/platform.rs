@@ -4,22 +4,25 @@
 //! |---|---|
 //! | `routes.rs` | the answers out of one file |
 //! | `routes/` | that file: how it is read, which number fits |
+//! | `somleng.rs` | the answers of the Somleng API, and what it is told |
 //! | `dial.rs` | how a number is written for a trunk |
 //! | `national.rs` | numbers as they are dialled within their country |
 
 pub mod dial;
 mod national;
 pub mod routes;
+pub mod somleng;
 
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
+use std::time::Duration;
 
 use twiml::Method;
 
 use crate::call::action::Report;
 use crate::call::facts::{Application, Facts};
-use crate::call::input::{Problem, Route};
+use crate::call::input::{HangUp, Problem, Route};
 
 /// An answer that takes its time.
 pub type Soon<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,6 +38,8 @@ pub struct Incoming {
     pub to: String,
     /// Header fields `X-...` of the INVITE, without what FreeSWITCH puts before their names.
     pub headers: Vec<(String, String)>,
+    /// What else SIP said: `sip_from_host`, `sip_to_host`, `sip_network_ip`, `sip_via_host`, as far as it is known.
+    pub variables: Vec<(String, String)>,
 }
 
 impl Incoming {
@@ -54,6 +59,33 @@ pub struct Claim {
     pub application: Application,
     /// Header fields that our answers to the INVITE carry.
     pub answer_headers: Vec<(String, String)>,
+    /// Variables that the channel gets.
+    pub variables: Vec<(String, String)>,
+}
+
+/// A recording that the platform knows of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// Its name.
+    pub sid: String,
+    /// Where the customer will find it, if that is known so early.
+    pub url: Option<String>,
+}
+
+/// What becomes of a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It rings.
+    Ringing,
+    /// It was answered.
+    Answered,
+    /// It is over.
+    Completed {
+        /// Whether and when it was answered, since the beginning of time that calls have.
+        answered_at: Option<Duration>,
+        /// How it ended.
+        end: HangUp,
+    },
 }
 
 /// Why a call is not taken.
@@ -80,21 +112,34 @@ pub trait Platform: Send + Sync {
         caller_id: Option<&'a str>,
     ) -> Soon<'a, Result<Vec<Route>, Problem>>;
 
-    /// A recording begins. The answer is its sid.
+    /// A recording begins.
     fn begin_recording<'a>(
         &'a self,
         facts: &'a Facts,
         callback: Option<(String, Method)>,
-    ) -> Soon<'a, Result<String, Problem>>;
+    ) -> Soon<'a, Result<Begun, Problem>>;
 
     /// A recording is over, and lies there. The answer is where the customer fetches it.
     fn keep_recording<'a>(
         &'a self,
         facts: &'a Facts,
-        sid: &'a str,
+        begun: &'a Begun,
         file: &'a Path,
     ) -> Soon<'a, Result<String, Problem>>;
 
-    /// Something that happened. It is told once, and not waited for.
-    fn report<'a>(&'a self, facts: &'a Facts, report: Report) -> Soon<'a, ()>;
+    /// Something that happened to a call. What is told of a call is told in this order, and nobody waits for it.
+    fn report(&self, facts: &Facts, report: Report);
+
+    /// Something that happened to a leg of a call, on a channel of its own; in order with what is told of the call.
+    fn leg(&self, _: &Facts, _: &str, _: Event) {}
+
+    /// These channels live.
+    fn heartbeat<'a>(&'a self, _: &'a [String]) -> Soon<'a, ()> {
+        Box::pin(async {})
+    }
+
+    /// Waits until everything has been told.
+    fn flush(&self) -> Soon<'_, ()> {
+        Box::pin(async {})
+    }
 }

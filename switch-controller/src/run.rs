@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow};
 use esl::{Api, Direction};
+use objects::Objects;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -15,9 +16,14 @@ use crate::fetch::{Everywhere, Fetcher};
 use crate::files::{Files, Room};
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::platform::Platform;
 use crate::platform::routes::Routes;
+use crate::platform::somleng::{Around, Somleng};
 use crate::speech::{Program, Speak, Synthesiser};
 use crate::{api, switch};
+
+/// How long the platform has to be told the last things.
+const FLUSH: Duration = Duration::from_secs(10);
 
 /// Runs the controller until SIGTERM or SIGINT and the drain that follows.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -30,12 +36,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     let random = || uuid::Uuid::new_v4().as_u64_pair().0;
     let (client, inbox, driver) = esl::client::client(switch::settings(&config.freeswitch), random);
-    let live = Arc::new(live(config, routes.clone(), client)?);
+    let heartbeat = config.platform.as_ref().map(|platform| platform.heartbeat);
+    let live = Arc::new(live(config, Arc::clone(&routes), client)?);
+    if let Some(interval) = heartbeat {
+        tokio::spawn(switch::heartbeats(Arc::clone(&live), interval));
+    }
     let driving = tokio::spawn(driver.run());
     let switching = tokio::spawn(switch::run(Arc::clone(&live), inbox));
     let serving = tokio::spawn(api::serve(Arc::clone(&live), routes, listener));
     signals.next().await;
     drain(&live, &mut signals).await;
+    if tokio::time::timeout(FLUSH, live.platform.flush()).await.is_err() {
+        tracing::warn!("the platform was not told everything");
+    }
     live.client.close().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), driving).await;
     switching.abort();
@@ -76,21 +89,47 @@ fn live(config: Config, routes: Arc<Routes>, client: esl::client::Client) -> any
             Box::new(Speak { engine, voice })
         }
     };
+    let (metrics, began) = (Metrics::new()?, (Instant::now(), SystemTime::now()));
+    let platform = platform(&config, routes, &metrics, began.1)?;
     let agent = config.webhook.user_agent.clone();
     Ok(Live {
         files: Files::new(Arc::clone(&fetcher), sounds, agent, room),
-        platform: routes,
+        platform,
         fetcher,
         speech,
         calls: Calls::default(),
-        metrics: Metrics::new()?,
+        metrics,
         client,
         load: Mutex::default(),
         up: AtomicBool::new(false),
         draining: AtomicBool::new(false),
-        began: Instant::now(),
+        began: began.0,
         config,
     })
+}
+
+/// The Somleng API if it is set, else the routes file.
+fn platform(
+    config: &Config,
+    routes: Arc<Routes>,
+    metrics: &Metrics,
+    began: SystemTime,
+) -> anyhow::Result<Arc<dyn Platform>> {
+    let Some(platform) = config.platform.clone() else { return Ok(routes) };
+    let bucket = match &platform.bucket {
+        Some((url, _)) => Some(Objects::open(url, platform.ca.as_deref()).context("platform.bucket")?),
+        None => None,
+    };
+    let around = Around {
+        host: config.api.reached_at(),
+        profile: config.freeswitch.profile.clone(),
+        recordings: config.recordings.clone(),
+        bucket,
+        raw_url: platform.bucket.as_ref().map_or(&config.recordings_url, |(_, url)| url).clone(),
+        began,
+        metrics: metrics.platform.clone(),
+    };
+    Ok(Arc::new(Somleng::new(platform, around).map_err(|error| anyhow!(error))?))
 }
 
 /// No new calls, and time for those that are there.

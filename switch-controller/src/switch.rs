@@ -33,6 +33,7 @@ use crate::live::Live;
 
 pub use commands::spoken_path;
 pub use originate::{NotMade, Outbound, begin};
+pub(crate) use resync::heartbeats;
 
 /// The events that are used. Nothing else is asked for: FreeSWITCH closes a connection that falls behind.
 const EVENTS: [&str; 12] = [

@@ -40,8 +40,7 @@ pub(super) async fn create(State(desk): State<Desk>, body: Bytes) -> Result<Json
         Err(NotMade::Unavailable(reason)) => return Err(Refusal::unavailable(reason)),
         Err(NotMade::Refused(what)) => return Err(Refusal::wrong_value(what)),
     };
-    let api = &desk.live.config.api;
-    let host = api.host.clone().unwrap_or_else(|| api.bind.to_string());
+    let host = desk.live.config.api.reached_at();
     Ok(Json(Made { id, host, sid }))
 }
 

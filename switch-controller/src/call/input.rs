@@ -124,6 +124,8 @@ pub struct Route {
     pub caller_id: String,
     /// Header fields that the leg's INVITE carries.
     pub headers: Vec<(String, String)>,
+    /// Variables that its channel gets.
+    pub variables: Vec<(String, String)>,
 }
 
 /// Why something could not be had, in words for the log.

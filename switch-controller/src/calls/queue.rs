@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use twiml::Key;
 
 use crate::call::input::{Ask, HangUp, Input, LegId, Problem};
+use crate::platform::Begun;
 
 /// So many messages wait at most, those apart that there is one of.
 const MOST: usize = 512;
@@ -24,7 +25,7 @@ pub enum Message {
     /// Not by FreeSWITCH.
     Input(Input),
     /// The platform has a name for a recording that is to begin, or refuses it.
-    Recording(Ask, Result<String, Problem>),
+    Recording(Ask, Result<Begun, Problem>),
 }
 
 /// Something that happened to a channel.

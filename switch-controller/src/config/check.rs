@@ -1,16 +1,17 @@
 //! What settings mean.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use esl::{Name, Password};
 use settings::log::LogSettings;
-use settings::wrong;
+use settings::{Secret, wrong};
+use twiml::Document;
 use url::Url;
 
 use super::{
-    ApiSettings, LimitSettings, RoutesSettings, Settings, SoundSettings, SpeechSettings, SwitchSettings,
-    WebhookSettings,
+    ApiSettings, LimitSettings, PlatformSettings, RoutesSettings, Settings, SoundSettings, SpeechSettings,
+    SwitchSettings, WebhookSettings,
 };
 use crate::call::rules::Rules;
 
@@ -21,6 +22,8 @@ pub struct Config {
     pub drain: Duration,
     pub freeswitch: SwitchConfig,
     pub routes: RoutesSettings,
+    /// None: the routes file answers.
+    pub platform: Option<PlatformConfig>,
     pub webhook: WebhookSettings,
     pub sounds: SoundSettings,
     pub speech: SpeechSettings,
@@ -50,13 +53,33 @@ pub struct SwitchConfig {
     pub silent: Duration,
 }
 
+/// `[platform]`, checked.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "switch-controller.example.toml documents each key")]
+pub struct PlatformConfig {
+    pub url: String,
+    pub user: String,
+    pub password: Secret,
+    pub region: String,
+    pub timeout: Duration,
+    pub retry_for: Duration,
+    pub heartbeat: Duration,
+    pub leg_events: bool,
+    /// The bucket that recordings are put into, as a URL; and what stands before a file's name there for the platform.
+    pub bucket: Option<(String, String)>,
+    /// What callers get while the platform is away.
+    pub fallback: Option<String>,
+    pub ca: Option<PathBuf>,
+}
+
 type Checked<T> = Result<T, settings::Error>;
 
 impl Config {
     pub(super) fn check(settings: Settings) -> Checked<Config> {
-        let Settings { drain, freeswitch, routes, webhook, sounds, speech, recordings, api, limits, log } =
-            settings;
+        let Settings { drain, freeswitch, routes, platform, webhook, sounds, .. } = settings;
+        let Settings { speech, recordings, api, limits, log, .. } = settings;
         let freeswitch = switch(freeswitch)?;
+        let platform = somleng(platform)?;
         webhook_limits(&webhook)?;
         sound_limits(&sounds, &speech)?;
         absolute("sounds.directory", &sounds.directory)?;
@@ -89,6 +112,7 @@ impl Config {
             drain,
             freeswitch,
             routes,
+            platform,
             webhook,
             sounds,
             speech,
@@ -107,20 +131,8 @@ fn switch(settings: SwitchSettings) -> Checked<SwitchConfig> {
     if address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
         return wrong("freeswitch.address", format!("expected HOST:PORT, found {address:?}"));
     }
-    let text = match (password, password_file) {
-        (Some(password), None) => password.reveal().to_owned(),
-        (None, Some(file)) => match std::fs::read_to_string(&file) {
-            Ok(text) => text.trim_end_matches(['\r', '\n']).to_owned(),
-            Err(error) => return wrong("freeswitch.password_file", format!("{}: {error}", file.display())),
-        },
-        (Some(_), Some(_)) => {
-            return wrong("freeswitch.password", "expected it or freeswitch.password_file, found both");
-        }
-        (None, None) => {
-            return wrong("freeswitch.password", "expected it or freeswitch.password_file, found neither");
-        }
-    };
-    let Ok(password) = Password::new(text) else {
+    let text = secret("freeswitch", password, password_file.as_deref())?;
+    let Ok(password) = Password::new(text.reveal()) else {
         return wrong("freeswitch.password", "expected one line without control characters");
     };
     let Ok(profile) = Name::new(profile.clone()) else {
@@ -132,6 +144,68 @@ fn switch(settings: SwitchSettings) -> Checked<SwitchConfig> {
     between("freeswitch.answer_within", answer_within, Duration::from_millis(100), Duration::from_secs(60))?;
     between("freeswitch.silent", silent, Duration::from_secs(1), Duration::from_secs(300))?;
     Ok(SwitchConfig { address, password, profile, answer_within, silent })
+}
+
+/// A password, given here or in a file of its own.
+fn secret(section: &str, given: Option<Secret>, file: Option<&Path>) -> Checked<Secret> {
+    let key = format!("{section}.password");
+    match (given, file) {
+        (Some(password), None) => Ok(password),
+        (None, Some(file)) => match std::fs::read_to_string(file) {
+            Ok(text) => Ok(Secret::new(text.trim_end_matches(['\r', '\n']))),
+            Err(error) => wrong(&format!("{key}_file"), format!("{}: {error}", file.display())),
+        },
+        (Some(_), Some(_)) => wrong(&key, format!("expected it or {key}_file, found both")),
+        (None, None) => wrong(&key, format!("expected it or {key}_file, found neither")),
+    }
+}
+
+fn somleng(settings: PlatformSettings) -> Checked<Option<PlatformConfig>> {
+    let Some(url) = &settings.url else { return Ok(None) };
+    let url = http_url("platform.url", url)?;
+    let password = secret("platform", settings.password, settings.password_file.as_deref())?;
+    between("platform.timeout", settings.timeout, Duration::from_millis(100), Duration::from_secs(20))?;
+    between("platform.heartbeat", settings.heartbeat, Duration::from_secs(1), Duration::from_secs(600))?;
+    if settings.region.is_empty() {
+        return wrong("platform.region", "expected a region's alias, such as \"hydrogen\", found nothing");
+    }
+    let fallback = match &settings.fallback {
+        None => None,
+        Some(path) => match std::fs::read_to_string(path) {
+            Err(error) => return wrong("platform.fallback", format!("{}: {error}", path.display())),
+            Ok(text) => match Document::parse(text.as_bytes()) {
+                Ok(_) => Some(text),
+                Err(error) => return wrong("platform.fallback", format!("{}: {error}", path.display())),
+            },
+        },
+    };
+    let bucket = bucket(settings.bucket, settings.bucket_url)?;
+    Ok(Some(PlatformConfig {
+        url,
+        user: settings.user,
+        password,
+        region: settings.region,
+        timeout: settings.timeout,
+        retry_for: settings.retry_for,
+        heartbeat: settings.heartbeat,
+        leg_events: settings.leg_events,
+        bucket,
+        fallback,
+        ca: settings.ca,
+    }))
+}
+
+/// The bucket, and its files' URL for the platform.
+fn bucket(bucket: Option<String>, url: Option<String>) -> Checked<Option<(String, String)>> {
+    let Some(bucket) = bucket else { return Ok(None) };
+    if Url::parse(&bucket).is_err() {
+        let expected = "expected a URL such as \"s3://bucket/raw\"";
+        return wrong("platform.bucket", format!("{expected}, found {bucket:?}"));
+    }
+    match url {
+        Some(url) => Ok(Some((bucket, http_url("platform.bucket_url", &url)?))),
+        None => wrong("platform.bucket_url", "expected one, since there is a platform.bucket: found none"),
+    }
 }
 
 fn webhook_limits(webhook: &WebhookSettings) -> Checked<()> {

@@ -17,7 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-pub(super) type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
 /// Which addresses customers' URLs may lead to. Asked for each address that a name has, each time it is looked up, and for
 /// hosts that are addresses themselves: a name that changes its mind gets nowhere.
@@ -38,7 +38,7 @@ impl Reach for Everywhere {
 
 /// The system's resolver, without addresses that may not be reached.
 #[derive(Clone)]
-pub(super) struct Resolver(Arc<dyn Reach>);
+pub(crate) struct Resolver(Arc<dyn Reach>);
 
 impl tower_service::Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -62,12 +62,12 @@ impl tower_service::Service<Name> for Resolver {
     }
 }
 
-pub(super) fn client(ca: Option<&Path>, reach: Arc<dyn Reach>) -> Result<HttpClient, String> {
+pub(crate) fn client(ca: Option<&Path>, reach: Arc<dyn Reach>) -> Result<HttpClient, String> {
     let mut http = HttpConnector::new_with_resolver(Resolver(reach));
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(Duration::from_secs(10)));
-    let roots = https::trusted(ca).map_err(|error| format!("webhook.ca: {error}"))?;
+    let roots = https::trusted(ca).map_err(|error| error.to_string())?;
     let https = https::connector(roots, http).map_err(|error| error.to_string())?;
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())

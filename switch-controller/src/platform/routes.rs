@@ -11,7 +11,7 @@ use twiml::Method;
 use uuid::Uuid;
 
 use super::dial::Routing;
-use super::{Claim, Incoming, NotTaken, Platform, Soon};
+use super::{Begun, Claim, Incoming, NotTaken, Platform, Soon};
 use crate::call::action::Report;
 use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{Problem, Route};
@@ -97,7 +97,7 @@ impl Routes {
             to: incoming.to.clone(),
             default_voice: file.account.voice.clone(),
         };
-        Ok(Claim { facts, application, answer_headers: Vec::new() })
+        Ok(Claim { facts, application, answer_headers: Vec::new(), variables: Vec::new() })
     }
 
     /// How a number or a SIP URI is reached, and whom the callee sees.
@@ -123,7 +123,8 @@ impl Routes {
             }
         };
         let dial_string = routing.dial_string(&self.profile)?.to_string();
-        Ok(Route { call_sid: sid("CA"), dial_string, caller_id, headers: Vec::new() })
+        let (headers, variables) = (Vec::new(), Vec::new());
+        Ok(Route { call_sid: sid("CA"), dial_string, caller_id, headers, variables })
     }
 }
 
@@ -173,27 +174,26 @@ impl Platform for Routes {
         &'a self,
         _: &'a Facts,
         _: Option<(String, Method)>,
-    ) -> Soon<'a, Result<String, Problem>> {
-        Box::pin(async { Ok(sid("RE")) })
+    ) -> Soon<'a, Result<Begun, Problem>> {
+        Box::pin(async { Ok(Begun { sid: sid("RE"), url: None }) })
     }
 
     fn keep_recording<'a>(
         &'a self,
         _: &'a Facts,
-        sid: &'a str,
+        begun: &'a Begun,
         file: &'a Path,
     ) -> Soon<'a, Result<String, Problem>> {
         Box::pin(async move {
             match tokio::fs::metadata(file).await {
-                Ok(_) => Ok(format!("{}/{sid}.wav", self.recordings_url)),
+                Ok(_) => Ok(format!("{}/{}.wav", self.recordings_url, begun.sid)),
                 Err(error) => Err(Problem(format!("{}: {error}", file.display()))),
             }
         })
     }
 
-    fn report<'a>(&'a self, facts: &'a Facts, report: Report) -> Soon<'a, ()> {
+    fn report(&self, facts: &Facts, report: Report) {
         tracing::info!(call = facts.call_sid, ?report, "call");
-        Box::pin(async {})
     }
 }
 

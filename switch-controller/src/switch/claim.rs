@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use esl::{Api, Argument, Command, Event, Execute, Name, Uuid};
+use esl::{Api, Event, Uuid};
 
 use super::commands::{own_variables, set};
 use super::drive::drive;
@@ -82,6 +82,7 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
         claim.answer_headers.iter().map(|(name, value)| (format!("sip_rh_{name}"), value)).collect();
     let mut variables = own_variables(&claim.facts).to_vec();
     variables.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    variables.extend(claim.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     match set(&channel, &variables) {
         Ok(api) => drop(live.api(api).await),
         Err(error) => {
@@ -114,20 +115,12 @@ async fn is_held(queue: &Queue) -> bool {
 
 async fn refuse(live: &Live, channel: &Uuid, incoming: &Incoming, why: NotTaken) {
     let (reason, text, cause) = match why {
-        NotTaken::NoSuchNumber(text) => ("no_such_number", text, Some("UNALLOCATED_NUMBER")),
-        NotTaken::Forbidden(text) => ("forbidden", text, None),
-        NotTaken::Unavailable(text) => ("unavailable", text, Some("NORMAL_TEMPORARY_FAILURE")),
+        NotTaken::NoSuchNumber(text) => ("no_such_number", text, "UNALLOCATED_NUMBER"),
+        // What mod_sofia makes 403 of.
+        NotTaken::Forbidden(text) => ("forbidden", text, "INCOMING_CALL_BARRED"),
+        NotTaken::Unavailable(text) => ("unavailable", text, "NORMAL_TEMPORARY_FAILURE"),
     };
     tracing::info!(%channel, from = incoming.from, to = incoming.to, why = text, "a call is refused");
     live.metrics.refused.with_label_values(&[reason]).inc();
-    match cause {
-        Some(cause) => live.kill(channel, cause).await,
-        // No cause of FreeSWITCH's becomes 403.
-        None => {
-            if let (Ok(respond), Ok(code)) = (Name::new("respond"), Argument::new("403 Forbidden")) {
-                let respond = Execute::new(channel.clone(), respond, Some(code));
-                let _ = live.command(Command::Execute(respond)).await;
-            }
-        }
-    }
+    live.kill(channel, cause).await;
 }

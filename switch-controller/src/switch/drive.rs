@@ -16,6 +16,7 @@ use crate::call::facts::{Direction, Facts};
 use crate::call::input::{Ask, HangUp, Input, LegId, LegInput, Problem, Route};
 use crate::calls::{Happened, Message, Queue, View};
 use crate::live::Live;
+use crate::platform::{Begun, Event};
 
 /// After a bridge the caller's channel comes back to park, and can be told to do something only then.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -38,17 +39,25 @@ struct Driver {
     playing: Option<Ask>,
     stop_again: Option<Instant>,
     recordings: HashMap<Ask, Kept>,
-    legs: HashMap<LegId, Uuid>,
+    legs: HashMap<LegId, Rung>,
     bridged: Option<LegId>,
     /// The end of a leg that was bridged, told when the caller's channel is back; or then.
     held: Option<(LegId, HangUp, Instant)>,
 }
 
+/// A leg.
+#[derive(Debug)]
+struct Rung {
+    channel: Uuid,
+    rang: bool,
+    answered_at: Option<Duration>,
+}
+
 /// A recording.
 #[derive(Debug)]
 struct Kept {
-    /// The platform's name, once it has one.
-    sid: Option<String>,
+    /// What the platform knows it by, once it does.
+    begun: Option<Begun>,
     most: Duration,
     silence: Duration,
     /// It was told to stop before it began.
@@ -84,7 +93,7 @@ pub(super) async fn drive(
     driver.run().await;
     // What is still there when a call wants to be forgotten was lost sight of.
     for leg in driver.legs.values() {
-        driver.live.kill(leg, "NORMAL_CLEARING").await;
+        driver.live.kill(&leg.channel, "NORMAL_CLEARING").await;
     }
     if !driver.gone {
         driver.live.kill(&driver.channel, "NORMAL_CLEARING").await;
@@ -171,7 +180,7 @@ impl Driver {
             }
             Happened::RecordStopped { path, length, cause } => self.record_stopped(&path, length, cause),
             Happened::Bridged(other) => {
-                let leg = self.legs.iter().find(|(_, channel)| channel.as_str() == other);
+                let leg = self.legs.iter().find(|(_, rung)| rung.channel.as_str() == other);
                 if let Some(leg) = leg.map(|(leg, _)| *leg) {
                     self.bridged = Some(leg);
                     self.input(Input::Leg(leg, LegInput::Bridged));
@@ -194,7 +203,8 @@ impl Driver {
     }
 
     fn record_stopped(&mut self, path: &Path, length: Duration, cause: Option<String>) {
-        let of_path = |kept: &Kept| kept.sid.as_deref().is_some_and(|sid| self.live.recording(sid) == path);
+        let of_path =
+            |kept: &Kept| kept.begun.as_ref().is_some_and(|begun| self.live.recording(&begun.sid) == path);
         let found = self.recordings.iter().find(|(_, kept)| of_path(kept));
         if let Some(ask) = found.map(|(ask, _)| *ask) {
             self.input(Input::Recorded { ask, length, cause });
@@ -203,11 +213,26 @@ impl Driver {
 
     fn leg_happened(&mut self, leg: LegId, what: Happened) {
         match what {
-            Happened::Ringing => self.input(Input::Leg(leg, LegInput::Ringing)),
-            Happened::Parked => self.input(Input::Leg(leg, LegInput::Answered)),
+            Happened::Ringing => {
+                if let Some(rung) = self.legs.get_mut(&leg).filter(|rung| !rung.rang) {
+                    rung.rang = true;
+                    self.live.platform.leg(&self.facts, rung.channel.as_str(), Event::Ringing);
+                }
+                self.input(Input::Leg(leg, LegInput::Ringing));
+            }
+            Happened::Parked => {
+                let now = self.live.now();
+                if let Some(rung) = self.legs.get_mut(&leg).filter(|rung| rung.answered_at.is_none()) {
+                    rung.answered_at = Some(now);
+                    self.live.platform.leg(&self.facts, rung.channel.as_str(), Event::Answered);
+                }
+                self.input(Input::Leg(leg, LegInput::Answered));
+            }
             Happened::HungUp(end) => {
-                let Some(channel) = self.legs.remove(&leg) else { return };
+                let Some(Rung { channel, answered_at, .. }) = self.legs.remove(&leg) else { return };
                 self.live.calls.remove(channel.as_str());
+                let event = Event::Completed { answered_at, end: end.clone() };
+                self.live.platform.leg(&self.facts, channel.as_str(), event);
                 if self.bridged == Some(leg) && !self.gone {
                     self.held = Some((leg, end, Instant::now() + BACK_WITHIN));
                 } else {
@@ -287,10 +312,7 @@ impl Driver {
                     Input::Routed { ask, result }
                 });
             }
-            Action::Report(report) => {
-                let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
-                tokio::spawn(async move { live.platform.report(&facts, report).await });
-            }
+            Action::Report(report) => self.live.platform.report(&self.facts, report),
         }
     }
 
@@ -349,7 +371,7 @@ impl Driver {
         most: Duration,
         silence: Duration,
     ) {
-        self.recordings.insert(ask, Kept { sid: None, most, silence, stopped: false });
+        self.recordings.insert(ask, Kept { begun: None, most, silence, stopped: false });
         let (live, facts, queue) = (Arc::clone(&self.live), Arc::clone(&self.facts), Arc::clone(&self.queue));
         tokio::spawn(async move {
             let named = live.platform.begin_recording(&facts, callback).await;
@@ -358,19 +380,20 @@ impl Driver {
     }
 
     /// The platform knows of a recording: it begins.
-    async fn record(&mut self, ask: Ask, named: Result<String, Problem>) {
+    async fn record(&mut self, ask: Ask, named: Result<Begun, Problem>) {
         let none =
             |cause: &str| Input::Recorded { ask, length: Duration::ZERO, cause: Some(cause.to_owned()) };
         let (channel, gone) = (self.channel.clone(), self.gone);
         let Some(kept) = self.recordings.get_mut(&ask) else { return };
-        let sid = match named {
-            Ok(sid) => sid,
+        let begun = match named {
+            Ok(begun) => begun,
             Err(Problem(why)) => {
                 tracing::warn!(call = self.facts.call_sid, why, "the platform takes no recording");
                 return self.input(none("refused"));
             }
         };
-        kept.sid = Some(sid.clone());
+        let sid = begun.sid.clone();
+        kept.begun = Some(begun);
         if kept.stopped || gone {
             return self.input(none("stopped"));
         }
@@ -394,19 +417,21 @@ impl Driver {
     async fn stop_recording(&mut self, ask: Ask) {
         let Some(kept) = self.recordings.get_mut(&ask) else { return };
         kept.stopped = true;
-        if let Some(sid) = &kept.sid
-            && let Ok(path) = Word::new(self.live.recording(sid).to_string_lossy())
+        if let Some(begun) = &kept.begun
+            && let Ok(path) = Word::new(self.live.recording(&begun.sid).to_string_lossy())
         {
             let _ = self.live.api(Api::uuid_record(&self.channel, Recording::Stop, &path)).await;
         }
     }
 
     fn keep_recording(&mut self, ask: Ask) {
-        let sid = self.recordings.get(&ask).and_then(|kept| kept.sid.clone());
+        let begun = self.recordings.get(&ask).and_then(|kept| kept.begun.clone());
         let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
         self.later(async move {
-            let result = match sid {
-                Some(sid) => live.platform.keep_recording(&facts, &sid, &live.recording(&sid)).await,
+            let result = match begun {
+                Some(begun) => {
+                    live.platform.keep_recording(&facts, &begun, &live.recording(&begun.sid)).await
+                }
                 None => Err(Problem("the recording has not begun".to_owned())),
             };
             Input::Kept { ask, result }
@@ -417,7 +442,8 @@ impl Driver {
         let channel = uuid::Uuid::new_v4().to_string();
         let api = Uuid::new(channel.clone()).and_then(|channel| {
             let dial_string = DialString::new(route.dial_string.as_str())?;
-            let variables = [(CALL_SID, route.call_sid.as_str())];
+            let given = route.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let variables: Vec<_> = [(CALL_SID, route.call_sid.as_str())].into_iter().chain(given).collect();
             let (caller_id, headers) = (route.caller_id.as_str(), route.headers.as_slice());
             let made =
                 Made { channel: &channel, dial_string, caller_id, timeout, headers, variables: &variables };
@@ -426,7 +452,7 @@ impl Driver {
         match api {
             Ok((api, channel)) => {
                 self.live.metrics.legs.inc();
-                self.legs.insert(leg, channel.clone());
+                self.legs.insert(leg, Rung { channel: channel.clone(), rang: false, answered_at: None });
                 self.live.calls.add_leg(channel.as_str(), leg, &self.queue);
                 let (live, queue) = (Arc::clone(&self.live), Arc::clone(&self.queue));
                 tokio::spawn(originate(live, channel, Some(leg), api, timeout, queue));
@@ -440,13 +466,13 @@ impl Driver {
     }
 
     fn end_leg(&self, leg: LegId, reason: LegEnd) {
-        if let Some(channel) = self.legs.get(&leg) {
-            tokio::spawn(end_leg(Arc::clone(&self.live), channel.clone(), commands::leg_end(reason)));
+        if let Some(rung) = self.legs.get(&leg) {
+            tokio::spawn(end_leg(Arc::clone(&self.live), rung.channel.clone(), commands::leg_end(reason)));
         }
     }
 
     async fn bridge(&mut self, leg: LegId) {
-        let Some(channel) = self.legs.get(&leg) else { return };
+        let Some(channel) = self.legs.get(&leg).map(|rung| &rung.channel) else { return };
         if let Ok(set) = commands::set(&self.channel, &commands::BACK) {
             let _ = self.live.api(set).await;
         }

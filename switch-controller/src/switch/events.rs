@@ -59,6 +59,8 @@ pub(super) fn incoming(event: &Event) -> Option<Incoming> {
     let headers = event
         .variables()
         .filter_map(|(name, value)| Some((name.strip_prefix(HEADER)?.to_owned(), value.to_owned())));
+    let told = ["sip_from_host", "sip_to_host", "sip_network_ip", "sip_via_host"].into_iter();
+    let told = told.filter_map(|name| Some((name.to_owned(), event.variable(name)?.to_owned())));
     let of = |names: [&str; 2], variable| {
         let named =
             event.variable(variable).or_else(|| names.into_iter().find_map(|name| event.header(name)));
@@ -69,6 +71,7 @@ pub(super) fn incoming(event: &Event) -> Option<Incoming> {
         from: of(["Caller-Caller-ID-Number", "Caller-ANI"], "sip_from_user"),
         to: of(["Caller-Destination-Number", "Caller-RDNIS"], "sip_req_user"),
         headers: headers.collect(),
+        variables: told.collect(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use esl::{Api, Event, Uuid};
 use serde::Deserialize;
@@ -23,18 +24,37 @@ struct Row {
     uuid: String,
 }
 
-/// Compares what was known when events were lost with what is there. Calls that began since are not touched.
-pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>) {
-    let there = match live.api(Api::show_channels()).await {
+/// The channels that there are, each once.
+async fn channels(live: &Live) -> Option<HashSet<String>> {
+    match live.api(Api::show_channels()).await {
         Ok(reply) => match serde_json::from_str::<Channels>(&reply.text) {
-            Ok(channels) => channels.rows.into_iter().map(|row| row.uuid).collect::<HashSet<_>>(),
+            Ok(channels) => Some(channels.rows.into_iter().map(|row| row.uuid).collect()),
             Err(error) => {
-                return tracing::warn!(%error, "what FreeSWITCH says of its channels cannot be read");
+                tracing::warn!(%error, "what FreeSWITCH says of its channels cannot be read");
+                None
             }
         },
         // The link is down again; there will be another one.
-        Err(error) => return tracing::debug!(%error, "FreeSWITCH did not say which channels there are"),
-    };
+        Err(error) => {
+            tracing::debug!(%error, "FreeSWITCH did not say which channels there are");
+            None
+        }
+    }
+}
+
+/// Tells the platform every now and then which channels live, for ever. Where nobody knows, nothing is told.
+pub(crate) async fn heartbeats(live: Arc<Live>, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        if let Some(channels) = channels(&live).await.filter(|channels| !channels.is_empty()) {
+            live.platform.heartbeat(&channels.into_iter().collect::<Vec<_>>()).await;
+        }
+    }
+}
+
+/// Compares what was known when events were lost with what is there. Calls that began since are not touched.
+pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>) {
+    let Some(there) = channels(&live).await else { return };
     for (name, channel) in &known {
         let gone = || {
             let end = HangUp { cause: "NORMAL_UNSPECIFIED".to_owned(), sip_status: None };

@@ -253,6 +253,7 @@ impl World {
                     dial_string: to.clone(),
                     caller_id: String::new(),
                     headers: vec![],
+                    variables: Vec::new(),
                 };
                 let routes = destinations.iter().map(route).collect();
                 vec![Input::Routed { ask, result: result("").map(|_| routes) }]

@@ -238,6 +238,7 @@ impl Story {
                     dial_string: to,
                     caller_id: "855".into(),
                     headers: Vec::new(),
+                    variables: Vec::new(),
                 };
                 let routes = destinations.into_iter().enumerate().map(route).collect();
                 let result = self.no_routes.clone().map_or(Ok(routes), |why| Err(Problem(why)));

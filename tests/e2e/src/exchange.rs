@@ -47,7 +47,7 @@ pub struct Exchange {
     phone: Arc<Phone>,
     carriers: Vec<(&'static str, Machine)>,
     settings: ControllerSettings,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Exchange {
@@ -89,7 +89,7 @@ impl Exchange {
         };
         let controller = ControllerProcess::start(&settings)?;
         let phone = Arc::new(Phone::start((ip, 0).into(), &trace).await?);
-        Ok(Self { switch, controller, application, phone, carriers, settings, _directory: directory })
+        Ok(Self { switch, controller, application, phone, carriers, settings, directory })
     }
 
     /// Starts a controller again, where the last one was.
@@ -132,6 +132,17 @@ impl Exchange {
     pub fn carrier(&self, prefix: &str) -> MachineReport {
         let carrier = self.carriers.iter().find(|(known, _)| *known == prefix);
         carrier.map(|(_, machine)| machine.report()).unwrap_or_default()
+    }
+
+    /// Where the carrier of a prefix is, as `host:port`.
+    pub fn carrier_host(&self, prefix: &str) -> String {
+        let carrier = self.carriers.iter().find(|(known, _)| *known == prefix);
+        carrier.map(|(_, machine)| machine.address().to_string()).unwrap_or_default()
+    }
+
+    /// The directory that the controller has for itself.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     /// Waits until the carrier of a prefix has been called so often.

@@ -8,6 +8,7 @@
 //! | [`signalling`] | SIP as both ends need it: reading, writing, dialogs, retransmission |
 //! | [`media`] | PCMU, RTP, digits, and how loud it was |
 //! | [`application`] | a customer: the registration menu of an early-warning line, in TwiML |
+//! | [`platform`] | a stand-in for the Somleng API, which notes what a switch does wrong |
 //! | [`speech`] | a voice of tones, where there is no other |
 //! | [`dns`] | a DNS server that says what a test wants |
 //! | [`child`] | programs as child processes: started, looked at, never left behind |
@@ -32,6 +33,7 @@ pub mod machine;
 pub mod media;
 pub mod network;
 pub mod phone;
+pub mod platform;
 pub mod proxy_process;
 pub mod real_switch;
 pub mod signalling;

@@ -1,0 +1,239 @@
+//! What the controller asks of the platform and tells it: every call of the contract, against a stand-in that is as strict as
+//! the real one. With the stand-in for FreeSWITCH, or a real one where there is one.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use e2e::exchange::{Exchange, Page, wav};
+use e2e::wait_until;
+use lab::phone::Step;
+use lab::platform::{Disturbance, Platform, State};
+use lab::signalling::Side;
+use serde_json::{Value, json};
+
+/// An exchange whose platform knows the number 1294 and all carriers.
+async fn start(more: &str) -> Result<(Platform, Exchange)> {
+    let platform = Platform::start("127.0.0.1:0".parse()?).await?;
+    let exchange = Exchange::start_with(&format!("{}{more}", platform.settings())).await?;
+    platform
+        .number("1294", json!({ "voice_url": exchange.application.url("/voice"), "voice_method": "POST" }));
+    for (prefix, _) in e2e::exchange::CALLEES {
+        platform.way(prefix, json!({ "host": exchange.carrier_host(prefix) }));
+    }
+    Ok((platform, exchange))
+}
+
+/// Waits until the platform knows this, and has nothing to complain of.
+fn wait_for(
+    platform: &Platform,
+    exchange: &Exchange,
+    what: &str,
+    known: impl Fn(&State) -> bool,
+) -> Result<State> {
+    wait_until(what, Duration::from_secs(30), || Ok(known(&platform.state())))
+        .with_context(|| format!("{:?}\n{}", platform.state(), exchange.controller.log()))?;
+    let state = platform.state();
+    assert!(state.faults.is_empty(), "{:?}", state.faults);
+    Ok(state)
+}
+
+/// The sid of the only call that came in.
+fn only(state: &State) -> String {
+    let calls: Vec<_> = state.calls.iter().filter(|(_, call)| call.parent.is_none()).collect();
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    calls.first().map(|(sid, _)| (*sid).clone()).unwrap_or_default()
+}
+
+fn completed(state: &State) -> bool {
+    state.calls.values().any(|call| call.events.last().is_some_and(|last| last == "completed"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_comes_in_is_the_platforms_and_it_is_told_what_becomes_of_it() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    exchange.application.twiml("/voice", "<Say>Hola, buen día</Say><Hangup/>");
+    let report = exchange.call([]).await?;
+    assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{report}");
+    let state = wait_for(&platform, &exchange, "it is over", completed)?;
+    let sid = only(&state);
+    let call = state.calls.get(&sid).context("the call")?;
+    assert_eq!(call.events, ["answered", "completed"]);
+    assert_eq!(call.characters, 14);
+    let asked = exchange.application.only("/voice")?;
+    assert_eq!(
+        (asked.parameter("CallSid"), asked.parameter("AccountSid")),
+        (sid.as_str(), lab::platform::ACCOUNT)
+    );
+    let told = platform.told("POST /inbound_phone_calls").remove(0).body;
+    let text = |key: &str| told.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    assert_eq!((text("to"), text("region")), ("1294".to_owned(), "hydrogen".to_owned()), "{told}");
+    let ended = platform.told("POST /phone_call_events").pop().context("an event")?.body;
+    assert!(ended.pointer("/variables/answer_epoch").is_some(), "{ended}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_platform_does_not_want_is_refused_with_403_and_what_it_cannot_say_with_503() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    let unknown = lab::phone::CallPlan::new(exchange.switch.address(), "999999");
+    let report = exchange.placing(unknown).await??;
+    assert_eq!(report.status, Some(403), "{report}\n{}", exchange.controller.log());
+    for disturbance in [
+        Disturbance::failing("POST /inbound_phone_calls", 500, 1),
+        Disturbance::failing("POST /inbound_phone_calls", 401, 1),
+        Disturbance::lagging("POST /inbound_phone_calls", Duration::from_secs(12), 1),
+    ] {
+        platform.disturb(disturbance.clone());
+        let report = exchange.call([]).await?;
+        assert_eq!(report.status, Some(503), "{disturbance:?}: {report}");
+        assert!(report.duration < Duration::from_secs(9), "{disturbance:?}: {report}");
+    }
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_platform_is_away_callers_get_the_fallback() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("away.xml");
+    std::fs::write(&file, "<Response><Pause length=\"1\"/><Say>Later</Say></Response>")?;
+    let platform = Platform::start("127.0.0.1:0".parse()?).await?;
+    let more = format!("{}fallback = \"{}\"\n", platform.settings(), file.display());
+    let exchange = Exchange::start_with(&more).await?;
+    platform.disturb(Disturbance::failing("POST /inbound_phone_calls", 503, 1));
+    let report = exchange.call([]).await?;
+    assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{report}");
+    exchange.wait_nothing_left()?;
+    assert_eq!(platform.told("POST").len(), 1, "nothing is told of a call that it does not know");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_told_in_order_and_again_until_they_are_taken() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    exchange.application.twiml("/voice", "<Pause length=\"1\"/><Say>one</Say><Hangup/>");
+    platform.disturb(Disturbance::failing("POST /phone_call_events", 500, 2));
+    platform.disturb(Disturbance::lying("POST /phone_call_events", 2));
+    platform.disturb(Disturbance::failing("POST /tts_events", 503, 1));
+    let report = exchange.call([]).await?;
+    assert!(report.duration < Duration::from_secs(10), "the call does not wait for it: {report}");
+    let state = wait_for(&platform, &exchange, "it is over", completed)?;
+    let call = state.calls.get(&only(&state)).context("the call")?;
+    assert_eq!(call.events, ["answered", "completed"]);
+    assert_eq!(call.characters, 3, "what is paid for is told once");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_legs_of_a_dial_are_routed_by_the_platform_and_it_is_told_of_them() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    exchange.application.twiml("/voice", "<Dial action=\"/after\">85550001</Dial>");
+    exchange.application.twiml("/after", "<Hangup/>");
+    exchange.call([]).await?;
+    let asked = exchange.application.only("/after")?;
+    let state = wait_for(&platform, &exchange, "it is over", |state| {
+        completed(state) && state.strangers.values().any(|events| events.len() == 3)
+    })?;
+    let (leg, _) = state.calls.iter().find(|(_, call)| call.parent.is_some()).context("a leg")?;
+    assert_eq!(
+        (asked.parameter("DialCallStatus"), asked.parameter("DialCallSid")),
+        ("completed", leg.as_str())
+    );
+    let invite = exchange.carrier("8555").calls.remove(0);
+    let invite = String::from_utf8_lossy(&invite.invite.bytes).into_owned();
+    assert!(invite.contains(&format!("X-Somleng-CallSid: {leg}\r\n")), "{invite}");
+    assert!(!invite.contains("AccountSid"), "{invite}");
+    let told = platform.told("POST /outbound_phone_calls").remove(0).body;
+    assert_eq!(told, json!({ "parent_call_sid": only(&state), "destinations": ["85550001"] }));
+    assert_eq!(
+        state.strangers.values().next().cloned().unwrap_or_default(),
+        ["ringing", "answered", "completed"]
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dial_that_the_platform_refuses_has_failed() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    exchange.application.twiml("/voice", "<Dial action=\"/after\">99999999</Dial>");
+    exchange.application.twiml("/after", "<Hangup/>");
+    exchange.call([]).await?;
+    assert_eq!(exchange.application.only("/after")?.parameter("DialCallStatus"), "failed");
+    assert!(platform.state().faults.is_empty(), "{:?}", platform.state().faults);
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_live_are_said_to() -> Result<()> {
+    let platform = Platform::start("127.0.0.1:0".parse()?).await?;
+    let more = format!("{}heartbeat = \"1s\"\n", platform.settings());
+    let exchange = Exchange::start_with(&more).await?;
+    platform.number("1294", json!({ "twiml": "<Response><Pause length=\"4\"/></Response>" }));
+    assert!(platform.told("POST /call_heartbeats").is_empty());
+    exchange.call([Step::Wait(Duration::from_secs(4))]).await?;
+    let state = wait_for(&platform, &exchange, "it is over", completed)?;
+    assert!(state.calls.get(&only(&state)).is_some_and(|call| call.beats >= 2), "{state:?}");
+    exchange.wait_nothing_left()?;
+    let beats = platform.told("POST /call_heartbeats").len();
+    e2e::pause(Duration::from_secs(3));
+    assert!(platform.told("POST /call_heartbeats").len() <= beats + 1, "nobody lives");
+    Ok(())
+}
+
+/// A document that records for a second or two.
+fn record(exchange: &Exchange) {
+    let record = "<Record action=\"/after\" maxLength=\"2\" playBeep=\"false\" \
+                  recordingStatusCallback=\"https://customer.example/recorded\" recordingStatusCallbackMethod=\"GET\"/>";
+    exchange.application.twiml("/voice", record);
+    exchange.application.twiml("/after", "<Hangup/>");
+    exchange.application.put("/tone.wav", Page::sound("audio/wav", wav(880, 1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_is_in_the_bucket_before_the_platform_is_told_of_it() -> Result<()> {
+    let bucket = tempfile::tempdir()?;
+    let more = format!(
+        "bucket = \"file://{}\"\nbucket_url = \"https://bucket.example/raw\"\n",
+        bucket.path().display()
+    );
+    let (platform, exchange) = start(&more).await?;
+    platform.bucket(bucket.path().to_owned(), "https://bucket.example/raw");
+    record(&exchange);
+    exchange.call([Step::Wait(Duration::from_secs(6))]).await?;
+    let asked = exchange.application.only("/after").with_context(|| exchange.controller.log())?;
+    let state = wait_for(&platform, &exchange, "it is told of", |state| {
+        state.recordings.values().any(|recording| recording.raw.is_some())
+    })?;
+    let (sid, recording) = state.recordings.iter().next().context("a recording")?;
+    assert_eq!(asked.parameter("RecordingUrl"), format!("https://platform.example/Recordings/{sid}"));
+    let callback = ("https://customer.example/recorded".to_owned(), "GET".to_owned());
+    assert_eq!((&recording.call, &recording.callback), (&only(&state), &Some(callback)));
+    let left = std::fs::read_dir(exchange.directory().join("recordings"))?.count();
+    assert_eq!(left, 0, "what is in the bucket needs not be here");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_cannot_be_told_of_is_after_a_restart_and_the_call_did_not_wait() -> Result<()> {
+    let bucket = tempfile::tempdir()?;
+    let more = format!(
+        "bucket = \"file://{}\"\nbucket_url = \"https://bucket.example/raw\"\n",
+        bucket.path().display()
+    );
+    let (platform, mut exchange) = start(&more).await?;
+    platform.bucket(bucket.path().to_owned(), "https://bucket.example/raw");
+    record(&exchange);
+    platform.disturb(Disturbance::failing("PATCH /recordings", 503, usize::MAX));
+    exchange.call([Step::Wait(Duration::from_secs(15))]).await?;
+    let asked = exchange.application.only("/after").with_context(|| exchange.controller.log())?;
+    let state = platform.state();
+    let sid = state.recordings.keys().next().context("a recording")?;
+    assert_eq!(asked.parameter("RecordingUrl"), format!("https://platform.example/Recordings/{sid}"));
+    exchange.controller.kill()?;
+    assert!(platform.state().recordings.values().all(|recording| recording.raw.is_none()));
+    platform.undisturb();
+    exchange.restart_controller()?;
+    wait_for(&platform, &exchange, "it is told of", |state| {
+        state.recordings.values().all(|recording| recording.raw.is_some())
+    })?;
+    Ok(())
+}
