@@ -29,6 +29,7 @@ pub struct Settings {
     pub sounds: SoundSettings,
     pub speech: SpeechSettings,
     pub recordings: RecordingSettings,
+    pub calls: CallSettings,
     pub api: ApiSettings,
     pub limits: LimitSettings,
     pub log: LogSettings,
@@ -142,6 +143,15 @@ pub struct RecordingSettings {
     pub url: Option<String>,
 }
 
+/// `[calls]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "switch-controller.example.toml documents each key")]
+pub struct CallSettings {
+    pub keep: bool,
+    pub directory: PathBuf,
+}
+
 /// `[api]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -176,6 +186,7 @@ impl Default for Settings {
             sounds: SoundSettings::default(),
             speech: SpeechSettings::default(),
             recordings: RecordingSettings::default(),
+            calls: CallSettings::default(),
             api: ApiSettings::default(),
             limits: LimitSettings::default(),
             log: LogSettings::default(),
@@ -258,6 +269,12 @@ impl Default for SpeechSettings {
             file_bytes: 40 << 20,
             at_once: 4,
         }
+    }
+}
+
+impl Default for CallSettings {
+    fn default() -> Self {
+        CallSettings { keep: true, directory: PathBuf::from("/var/lib/switchyard/calls") }
     }
 }
 

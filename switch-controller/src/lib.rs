@@ -12,6 +12,7 @@
 //! | `voices.rs` | which voice says it |
 //! | `webhook.rs`, `fetch.rs` | requests to the customer: what they say, and how they are made |
 //! | `files.rs`, `speech.rs` | sounds: fetched and kept, synthesised and kept |
+//! | `kept.rs` | what is kept of each call, for the process that comes after this one |
 //! | `platform.rs` | who a call belongs to, and how numbers are reached: the routes file, or the Somleng API |
 //! | `api.rs` | the calls API, recordings, health, load and metrics |
 //! | `config.rs`, `live.rs`, `run.rs`, `metrics.rs` | settings; what all parts share; from start to end; what is counted |
@@ -23,6 +24,7 @@ pub mod calls;
 pub mod config;
 pub mod fetch;
 pub mod files;
+pub mod kept;
 pub mod live;
 pub mod metrics;
 pub mod platform;

@@ -12,6 +12,7 @@ use crate::calls::Calls;
 use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::files::Files;
+use crate::kept::Kept;
 use crate::metrics::Metrics;
 use crate::platform::Platform;
 use crate::speech::Synthesiser;
@@ -31,6 +32,8 @@ pub struct Live {
     pub speech: Box<dyn Synthesiser>,
     /// The calls.
     pub calls: Calls,
+    /// What is kept of them.
+    pub kept: Kept,
     /// What is counted.
     pub metrics: Metrics,
     /// FreeSWITCH.

@@ -31,6 +31,8 @@ pub struct Metrics {
     pub links: IntCounter,
     /// `switchyard_controller_link_up`: 1 or 0.
     link_up: IntGauge,
+    /// `switchyard_controller_calls_taken_over_total`: calls of an earlier process that were gone on with.
+    pub taken_over: IntCounter,
     /// `switchyard_controller_events_lost_total`: events of FreeSWITCH that came faster than they were taken.
     pub events_lost: IntCounter,
     /// `switchyard_controller_freeswitch_sessions`: channels, by the last heartbeat.
@@ -85,6 +87,10 @@ impl Metrics {
             speech: counters("speech_total", "Texts of Say", "result")?,
             links: counter("links_total", "Connections to FreeSWITCH that came up")?,
             link_up: gauge("link_up", "Whether FreeSWITCH is connected")?,
+            taken_over: counter(
+                "calls_taken_over_total",
+                "Calls of an earlier process that were gone on with",
+            )?,
             events_lost: counter("events_lost_total", "Events that came faster than they were taken")?,
             sessions: gauge("freeswitch_sessions", "Channels, by FreeSWITCH's last heartbeat")?,
             max_sessions: gauge("freeswitch_max_sessions", "Channels that FreeSWITCH takes")?,

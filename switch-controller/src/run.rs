@@ -14,6 +14,7 @@ use crate::calls::Calls;
 use crate::config::{Config, SpeechEngine};
 use crate::fetch::{Everywhere, Fetcher};
 use crate::files::{Files, Room};
+use crate::kept::Kept;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::platform::Platform;
@@ -37,7 +38,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let random = || uuid::Uuid::new_v4().as_u64_pair().0;
     let (client, inbox, driver) = esl::client::client(switch::settings(&config.freeswitch), random);
     let heartbeat = config.platform.as_ref().map(|platform| platform.heartbeat);
-    let live = Arc::new(live(config, Arc::clone(&routes), client)?);
+    let (kept, left) = Kept::open(config.calls.as_deref()).context("calls.directory")?;
+    let live = Arc::new(live(config, Arc::clone(&routes), client, kept)?);
+    switch::take_over(&live, left);
     if let Some(interval) = heartbeat {
         tokio::spawn(switch::heartbeats(Arc::clone(&live), interval));
     }
@@ -70,7 +73,12 @@ fn routes(config: &Config) -> anyhow::Result<Routes> {
     }
 }
 
-fn live(config: Config, routes: Arc<Routes>, client: esl::client::Client) -> anyhow::Result<Live> {
+fn live(
+    config: Config,
+    routes: Arc<Routes>,
+    client: esl::client::Client,
+    kept: Kept,
+) -> anyhow::Result<Live> {
     let fetcher =
         Fetcher::new(config.webhook.clone(), Arc::new(Everywhere)).map_err(|error| anyhow!(error))?;
     let fetcher = Arc::new(fetcher);
@@ -98,6 +106,7 @@ fn live(config: Config, routes: Arc<Routes>, client: esl::client::Client) -> any
         fetcher,
         speech,
         calls: Calls::default(),
+        kept,
         metrics,
         client,
         load: Mutex::default(),

@@ -9,6 +9,7 @@
 //! | `drive.rs` | a call's task: messages -> inputs, actions -> commands |
 //! | `commands.rs` | what commands say |
 //! | `resync.rs` | how things are, after events were lost |
+//! | `take_over.rs` | calls that an earlier process has left |
 //! | `load.rs` | how full FreeSWITCH is |
 
 mod claim;
@@ -18,6 +19,7 @@ mod events;
 pub mod load;
 mod originate;
 mod resync;
+mod take_over;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -32,6 +34,8 @@ use crate::config::SwitchConfig;
 use crate::live::Live;
 
 pub use commands::spoken_path;
+pub(crate) use take_over::take_over;
+
 pub use originate::{NotMade, Outbound, begin};
 pub(crate) use resync::heartbeats;
 

@@ -52,6 +52,11 @@ impl Desk {
         }
     }
 
+    /// Names for what is asked for begin after this number.
+    pub(crate) fn begin_asks_after(&mut self, number: u32) {
+        self.asked = number;
+    }
+
     /// A name for something that is asked for.
     pub(crate) fn ask(&mut self) -> Ask {
         self.asked = self.asked.wrapping_add(1);

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use twiml::Url;
+use twiml::{Url, Verb};
 
 use super::facts::Facts;
 use super::pace::Pace;
 use super::rules::Rules;
 use super::{Call, Desk, Phase};
 use crate::script::Script;
-use crate::verbs::Step;
+use crate::verbs::{Step, Target};
 
 pub use crate::script::Place;
 
@@ -26,6 +26,10 @@ pub struct Kept {
     pub answered: Option<Duration>,
     /// How long the call has lasted.
     pub lasted: Duration,
+    /// Its verb was a Dial, which was connected, and is over.
+    pub dialled: bool,
+    /// The number after which asks begin.
+    pub asked: u32,
 }
 
 impl Call {
@@ -38,17 +42,22 @@ impl Call {
         }
     }
 
+    /// When it was answered.
+    pub fn answered_at(&self) -> Option<Duration> {
+        self.desk.answered_at
+    }
+
     /// The text of the document, and the URL that it came from. It is another one when [`Place::documents`] is.
     pub fn document(&self) -> Option<(&str, Option<&str>)> {
         Some((self.script.source()?, self.desk.base.as_ref().map(Url::as_str)))
     }
 
     /// Goes on with a call whose controller is gone: its verb is begun again. Whoever drives it ends what the channel
-    /// plays, records and is connected with before. A Dial that was connected rather goes on: then the place behind it is
-    /// the one to be resumed, when that is over.
+    /// plays and records before. A Dial that was connected rather goes on; when that is over, the call goes on behind it.
     pub fn resume(facts: Facts, kept: Kept, rules: Rules, now: Duration) -> Self {
         let mut desk = Desk::new(facts, rules, now);
         desk.answered_at = kept.answered.map(|ago| now.saturating_sub(ago));
+        desk.begin_asks_after(kept.asked);
         desk.base = kept.url.and_then(|url| Url::parse(&url).ok());
         let mut call = Call {
             desk,
@@ -61,11 +70,36 @@ impl Call {
         let step = match call.script.load(kept.document.as_bytes()) {
             Ok(()) => {
                 call.script.set_place(kept.place);
-                Step::Next
+                if kept.dialled { call.behind_dial() } else { Step::Next }
             }
             Err(error) => call.fail(format!("the document that was kept: {error}")),
         };
         call.step(step);
         call
+    }
+
+    /// Goes on behind a Dial whose end nobody saw: how long it was connected is not known.
+    fn behind_dial(&mut self) -> Step {
+        let Some(Ok(Verb::Dial(dial))) = self.script.next() else { return Step::Next };
+        if dial.action.is_none() {
+            return Step::Next;
+        }
+        let extras = vec![("DialCallStatus", "completed".to_owned())];
+        Step::Go(Target { url: dial.action, method: dial.method, extras, owed: false })
+    }
+
+    /// A call whose channel is gone, or is being ended: whoever is to know is told when that is told.
+    pub fn over(facts: Facts, answered_at: Option<Duration>, rules: Rules, now: Duration) -> Self {
+        let mut desk = Desk::new(facts, rules, now);
+        desk.answered_at = answered_at;
+        let until = desk.soon();
+        Call {
+            desk,
+            script: Script::default(),
+            pace: Pace::default(),
+            phase: Phase::Ending { until },
+            over_at: now.saturating_add(rules.duration),
+            rang: true,
+        }
     }
 }

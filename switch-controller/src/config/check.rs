@@ -29,6 +29,8 @@ pub struct Config {
     pub speech: SpeechSettings,
     /// Where FreeSWITCH writes recordings.
     pub recordings: PathBuf,
+    /// Where calls are kept, for the process that comes after this one; `None`: nowhere.
+    pub calls: Option<PathBuf>,
     /// What stands before `/<sid>.wav` in their URLs, without a slash at its end.
     pub recordings_url: String,
     pub api: ApiSettings,
@@ -77,13 +79,14 @@ type Checked<T> = Result<T, settings::Error>;
 impl Config {
     pub(super) fn check(settings: Settings) -> Checked<Config> {
         let Settings { drain, freeswitch, routes, platform, webhook, sounds, .. } = settings;
-        let Settings { speech, recordings, api, limits, log, .. } = settings;
+        let Settings { speech, recordings, calls, api, limits, log, .. } = settings;
         let freeswitch = switch(freeswitch)?;
         let platform = somleng(platform)?;
         webhook_limits(&webhook)?;
         sound_limits(&sounds, &speech)?;
         absolute("sounds.directory", &sounds.directory)?;
         absolute("recordings.directory", &recordings.directory)?;
+        absolute("calls.directory", &calls.directory)?;
         if api.password.is_none() && !api.bind.ip().is_loopback() {
             return wrong(
                 "api.password",
@@ -118,6 +121,7 @@ impl Config {
             speech,
             recordings,
             recordings_url,
+            calls: calls.keep.then_some(calls.directory),
             api,
             limits,
             rules,

@@ -12,6 +12,7 @@ use super::events;
 use crate::call::Call;
 use crate::call::input::Input;
 use crate::calls::{Forget, Full, Happened, Message, Queue, View};
+use crate::kept::Entry;
 use crate::live::Live;
 use crate::platform::{Incoming, NotTaken};
 
@@ -92,6 +93,13 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
     }
     let view = Arc::new(View::new(&claim.facts));
     live.calls.show(&view);
+    live.kept.keep(Entry {
+        facts: claim.facts.clone(),
+        application: Some(claim.application.clone()),
+        document: None,
+        began: view.began,
+        answered: None,
+    });
     let call = Call::new(claim.facts.clone(), claim.application, live.config.rules, live.now());
     drive(Arc::clone(&live), channel, Arc::new(claim.facts), call, queue, view).await;
 }

@@ -14,7 +14,9 @@ use crate::call::Call;
 use crate::call::action::{Action, LegEnd, Severity};
 use crate::call::facts::{Direction, Facts};
 use crate::call::input::{Ask, HangUp, Input, LegId, LegInput, Problem, Route};
+use crate::call::resume::Place;
 use crate::calls::{Happened, Message, Queue, View};
+use crate::kept::{Document, Entry, unix};
 use crate::live::Live;
 use crate::platform::{Begun, Event};
 
@@ -41,6 +43,8 @@ struct Driver {
     recordings: HashMap<Ask, Kept>,
     legs: HashMap<LegId, Rung>,
     bridged: Option<LegId>,
+    /// Where the call was when it was kept last.
+    kept_at: Option<Place>,
     /// The end of a leg that was bridged, told when the caller's channel is back; or then.
     held: Option<(LegId, HangUp, Instant)>,
 }
@@ -73,6 +77,7 @@ pub(super) async fn drive(
     queue: Arc<Queue>,
     view: Arc<View>,
 ) {
+    let answered = call.answered_at().is_some();
     let mut driver = Driver {
         live,
         channel,
@@ -82,12 +87,13 @@ pub(super) async fn drive(
         view,
         gone: false,
         finished: false,
-        answered: false,
+        answered,
         playing: None,
         stop_again: None,
         recordings: HashMap::new(),
         legs: HashMap::new(),
         bridged: None,
+        kept_at: None,
         held: None,
     };
     driver.run().await;
@@ -107,8 +113,9 @@ impl Driver {
                 self.act(action).await;
             }
             if self.finished {
-                return;
+                return self.live.kept.forget(&self.facts.channel);
             }
+            self.keep();
             let queue = Arc::clone(&self.queue);
             let due = self.due();
             tokio::select! {
@@ -116,6 +123,24 @@ impl Driver {
                 () = tokio::time::sleep_until(due.into()) => self.timeout().await,
             }
         }
+    }
+
+    /// Keeps where the call is, if it is somewhere else than before.
+    fn keep(&mut self) {
+        let Some(place) = self.call.place().filter(|place| self.kept_at != Some(*place)) else { return };
+        let Some((text, url)) = self.call.document() else { return };
+        self.kept_at = Some(place);
+        let document = Document { text: text.to_owned(), url: url.map(str::to_owned), place };
+        self.live.kept.keep(Entry {
+            facts: (*self.facts).clone(),
+            application: None,
+            document: Some(document),
+            began: self.view.began,
+            answered: self.call.answered_at().map(|at| {
+                let ago = self.live.now().saturating_sub(at);
+                unix().saturating_sub(ago).as_millis() as u64
+            }),
+        });
     }
 
     fn due(&self) -> Instant {

@@ -12,6 +12,7 @@ use crate::call::Call;
 use crate::call::facts::{Application, Facts};
 use crate::call::input::{HangUp, LegId};
 use crate::calls::{Forget, Full, Happened, Message, Queue, View};
+use crate::kept::Entry;
 use crate::live::Live;
 
 /// How much later than the call itself FreeSWITCH may tell that it failed.
@@ -71,6 +72,13 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
     live.metrics.calls.with_label_values(&["outbound"]).inc();
     let view = Arc::new(View::new(&facts));
     live.calls.show(&view);
+    live.kept.keep(Entry {
+        facts: facts.clone(),
+        application: Some(application.clone()),
+        document: None,
+        began: view.began,
+        answered: None,
+    });
     let call = Call::new(facts.clone(), application, live.config.rules, live.now());
     let (live, id) = (Arc::clone(live), facts.channel.clone());
     tokio::spawn(async move {

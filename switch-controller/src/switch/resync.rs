@@ -7,7 +7,7 @@ use std::time::Duration;
 use esl::{Api, Event, Uuid};
 use serde::Deserialize;
 
-use super::claim;
+use super::{claim, take_over};
 use crate::call::input::{HangUp, Input};
 use crate::calls::{Channel, Happened, Message};
 use crate::live::Live;
@@ -83,6 +83,11 @@ async fn strange(live: &Arc<Live>, name: String) {
     let is_ours = dump.variable(super::commands::CALL_SID).is_some();
     let is_inbound = dump.header("Call-Direction") == Some("inbound");
     let waits = dump.variable("current_application") == Some("park");
+    // The other end of a Dial that goes on without anybody (take_over.rs).
+    let is_with_ours = take_over::partner(&dump).is_some_and(|other| live.calls.get(other).is_some());
+    if is_with_ours {
+        return;
+    }
     if is_inbound && waits && live.calls.get(channel.as_str()).is_none() {
         claim::parked(live, &dump);
     } else if is_ours && live.calls.get(channel.as_str()).is_none() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use controller::call::Call;
 use controller::call::facts::Direction;
+use controller::call::input::{Ask, Input};
 use controller::call::resume::{Kept, Place};
 use controller::call::rules::Rules;
 
@@ -18,6 +19,8 @@ fn resumed(story: &Story, rules: Rules) -> Story {
         place: story.call.place().unwrap(),
         answered: Some(Duration::from_secs(5)),
         lasted: Duration::from_secs(10),
+        dialled: false,
+        asked: 1000,
     };
     // Its clock has nothing to do with the other one's.
     Story::of(
@@ -37,6 +40,46 @@ fn the_verb_that_was_carried_out_is_begun_again() {
     other.wait(1.5);
     other.press("7");
     assert_eq!(other.did()[0], "POST https://example.com/c in-progress Digits=7");
+}
+
+/// What the process before had asked for may still be answered, under its numbers.
+#[test]
+fn answers_to_the_process_before_are_nobodys() {
+    let mut call = verbs("<Play>a</Play><Play>b</Play>");
+    call.wait(0.5);
+    let mut other = resumed(&call, Rules::DEFAULT);
+    assert_eq!(other.did(), ["play https://example.com/a"]);
+    other.tell(Input::Played { ask: Ask(1), response: "FILE PLAYED".to_owned() });
+    other.tell(Input::Played { ask: Ask(2), response: "FILE PLAYED".to_owned() });
+    assert!(other.did().is_empty());
+}
+
+#[test]
+fn behind_a_dial_comes_its_action_or_the_next_verb() {
+    let behind = |verbs: &str| {
+        let document = format!("<Response>{verbs}<Play>a</Play></Response>");
+        let place = Place { verb: 0, documents: 1, verbs: 1 };
+        let (answered, lasted) = (Some(Duration::from_secs(5)), Duration::from_secs(10));
+        let url = Some("https://example.com/voice".to_owned());
+        let kept = Kept { document, url, place, answered, lasted, dialled: true, asked: 9 };
+        let call = Call::resume(facts(Direction::Inbound), kept, Rules::DEFAULT, Duration::ZERO);
+        Story::of(call, Duration::ZERO).did()
+    };
+    assert_eq!(behind("<Dial>85510</Dial>"), ["play https://example.com/a"]);
+    assert_eq!(
+        behind("<Dial action='d'>85510</Dial>")[..1],
+        ["POST https://example.com/d in-progress DialCallStatus=completed"]
+    );
+}
+
+#[test]
+fn a_call_that_ended_meanwhile_is_reported_and_forgotten() {
+    let answered = Some(Duration::from_secs(1));
+    let call = Call::over(facts(Direction::Inbound), answered, Rules::DEFAULT, Duration::from_secs(9));
+    let mut call = Story::of(call, Duration::from_secs(9));
+    assert!(call.did().is_empty());
+    call.caller_hangs_up();
+    assert_eq!(call.did(), ["report completed NORMAL_CLEARING", "finish"]);
 }
 
 #[test]
@@ -66,6 +109,8 @@ fn a_place_behind_the_document_ends_the_call() {
         place: Place { verb: usize::MAX, documents: 0, verbs: 0 },
         answered: None,
         lasted: Duration::MAX,
+        dialled: false,
+        asked: 0,
     };
     let call = Call::resume(facts(Direction::Inbound), kept, Rules::DEFAULT, Duration::ZERO);
     assert_eq!(Story::of(call, Duration::ZERO).did(), HANGS_UP);

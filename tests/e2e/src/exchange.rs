@@ -155,6 +155,15 @@ impl Exchange {
         crate::wait_until(prefix, Duration::from_secs(30), called).with_context(|| self.controller.log())
     }
 
+    /// How many calls the controller keeps for the next one.
+    ///
+    /// # Errors
+    ///
+    /// Its directory cannot be read.
+    pub fn kept(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(self.directory.path().join("calls"))?.count())
+    }
+
     /// Waits until the controller has forgotten all calls, and the switch has no channel left.
     ///
     /// # Errors

@@ -157,13 +157,14 @@ impl ControllerSettings {
         let address = self.event_socket.map(|address| format!("\"{address}\""));
         format!(
             "drain = \"20s\"\n[freeswitch]\n{}{}password = {}\n[routes]\nfile = {}\n[sounds]\ndirectory = {}\n\
-             [recordings]\ndirectory = {}\n[api]\nbind = \"{api}\"\n{}",
+             [recordings]\ndirectory = {}\n[calls]\ndirectory = {}\n[api]\nbind = \"{api}\"\n{}",
             line("address", address),
             line("profile", self.profile.as_deref().map(text)),
             text(&self.password),
             path("routes.toml"),
             path("sounds"),
             path("recordings"),
+            path("calls"),
             self.more,
         )
     }

@@ -1,0 +1,145 @@
+//! Calls that an earlier process has left: gone on with where they were. Those that ended meanwhile are reported.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use esl::{Api, Event, Recording, Uuid, Word};
+
+use super::drive::drive;
+use crate::call::Call;
+use crate::call::facts::Direction;
+use crate::call::input::{HangUp, Input};
+use crate::calls::{Forget, Happened, Message, Queue, View};
+use crate::kept::{Entry, Whole, unix};
+use crate::live::Live;
+
+/// Takes them over as soon as FreeSWITCH says which are there. To be called before the link is made: what FreeSWITCH tells
+/// of them first is for them.
+pub(crate) fn take_over(live: &Arc<Live>, left: Vec<Entry>) {
+    if !left.is_empty() {
+        tracing::info!(calls = left.len(), "an earlier process has left calls: they are gone on with");
+    }
+    for entry in left {
+        let sid = (entry.facts.direction == Direction::OutboundApi).then_some(entry.facts.call_sid.as_str());
+        // However many there are: they are there already.
+        let begun = live.calls.begin(&entry.facts.channel, sid, usize::MAX);
+        let (Ok(queue), Ok(channel)) = (begun, Uuid::new(entry.facts.channel.clone())) else {
+            live.kept.forget(&entry.facts.channel);
+            continue;
+        };
+        let view = Arc::new(View { began: entry.began, ..View::new(&entry.facts) });
+        live.calls.show(&view);
+        tokio::spawn(go_on(Arc::clone(live), channel, entry, queue, view));
+    }
+}
+
+async fn go_on(live: Arc<Live>, channel: Uuid, mut entry: Entry, queue: Arc<Queue>, view: Arc<View>) {
+    let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
+    let facts = Arc::new(entry.facts.clone());
+    let found = find(&live, &channel, &mut entry, &queue).await;
+    let (rules, now) = (live.config.rules, live.now());
+    let answered =
+        entry.answered.map(|at| now.saturating_sub(unix().saturating_sub(Duration::from_millis(at))));
+    if answered.is_some() {
+        view.set_answered();
+    }
+    let call = match found {
+        Found::Gone(end) => {
+            tracing::info!(call = facts.call_sid, %channel, "a call ended while nobody looked after it");
+            queue.push(Message::Channel(Happened::HungUp(end)));
+            Call::over(entry.facts, answered, rules, now)
+        }
+        Found::There { dialled } => {
+            live.metrics.taken_over.inc();
+            match entry.whole(unix()) {
+                Some(Whole::Document(mut kept)) => {
+                    kept.dialled = dialled;
+                    // Answers to what the process before has asked for may still come, under its numbers.
+                    kept.asked = (unix().as_secs() as u32).wrapping_mul(64);
+                    Call::resume(entry.facts, kept, rules, now)
+                }
+                Some(Whole::Application(application)) => {
+                    if answered.is_some() {
+                        queue.push(Message::Channel(Happened::Parked));
+                    }
+                    Call::new(entry.facts, application, rules, now)
+                }
+                None => {
+                    live.kill(&channel, "NORMAL_TEMPORARY_FAILURE").await;
+                    Call::over(entry.facts, answered, rules, now)
+                }
+            }
+        }
+    };
+    drive(Arc::clone(&live), channel, facts, call, queue, view).await;
+}
+
+/// What became of a channel.
+enum Found {
+    /// It is gone.
+    Gone(HangUp),
+    /// It is there, and does nothing; behind a Dial, perhaps.
+    There { dialled: bool },
+}
+
+/// Waits until FreeSWITCH has said what became of it, and until it is free: a Dial that was connected goes on.
+async fn find(live: &Live, channel: &Uuid, entry: &mut Entry, queue: &Queue) -> Found {
+    loop {
+        match queue.next().await {
+            Message::Channel(Happened::HungUp(end)) | Message::Input(Input::HungUp(end)) => {
+                return Found::Gone(end);
+            }
+            // It is there: FreeSWITCH was asked for its channels (resync.rs).
+            Message::Input(Input::Lost) => {}
+            // What happened before belongs to what is begun again.
+            _ => continue,
+        }
+        let dump = live.api(Api::uuid_dump(channel)).await.ok();
+        let Some(dump) = dump.and_then(|reply| Event::from_json(reply.text.as_bytes()).ok()) else {
+            // Gone, which is told, or there is no link again, and then another one.
+            continue;
+        };
+        if entry.answered.is_none() && dump.header("Answer-State") == Some("answered") {
+            entry.answered = Some(unix().as_millis() as u64);
+        }
+        let dialled = partner(&dump).is_some();
+        if dialled && let Some(end) = connected(live, entry, queue).await {
+            return Found::Gone(end);
+        }
+        quiet(live, channel).await;
+        return Found::There { dialled };
+    }
+}
+
+/// Waits until a connected call is parked again, `None`, or ends. It lasts no longer than a call may.
+async fn connected(live: &Live, entry: &Entry, queue: &Queue) -> Option<HangUp> {
+    let lasted = unix().saturating_sub(Duration::from_secs(entry.began));
+    let left = live.config.limits.call_duration.saturating_sub(lasted);
+    let parked = async {
+        loop {
+            match queue.next().await {
+                Message::Channel(Happened::Parked) => return None,
+                Message::Channel(Happened::HungUp(end)) | Message::Input(Input::HungUp(end)) => {
+                    return Some(end);
+                }
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(left, parked).await.unwrap_or(None)
+}
+
+/// Ends what it plays, what it is still to do, and what is recorded of it.
+async fn quiet(live: &Live, channel: &Uuid) {
+    let _ = live.api(Api::uuid_break(channel, true)).await;
+    if let Ok(all) = Word::new("all") {
+        let _ = live.api(Api::uuid_record(channel, Recording::Stop, &all)).await;
+    }
+}
+
+/// Whom a channel is connected with.
+pub(super) fn partner(dump: &Event) -> Option<&str> {
+    let states = ["CS_HIBERNATE", "CS_EXCHANGE_MEDIA", "CS_SOFT_EXECUTE"];
+    let is_connected = dump.header("Channel-State").is_some_and(|state| states.contains(&state));
+    dump.variable("signal_bond").filter(|_| is_connected)
+}
