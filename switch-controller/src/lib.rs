@@ -10,6 +10,8 @@
 //! | `script.rs` | where in its document a call is |
 //! | `verbs/` | one file for each verb |
 //! | `voices.rs` | which voice says it |
+//! | `rooms.rs` | conferences: who is in which |
+//! | `tell.rs` | what customers are told beside that |
 //! | `webhook.rs`, `fetch.rs` | requests to the customer: what they say, and how they are made |
 //! | `files.rs`, `speech.rs` | sounds: fetched and kept, synthesised and kept |
 //! | `platform.rs` | who a call belongs to, and how numbers are reached: the routes file, or the Somleng API |
@@ -26,10 +28,12 @@ pub mod files;
 pub mod live;
 pub mod metrics;
 pub mod platform;
+pub mod rooms;
 mod run;
 mod script;
 pub mod speech;
 pub mod switch;
+pub mod tell;
 mod verbs;
 pub mod voices;
 pub mod webhook;

@@ -98,6 +98,8 @@ fn live(config: Config, routes: Arc<Routes>, client: esl::client::Client) -> any
         fetcher,
         speech,
         calls: Calls::default(),
+        rooms: Mutex::default(),
+        tellers: Mutex::default(),
         metrics,
         client,
         load: Mutex::default(),

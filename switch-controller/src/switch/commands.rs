@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use esl::{
     Api, Argument, Command, DialString, Execute, Name, Originate, Refused, Uuid, VariableName, VariableValue,
+    Word,
 };
 
 use super::events::ASK;
-use crate::call::action::{LegEnd, Refusal, Sound};
+use crate::call::action::{LegEnd, Refusal, Sound, Whom};
 use crate::call::facts::Facts;
 use crate::call::input::Ask;
 
@@ -21,6 +22,34 @@ pub(super) const CALL_SID: &str = "switchyard_call_sid";
 /// How long a key sounds, and how long it is still before the next one.
 const KEY: Duration = Duration::from_millis(250);
 const GAP: Duration = Duration::from_millis(100);
+
+/// What others hear when somebody comes into a conference, or goes.
+const BEEP: &str = "tone_stream://%(200,0,880)";
+
+/// Takes a channel out of a conference; what it heard of it is over then.
+pub(super) fn leave_room(channel: &Uuid, room: &str) -> Result<Api, Refused> {
+    let member = Word::new(format!("uuid={channel}"))?;
+    Ok(Api::call(&Name::new("conference")?, [&Word::new(room)?, &Word::new("kick")?, &member]))
+}
+
+/// Asks the other end to call somebody else, and does not hang up for that.
+pub(super) fn refer(channel: &Uuid, to: &str) -> Result<[Command; 2], Refused> {
+    // FreeSWITCH puts another scheme before any that is not in small letters (mod_sofia, INDICATE_DEFLECT).
+    let refused = |found| Refused { place: "a REFER's target", found, at: 0 };
+    let rest = to.split_once(':').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("sip"));
+    let (_, rest) = rest.ok_or_else(|| refused("a scheme other than sip:"))?;
+    // It keeps no more of it.
+    if rest.len() > 1000 {
+        return Err(refused("more than 1000 bytes"));
+    }
+    let execute = |application: &str, argument: String| {
+        Ok(Execute::new(channel.clone(), Name::new(application)?, Some(Argument::new(argument)?)))
+    };
+    Ok([
+        Command::Execute(execute("set", "sip_refer_continue_after_reply=true".to_owned())?),
+        Command::Execute(execute("deflect", format!("sip:{rest}"))?),
+    ])
+}
 
 /// `uuid_setvar_multi`.
 pub(super) fn set(channel: &Uuid, variables: &[(&str, &str)]) -> Result<Api, Refused> {
@@ -61,8 +90,21 @@ pub(super) fn play(channel: &Uuid, ask: Ask, sound: &Sound) -> Result<Vec<Comman
             }
         }
         Sound::Beep => playback("tone_stream://%(250,0,1000)"),
-        // The tone of most of the world: ITU-T E.180 allows 400 to 450 Hz.
-        Sound::Ringback => playback("tone_stream://%(1000,4000,425);loops=-1"),
+        Sound::Ringback(tones) => playback(&format!("tone_stream://{tones};loops=-1")),
+        // Two soft notes, every ten seconds.
+        Sound::Waiting => playback("tone_stream://v=-20;%(400,200,523);%(600,8800,392);loops=-1"),
+        Sound::Room(seat) => {
+            let set = |name: &str, sounds: bool| {
+                let sound = if sounds { BEEP } else { "" };
+                execute("set", format!("{name}={sound}"))
+            };
+            let flags = if seat.muted { "+flags{mute}" } else { "" };
+            Ok(vec![
+                Command::Execute(set("conference_enter_sound", seat.beeps_on_enter)?),
+                Command::Execute(set("conference_exit_sound", seat.beeps_on_exit)?),
+                named(execute("conference", format!("{}@default{flags}", seat.room))?),
+            ])
+        }
         Sound::Keys(keys) => {
             // They are only queued by send_dtmf: what follows must not come before they were sent.
             let whole = keys.chars().map(length_of_key).sum::<Duration>();
@@ -95,11 +137,13 @@ fn length_of_key(key: char) -> Duration {
 }
 
 /// How a recording ends by itself. An empty value takes a variable away that an earlier recording has left.
-pub(super) fn recording_variables(silence: Duration) -> [(&'static str, String); 4] {
+pub(super) fn recording_variables(whom: Whom, silence: Duration) -> [(&'static str, String); 5] {
     let silence = if silence.is_zero() { String::new() } else { silence.as_millis().to_string() };
+    let only_if = |holds: bool| if holds { "true".to_owned() } else { String::new() };
     [
         // What the caller says, and not what is played.
-        ("RECORD_READ_ONLY", "true".to_owned()),
+        ("RECORD_READ_ONLY", only_if(whom == Whom::Caller)),
+        ("RECORD_STEREO", only_if(whom == Whom::Both)),
         ("RECORD_SILENCE_THRESHOLD", "200".to_owned()),
         ("RECORD_INITIAL_TIMEOUT_MS", silence.clone()),
         ("RECORD_FINAL_TIMEOUT_MS", silence),

@@ -42,6 +42,13 @@ pub(super) fn happened(event: &Event) -> Option<Happened> {
     })
 }
 
+/// What a channel that is gone had come to know of a REFER.
+pub(super) fn referred(event: &Event) -> Option<Happened> {
+    let code = |name| number(event.variable(name)).and_then(|code| u16::try_from(code).ok());
+    let answer = code("sip_refer_status_code").filter(|_| event.name() == "CHANNEL_HANGUP_COMPLETE")?;
+    Some(Happened::Referred(Some(answer), code("sip_refer_target_status_code")))
+}
+
 fn hang_up(event: &Event) -> HangUp {
     let cause = event.header("Hangup-Cause").unwrap_or("NORMAL_UNSPECIFIED").to_owned();
     // The failure of an INVITE says more than how what came of it was ended.
