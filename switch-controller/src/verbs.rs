@@ -87,11 +87,8 @@ pub(crate) enum Begun {
 /// Whether a call is answered before this verb. Twilio does so before all but these; a Pause at the beginning lets the
 /// caller wait for the answer.
 pub(crate) fn needs_answer(verb: &Verb) -> bool {
-    match verb {
-        Verb::Reject(_) | Verb::Hangup(_) | Verb::Pause(_) => false,
-        Verb::Dial(Dial { answer_on_bridge: true, to: DialTo::Legs(_), .. }) => false,
-        _ => true,
-    }
+    let on_bridge = matches!(verb, Verb::Dial(Dial { answer_on_bridge: true, to: DialTo::Legs(_), .. }));
+    !on_bridge && !matches!(verb, Verb::Reject(_) | Verb::Hangup(_) | Verb::Pause(_))
 }
 
 /// Why a verb is not carried out, though it is written well.

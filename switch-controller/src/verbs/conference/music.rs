@@ -71,21 +71,21 @@ impl Music {
     }
 
     pub(super) fn input(&mut self, input: Input, desk: &mut Desk) {
-        match (input, &mut self.now) {
+        let over = match (input, &mut self.now) {
             (Input::Fetched { ask, result }, Now::Fetching { ask: ours, .. }) if ask == *ours => {
                 self.fetched(result, desk);
+                false
             }
+            (Input::Fetched { .. }, _) => false,
             (Input::Lost, Now::Tone) => {
                 desk.quiet();
-                self.begin(desk);
+                true
             }
-            (Input::Fetched { .. }, _) => {}
-            (input, Now::Prompts(prompts)) => {
-                if prompts.input(input, desk) {
-                    self.begin(desk);
-                }
-            }
-            _ => {}
+            (input, Now::Prompts(prompts)) => prompts.input(input, desk),
+            _ => false,
+        };
+        if over {
+            self.begin(desk);
         }
     }
 
@@ -98,16 +98,16 @@ impl Music {
     }
 
     pub(super) fn timeout(&mut self, desk: &mut Desk) {
-        match &mut self.now {
+        let over = match &mut self.now {
             Now::Fetching { until, .. } if *until <= desk.now => {
                 self.fetched(Err(Problem("no answer in time".to_owned())), desk);
+                false
             }
-            Now::Prompts(prompts) => {
-                if prompts.timeout(desk) {
-                    self.begin(desk);
-                }
-            }
-            _ => {}
+            Now::Prompts(prompts) => prompts.timeout(desk),
+            _ => false,
+        };
+        if over {
+            self.begin(desk);
         }
     }
 
