@@ -81,7 +81,7 @@ async fn who_waits_hears_the_wait_url_until_the_conference_begins_and_who_is_mut
     let application = &exchange.application;
     application.put("/music.wav", Page::sound("audio/wav", wav(440, 2)));
     application.twiml("/wait", "<Play>music.wav</Play>");
-    let room = "<Dial><Conference waitUrl=\"/wait\" beep=\"false\" muted=\"true\">r</Conference></Dial>";
+    let room = "<Dial><Conference waitUrl=\"/wait\" beep=\"false\" muted=\"true\">my room</Conference></Dial>";
     application.twiml("/voice", room);
     let script = [wait(6.0), Step::Speak(TONE), wait(8.0), Step::HangUp];
     let first = exchange.placing(caller(&exchange, "+855101", script));
@@ -93,7 +93,7 @@ async fn who_waits_hears_the_wait_url_until_the_conference_begins_and_who_is_mut
     let (first, second) = (first.await??, second.await??);
     let log = exchange.controller.log();
     let waited = application.asked("/wait")[0].clone();
-    assert_eq!(waited.parameter("FriendlyName"), "r", "{waited:?}");
+    assert_eq!(waited.parameter("FriendlyName"), "my room", "{waited:?}");
     assert!(loud(&first) >= 3, "{first}\n{log}");
     let last: f64 = first.audio.rms_per_second.iter().rev().take(3).sum();
     assert!(last < 500.0, "the music goes on: {first}\n{log}");
