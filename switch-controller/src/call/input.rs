@@ -87,7 +87,8 @@ pub enum Input {
     Update(Application),
     /// The API ends the call.
     End,
-    /// Events may have been lost. What the call hears is begun again, an answer or a hang-up asked for again, and a
+    /// Events may have been lost. What the call hears is begun again, but for a conference, of which `Played` comes if it is not
+    /// heard any more; an answer or a hang-up is asked for again, and a
     /// recording ended; what became of channels (`Answered`, `HungUp`, and `Leg` for each leg) is told anew by whoever
     /// tells this, who knows by then.
     Lost,

@@ -184,7 +184,13 @@ impl Driver {
     }
 
     fn lost(&mut self) {
-        (self.playing, self.stop_again) = (None, None);
+        match (&self.room, self.playing) {
+            (Some(room), Some(ask)) => self.look_for_room(room.clone(), ask),
+            _ => (self.playing, self.stop_again) = (None, None),
+        }
+        for queue in self.briefed.values() {
+            queue.push(Message::Input(Input::Lost));
+        }
         self.release();
         self.input(Input::Lost);
     }
@@ -422,6 +428,17 @@ impl Driver {
         let answer = self.live.api(Api::call(&function, [&channel])).await;
         // A channel that is gone says so by itself.
         let _ = self.check(answer);
+    }
+
+    /// Tells that a conference is not heard any more, if it is not.
+    fn look_for_room(&self, room: String, ask: Ask) {
+        let (live, channel, queue) = (Arc::clone(&self.live), self.channel.clone(), Arc::clone(&self.queue));
+        tokio::spawn(async move {
+            let Ok(look) = commands::find_in_room(&channel, &room) else { return };
+            if live.api(look).await.is_ok_and(|reply| reply.ok().is_err()) {
+                queue.push(Message::Channel(Happened::Played(ask, "events were lost".to_owned())));
+            }
+        });
     }
 
     /// A conference is left by being put out of it.

@@ -89,11 +89,6 @@ impl Conferring {
                 desk.log(Severity::Operator, format!("FreeSWITCH has ended a conference: {response}"));
                 self.leave(desk)
             }
-            (Input::Lost, Stage::Inside { until, .. }) => {
-                desk.log(Severity::Operator, "events were lost: a conference is left");
-                let _ = until;
-                self.leave(desk)
-            }
             (input, Stage::Waiting { .. }) => {
                 self.music.input(input, desk);
                 Step::Stay

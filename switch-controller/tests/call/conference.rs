@@ -127,6 +127,19 @@ fn a_conference_that_freeswitch_ends_is_left() {
 }
 
 #[test]
+fn a_caller_stays_in_a_conference_when_events_were_lost_and_waiting_is_begun_again() {
+    let mut call = conference("<Dial><Conference>r</Conference></Dial>");
+    call.room(RoomInput::Wait);
+    call.did();
+    call.tell(Input::Lost);
+    assert_eq!(call.did(), ["stop playing", "play waiting"]);
+    call.room(join());
+    call.did();
+    call.tell(Input::Lost);
+    assert_eq!(call.did(), [""; 0]);
+}
+
+#[test]
 fn a_room_that_does_not_answer_is_left() {
     let mut call = conference("<Dial><Conference>r</Conference></Dial>");
     call.did();

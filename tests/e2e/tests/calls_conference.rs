@@ -8,6 +8,7 @@ use e2e::wait_until;
 use lab::media::Source;
 use lab::phone::{CallPlan, CallReport, Step};
 use lab::signalling::Side;
+use lab::switch::AnySwitch;
 
 const TONE: Source = Source::Tone(700);
 
@@ -81,7 +82,8 @@ async fn who_waits_hears_the_wait_url_until_the_conference_begins_and_who_is_mut
     let application = &exchange.application;
     application.put("/music.wav", Page::sound("audio/wav", wav(440, 2)));
     application.twiml("/wait", "<Play>music.wav</Play>");
-    let room = "<Dial><Conference waitUrl=\"/wait\" beep=\"false\" muted=\"true\">my room</Conference></Dial>";
+    let room =
+        "<Dial><Conference waitUrl=\"/wait\" beep=\"false\" muted=\"true\">my room</Conference></Dial>";
     application.twiml("/voice", room);
     let script = [wait(6.0), Step::Speak(TONE), wait(8.0), Step::HangUp];
     let first = exchange.placing(caller(&exchange, "+855101", script));
@@ -98,6 +100,25 @@ async fn who_waits_hears_the_wait_url_until_the_conference_begins_and_who_is_mut
     let last: f64 = first.audio.rms_per_second.iter().rev().take(3).sum();
     assert!(last < 500.0, "the music goes on: {first}\n{log}");
     assert_eq!(loud(&second), 0, "one who is muted is heard: {second}\n{log}");
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_default_who_waits_hears_a_soft_tone_and_a_beep_tells_who_comes() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    exchange.application.twiml("/voice", "<Dial><Conference>r</Conference></Dial>");
+    let first = exchange.placing(caller(&exchange, "+855101", [wait(9.0), Step::HangUp]));
+    exchange.application.only("/voice")?;
+    e2e::pause(Duration::from_secs(4));
+    let second = exchange.placing(caller(&exchange, "+855102", [wait(3.0), Step::HangUp]));
+    let (first, second) = (first.await??, second.await??);
+    let seconds = &first.audio.rms_per_second;
+    let log = exchange.controller.log();
+    let most = |of: &[f64]| of.iter().copied().fold(0.0, f64::max);
+    let (waiting, beeps) = seconds.split_at(3.min(seconds.len()));
+    assert!((100.0..3_000.0).contains(&most(waiting)), "{first}\n{log}");
+    assert!(most(beeps) > 500.0, "no beep: {first}\n{log}");
+    assert!(second.completed(), "{second}");
     exchange.wait_nothing_left()
 }
 
@@ -177,5 +198,30 @@ async fn a_caller_leaves_by_star_or_by_the_api_and_one_too_many_does_not_come_in
     assert_eq!(other.hung_up_by, Some(Side::Callee), "{other}\n{}", exchange.controller.log());
     application.only("/elsewhere")?;
     assert_eq!(application.asked("/done").len(), 2, "an update requests no action");
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conference_outlives_the_link() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    exchange.application.twiml("/voice", &conference("endConferenceOnExit=\"true\""));
+    exchange.application.twiml("/done", "<Hangup/>");
+    let first = exchange.placing(caller(&exchange, "+855101", []));
+    let second = exchange.placing(caller(&exchange, "+855102", [wait(12.0), Step::HangUp]));
+    wait_inside(&exchange, 2)?;
+    match &exchange.switch {
+        AnySwitch::StandIn(switch) => switch.close_connections(),
+        AnySwitch::Real(switch) => drop(switch.console()?.api("reload mod_event_socket")),
+    }
+    wait_until("the link is made anew", Duration::from_secs(20), || {
+        Ok(exchange.controller.log().matches("FreeSWITCH is connected").count() == 2)
+    })?;
+    e2e::pause(Duration::from_secs(2));
+    wait_inside(&exchange, 2)?;
+    assert!(exchange.application.asked("/done").is_empty(), "{}", exchange.controller.log());
+    let (first, second) = (first.await??, second.await??);
+    let log = exchange.controller.log();
+    assert!(second.completed(), "{second}\n{log}");
+    assert_eq!(first.hung_up_by, Some(Side::Callee), "{first}\n{log}");
     exchange.wait_nothing_left()
 }

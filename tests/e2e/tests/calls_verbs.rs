@@ -77,8 +77,11 @@ async fn legs_are_called_one_after_another() -> Result<()> {
 fn channels(file: &[u8]) -> [Vec<i16>; 2] {
     let data = file.windows(4).position(|four| four == b"data").unwrap_or_default() + 8;
     let frames = file.get(data..).unwrap_or_default().chunks_exact(4);
-    let side = |at: usize| move |frame: &[u8]| i16::from_le_bytes([frame[at], frame[at + 1]]);
-    [frames.clone().map(side(0)).collect(), frames.map(side(2)).collect()]
+    let side = |at: usize| {
+        let sample = move |frame: &[u8]| frame.get(at..)?.first_chunk::<2>().copied().map(i16::from_le_bytes);
+        frames.clone().filter_map(sample).collect()
+    };
+    [side(0), side(2)]
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,7 +124,10 @@ impl Core {
             }
             "send_dtmf" => {
                 let digits = argument.split('@').next().unwrap_or_default();
-                if let Some(media) = &mut channel.media {
+                // FreeSWITCH: "Attempt to send very large dtmf string ignored!"
+                if argument.len() <= 99
+                    && let Some(media) = &mut channel.media
+                {
                     media.keypad.press(digits);
                 }
             }

@@ -85,7 +85,7 @@ impl Core {
         Some(mixed.map(|sum| sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16))
     }
 
-    /// `conference`, of which `list` and `kick` are known; what it prints.
+    /// `conference`, of which `list`, `kick` and `get-uuid` are known; what it prints.
     pub(super) fn conference(&mut self, room: &str, action: &str, member: &str) -> String {
         if room == "list" {
             let seats = self.channels.values().filter_map(|channel| Some((channel, channel.seat()?)));
@@ -99,7 +99,7 @@ impl Core {
         if !self.channels.values().any(|channel| within(&channel)) {
             return format!("-ERR Conference {room} not found\n");
         }
-        if action != "kick" {
+        if !["kick", "get-uuid"].contains(&action) {
             return format!("-ERR Conference command '{action}' not found.\n");
         }
         let named = |channel: &&Channel| match member.split_once('=') {
@@ -111,6 +111,9 @@ impl Core {
         else {
             return "-ERR Non-Existant member\n".to_owned();
         };
+        if action == "get-uuid" {
+            return id;
+        }
         self.leave_conference(&id);
         format!("+OK kicked {number}\n")
     }

@@ -255,7 +255,7 @@ impl Core {
 
     /// Whether the other end has ended the call.
     fn look_at(&mut self, id: &str) {
-        if !self.channels.get(id).is_some_and(|channel| !channel.is_hung_up()) {
+        if self.channels.get(id).is_none_or(Channel::is_hung_up) {
             return;
         }
         if let Some(Leg::In(call)) = self.legs.get(id) {
