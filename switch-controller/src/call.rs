@@ -16,6 +16,7 @@ pub mod input;
 mod legs;
 mod line;
 mod pace;
+pub(crate) mod progress;
 pub mod resume;
 pub mod rules;
 
@@ -29,7 +30,7 @@ use crate::webhook::Request;
 use action::{Action, LegEnd, Report, Severity};
 use desk::Desk;
 use facts::{Application, Direction, Facts};
-use input::{Ask, HangUp, Input, LegInput};
+use input::{Ask, HangUp, Input, LegId, LegInput};
 use pace::Pace;
 use rules::{Rules, Unsupported};
 
@@ -44,6 +45,8 @@ pub struct Call {
     over_at: Duration,
     /// Whether the platform was told that it rings.
     rang: bool,
+    /// Whether it was forgotten in good order, and its channel goes on.
+    released: bool,
 }
 
 /// What a call does. Each waits for something, and not forever.
@@ -87,6 +90,7 @@ impl Call {
             phase: Phase::Finished,
             over_at: now.saturating_add(rules.duration),
             rang: false,
+            released: false,
         };
         if outbound {
             call.phase = Phase::Calling { application, until: now.saturating_add(rules.ringing) };
@@ -94,6 +98,35 @@ impl Call {
             call.execute(application);
         }
         call
+    }
+
+    /// A leg that was answered and executes an application of its own, before it is connected with `parent`. When that is
+    /// over, the channel stays: see [`Call::is_released`].
+    pub fn brief(
+        facts: Facts,
+        parent: String,
+        application: Application,
+        rules: Rules,
+        now: Duration,
+    ) -> Self {
+        let mut desk = Desk::new(facts, rules, now);
+        (desk.answered_at, desk.parent) = (Some(now), Some(parent));
+        let mut call = Call {
+            desk,
+            script: Script::default(),
+            pace: Pace::default(),
+            phase: Phase::Finished,
+            over_at: now.saturating_add(rules.duration),
+            rang: true,
+            released: false,
+        };
+        call.execute(application);
+        call
+    }
+
+    /// Whether a leg has executed its own application, and its channel is to go on.
+    pub fn is_released(&self) -> bool {
+        self.released
     }
 
     /// Something happened. After [`Action::Finish`] nothing comes of it.
@@ -109,6 +142,7 @@ impl Call {
             Input::End => self.end("the API ends the call"),
             Input::Update(application) => self.update(application),
             Input::Lost => self.lost(),
+            Input::Fetched { .. } if matches!(self.phase, Phase::Running(_)) => self.tell(input),
             Input::Fetched { ask, result } => self.fetched(ask, result),
             Input::Played { ask, .. } => {
                 if self.desk.line.played(ask, &mut self.desk.out) {
@@ -120,22 +154,22 @@ impl Call {
                     self.tell(input);
                 }
             }
-            Input::Leg(id, LegInput::HungUp(_)) => {
-                if self.desk.legs.remove(id) {
-                    self.desk.line.left(id, &mut self.desk.out);
-                    self.tell(input);
-                }
-            }
+            Input::Leg(id, LegInput::HungUp(end)) => self.leg_gone(id, end),
             Input::Leg(id, _) if !self.desk.legs.has(id) => {
                 // It was given up, and lives.
                 if self.desk.was_rung(id) {
                     self.desk.act(Action::EndLeg { leg: id, reason: LegEnd::CallerGone });
                 }
             }
+            Input::Leg(id, ref what) => {
+                self.desk.leg_happened(id, what);
+                self.tell(input);
+            }
             Input::Digit(_)
             | Input::Kept { .. }
-            | Input::Leg(..)
             | Input::Sound { .. }
+            | Input::Room(..)
+            | Input::Referred { .. }
             | Input::Routed { .. } => {
                 self.tell(input);
             }
@@ -178,16 +212,23 @@ impl Call {
         self.desk.timeout();
         while let Some(leg) = self.desk.legs.overdue(self.desk.now) {
             self.desk.log(Severity::Operator, "a leg was ended, and FreeSWITCH did not say that it is gone");
-            let end = HangUp { cause: "NORMAL_UNSPECIFIED".to_owned(), sip_status: None };
-            self.desk.legs.remove(leg);
-            self.desk.line.left(leg, &mut self.desk.out);
-            self.tell(Input::Leg(leg, LegInput::HungUp(end)));
+            self.leg_gone(leg, HangUp { cause: "NORMAL_UNSPECIFIED".to_owned(), sip_status: None });
         }
         if self.over_at <= self.desk.now && !self.is_ending() {
             self.end("the call has lasted as long as a call may");
         }
         self.phase_timeout();
         self.tidy();
+    }
+
+    /// A leg is gone.
+    fn leg_gone(&mut self, id: LegId, end: HangUp) {
+        let gone = LegInput::HungUp(end);
+        self.desk.leg_happened(id, &gone);
+        if self.desk.legs.remove(id) {
+            self.desk.line.left(id, &mut self.desk.out);
+            self.tell(Input::Leg(id, gone));
+        }
     }
 
     /// Begins with an application.
@@ -218,11 +259,12 @@ impl Call {
             return self.fail(format!("more than {} verbs in a call", rules.verbs));
         }
         let verb = match self.script.next() {
+            None if self.desk.parent.is_some() => return self.release(),
             None => return self.hang_up("the document is over"),
             Some(Err(error)) => return self.fail(error.to_string()),
             Some(Ok(verb)) => verb,
         };
-        match verbs::refused(&verb) {
+        match verbs::refused(&verb, &self.desk) {
             Some(why) if rules.unsupported == Unsupported::Skip => {
                 self.desk.log(Severity::Customer, format!("a verb is left out: {why}"));
                 Step::Next
@@ -292,7 +334,10 @@ impl Call {
                 let step = self.begin(*verb);
                 self.step(step);
             }
-            phase => self.phase = phase,
+            phase => {
+                self.phase = phase;
+                self.tell(Input::Answered);
+            }
         }
     }
 

@@ -72,6 +72,7 @@ impl View {
         let direction = match facts.direction {
             Direction::Inbound => "inbound",
             Direction::OutboundApi => "outbound-api",
+            Direction::OutboundDial => "outbound-dial",
         };
         View {
             id: facts.channel.clone(),

@@ -10,6 +10,8 @@
 //! | `script.rs` | where in its document a call is |
 //! | `verbs/` | one file for each verb |
 //! | `voices.rs` | which voice says it |
+//! | `rooms.rs` | conferences: who is in which |
+//! | `tell.rs` | what customers are told beside that |
 //! | `webhook.rs`, `fetch.rs` | requests to the customer: what they say, and how they are made |
 //! | `files.rs`, `speech.rs` | sounds: fetched and kept, synthesised and kept |
 //! | `kept.rs` | what is kept of each call, for the process that comes after this one |
@@ -28,10 +30,12 @@ pub mod kept;
 pub mod live;
 pub mod metrics;
 pub mod platform;
+pub mod rooms;
 mod run;
 mod script;
 pub mod speech;
 pub mod switch;
+pub mod tell;
 mod verbs;
 pub mod voices;
 pub mod webhook;

@@ -1,5 +1,6 @@
 //! What all parts of a running controller share.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,15 +9,17 @@ use std::time::{Duration, Instant};
 use esl::client::Client;
 use esl::{Api, Command, Reply, Uuid};
 
-use crate::calls::Calls;
+use crate::calls::{Calls, Message};
 use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::files::Files;
 use crate::kept::Kept;
 use crate::metrics::Metrics;
 use crate::platform::Platform;
+use crate::rooms::{Effect, Rooms};
 use crate::speech::Synthesiser;
 use crate::switch::load::Load;
+use crate::tell::Teller;
 
 /// A running controller.
 pub struct Live {
@@ -34,6 +37,10 @@ pub struct Live {
     pub calls: Calls,
     /// What is kept of them.
     pub kept: Kept,
+    /// The conferences.
+    pub rooms: Mutex<Rooms>,
+    /// Who is told of each conference.
+    pub tellers: Mutex<HashMap<String, Teller>>,
     /// What is counted.
     pub metrics: Metrics,
     /// FreeSWITCH.
@@ -87,6 +94,27 @@ impl Live {
     /// How full FreeSWITCH said that it is.
     pub fn load(&self) -> Option<Load> {
         self.load.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Something happens in conferences.
+    pub fn with_rooms(self: &Arc<Self>, act: impl FnOnce(&mut Rooms) -> Vec<Effect>) {
+        // What is told is told in the order in which it happens.
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tellers = self.tellers.lock().unwrap_or_else(PoisonError::into_inner);
+        for effect in act(&mut rooms) {
+            match effect {
+                Effect::Tell(channel, input) => {
+                    if let Some(call) = self.calls.get(&channel) {
+                        call.queue.push(Message::Input(input));
+                    }
+                }
+                Effect::Customer { sid, request, token } => {
+                    let teller = tellers.entry(sid).or_insert_with(|| Teller::new(Arc::clone(self), token));
+                    teller.tell(request);
+                }
+                Effect::Closed(sid) => drop(tellers.remove(&sid)),
+            }
+        }
     }
 
     /// The file of a recording.

@@ -107,6 +107,8 @@ fn live(
         speech,
         calls: Calls::default(),
         kept,
+        rooms: Mutex::default(),
+        tellers: Mutex::default(),
         metrics,
         client,
         load: Mutex::default(),

@@ -6,18 +6,22 @@
 //! | `events.rs` | events -> what happened to which channel |
 //! | `claim.rs` | a call that came in: taken, and made a call |
 //! | `originate.rs` | calls that are made, and legs |
+//! | `brief.rs` | legs that execute something before they are connected |
+//! | `refer.rs` | what came of a REFER |
 //! | `drive.rs` | a call's task: messages -> inputs, actions -> commands |
 //! | `commands.rs` | what commands say |
 //! | `resync.rs` | how things are, after events were lost |
 //! | `take_over.rs` | calls that an earlier process has left |
 //! | `load.rs` | how full FreeSWITCH is |
 
+mod brief;
 mod claim;
 mod commands;
 mod drive;
 mod events;
 pub mod load;
 mod originate;
+mod refer;
 mod resync;
 mod take_over;
 
@@ -137,12 +141,14 @@ fn told(live: &Arc<Live>, event: &Event) {
     let Some(id) = event.unique_id() else { return };
     match (live.calls.get(id), events::happened(event)) {
         (Some(channel), Some(what)) => {
-            let queued = match channel.leg {
-                Some(leg) => channel.queue.push(Message::Leg(leg, what)),
-                None => channel.queue.push(Message::Channel(what)),
-            };
-            if !queued {
-                live.metrics.events_lost.inc();
+            for what in events::referred(event).into_iter().chain([what]) {
+                let queued = match channel.leg {
+                    Some(leg) => channel.queue.push(Message::Leg(leg, what)),
+                    None => channel.queue.push(Message::Channel(what)),
+                };
+                if !queued {
+                    live.metrics.events_lost.inc();
+                }
             }
         }
         (None, Some(Happened::Parked)) => claim::parked(live, event),

@@ -2,6 +2,7 @@
 //!
 //! This module must not contain: sockets, files, clocks, randomness, tokio.
 
+mod conference;
 mod dial;
 mod gather;
 mod hangup;
@@ -10,20 +11,24 @@ mod play;
 mod prompts;
 mod record;
 mod redirect;
+mod refer;
 mod reject;
 mod say;
 
 use std::time::Duration;
 
-use twiml::{DialTo, Method, UrlRef, Verb};
+use twiml::{Dial, DialTo, Method, UrlRef, Verb};
 
 use crate::call::action::Refusal;
 use crate::call::desk::Desk;
 use crate::call::input::Input;
+use conference::Conferring;
+pub(crate) use dial::DialCallStatus;
 use dial::Dialing;
 use gather::Gathering;
 use prompts::Prompts;
 use record::Recording;
+use refer::Referring;
 
 /// What comes after something happened to a verb.
 #[derive(Debug)]
@@ -64,6 +69,10 @@ pub(crate) enum Running {
     Record(Box<Recording>),
     /// Dial.
     Dial(Box<Dialing>),
+    /// Dial with a Conference.
+    Conference(Box<Conferring>),
+    /// Refer.
+    Refer(Box<Referring>),
 }
 
 /// A verb has begun.
@@ -78,16 +87,16 @@ pub(crate) enum Begun {
 /// Whether a call is answered before this verb. Twilio does so before all but these; a Pause at the beginning lets the
 /// caller wait for the answer.
 pub(crate) fn needs_answer(verb: &Verb) -> bool {
-    !matches!(verb, Verb::Reject(_) | Verb::Hangup(_) | Verb::Pause(_))
+    let on_bridge = matches!(verb, Verb::Dial(Dial { answer_on_bridge: true, to: DialTo::Legs(_), .. }));
+    !on_bridge && !matches!(verb, Verb::Reject(_) | Verb::Hangup(_) | Verb::Pause(_))
 }
 
 /// Why a verb is not carried out, though it is written well.
-pub(crate) fn refused(verb: &Verb) -> Option<String> {
+pub(crate) fn refused(verb: &Verb, desk: &Desk) -> Option<String> {
     match verb {
         Verb::Unsupported(verb) => Some(verb.to_string()),
-        Verb::Refer(_) => Some("<Refer> is not supported".to_owned()),
-        Verb::Dial(dial) if matches!(dial.to, DialTo::Conference(_)) => {
-            Some("<Conference> is not supported".to_owned())
+        Verb::Dial(_) | Verb::Record(_) | Verb::Refer(_) | Verb::Reject(_) if desk.parent.is_some() => {
+            Some(format!("<{}> is not allowed in the document of somebody who is called", verb.name()))
         }
         _ => None,
     }
@@ -101,12 +110,16 @@ pub(crate) fn begin(verb: Verb, desk: &mut Desk) -> Begun {
         Verb::Pause(pause) => Running::Prompts(Prompts::new(vec![pause::prompt(&pause)])),
         Verb::Gather(gather) => Running::Gather(Box::new(Gathering::new(gather, desk))),
         Verb::Record(record) => Running::Record(Box::new(Recording::new(record, desk))),
-        Verb::Dial(dial) => Running::Dial(Box::new(Dialing::new(dial, desk))),
+        Verb::Dial(mut dial) => match take_to(&mut dial) {
+            DialTo::Legs(legs) => Running::Dial(Box::new(Dialing::new(&dial, legs, desk))),
+            DialTo::Conference(room) => Running::Conference(Box::new(Conferring::new(&dial, room, desk))),
+        },
+        Verb::Refer(refer) => Running::Refer(Box::new(Referring::new(refer, desk))),
         Verb::Redirect(redirect) => return Begun::Over(redirect::step(redirect)),
         Verb::Reject(reject) => return Begun::Over(reject::step(&reject, desk)),
         Verb::Hangup(_) => return Begun::Over(hangup::step()),
-        // They were refused before.
-        Verb::Refer(_) | Verb::Unsupported(_) => return Begun::Over(Step::Next),
+        // It was refused before.
+        Verb::Unsupported(_) => return Begun::Over(Step::Next),
     };
     running.begin(desk)
 }
@@ -118,6 +131,8 @@ impl Running {
             Running::Gather(gather) => gather.begin(desk),
             Running::Record(record) => record.begin(desk),
             Running::Dial(dial) => dial.begin(desk),
+            Running::Conference(conference) => conference.begin(desk),
+            Running::Refer(refer) => refer.begin(desk),
         };
         match step {
             Step::Stay => Begun::Running(self),
@@ -135,6 +150,8 @@ impl Running {
             Running::Gather(gather) => gather.input(input, desk),
             Running::Record(record) => record.input(input, desk),
             Running::Dial(dial) => dial.input(input, desk),
+            Running::Conference(conference) => conference.input(input, desk),
+            Running::Refer(refer) => refer.input(&input),
         }
     }
 
@@ -145,6 +162,8 @@ impl Running {
             Running::Gather(gather) => gather.poll_timeout(),
             Running::Record(record) => record.poll_timeout(),
             Running::Dial(dial) => dial.poll_timeout(),
+            Running::Conference(conference) => conference.poll_timeout(),
+            Running::Refer(refer) => Some(refer.poll_timeout()),
         }
     }
 
@@ -155,15 +174,25 @@ impl Running {
             Running::Gather(gather) => gather.timeout(desk),
             Running::Record(record) => record.timeout(desk),
             Running::Dial(dial) => dial.timeout(desk),
+            Running::Conference(conference) => conference.timeout(desk),
+            Running::Refer(refer) => refer.timeout(desk),
         }
     }
 
     /// It is not wanted any more. What is heard and legs are ended beside this.
     pub(crate) fn interrupt(self, desk: &mut Desk) {
-        if let Running::Record(record) = self {
-            record.interrupt(desk);
+        match self {
+            Running::Record(record) => record.interrupt(desk),
+            Running::Dial(dial) => dial.interrupt(desk),
+            Running::Conference(conference) => conference.interrupt(desk),
+            Running::Prompts(_) | Running::Gather(_) | Running::Refer(_) => {}
         }
     }
+}
+
+/// Whom a Dial calls, taken out of it.
+fn take_to(dial: &mut Dial) -> DialTo {
+    std::mem::replace(&mut dial.to, DialTo::Legs(Vec::new()))
 }
 
 fn next_if(over: bool) -> Step {

@@ -49,6 +49,7 @@ impl Direction {
         match self {
             Direction::Inbound => "inbound",
             Direction::OutboundApi => "outbound-api",
+            Direction::OutboundDial => "outbound-dial",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use twiml::Method;
 
+use super::facts::Application;
 use super::input::{Ask, HangUp, LegId, Route};
 
 /// Something that a call wants done. What has an [`Ask`] is answered by an input with the same.
@@ -12,6 +13,8 @@ use super::input::{Ask, HangUp, LegId, Route};
 pub enum Action {
     /// Answer the channel. Told by `Answered`, even if it was answered before.
     Answer,
+    /// Tell the channel, which was not answered, that it rings (180). Told by nothing.
+    Ring180,
     /// Refuse the channel, which was not answered: 486 or 603.
     Refuse(Refusal),
     /// End the channel. Told by `HungUp`.
@@ -25,10 +28,12 @@ pub enum Action {
     },
     /// Stop what is played; its `Played` comes.
     StopPlaying,
-    /// Record the caller, and tell the platform first. Told by `Recorded`.
+    /// Record the channel, and tell the platform first. Told by `Recorded`.
     Record {
         /// Which.
         ask: Ask,
+        /// Whom of those who are heard on it.
+        whom: Whom,
         /// Where the platform reports that the recording can be had.
         callback: Option<(String, Method)>,
         /// No longer than that.
@@ -60,6 +65,38 @@ pub enum Action {
     /// Connect a leg that was answered with the caller. Told by its `Bridged`, and when it is over by its `HungUp`; the
     /// caller's channel stays.
     Bridge(LegId),
+    /// Let a leg that was answered execute an application of its own. Told by `Briefed` when that is over; a leg that is
+    /// ended by it is told by its `HungUp`.
+    Brief {
+        /// Which.
+        leg: LegId,
+        /// Who called, as the customer is told.
+        from: String,
+        /// Who was called.
+        to: String,
+        /// The platform's name for the leg.
+        call_sid: String,
+        /// What it executes.
+        application: Application,
+    },
+    /// Go into a conference: told by `Room`, more than once, until it is left.
+    EnterRoom {
+        /// Which going in.
+        ask: Ask,
+        /// Where, and as what.
+        guest: Box<Guest>,
+    },
+    /// Leave the conference, whatever becomes of it; what is heard of it is stopped beside that.
+    LeaveRoom,
+    /// Ask the other end to call somebody else instead (REFER, RFC 3515). Told by `Referred`.
+    Refer {
+        /// Which.
+        ask: Ask,
+        /// A `sip:` URI.
+        to: String,
+    },
+    /// Tell the customer's server something of which the answer does not matter. What is told is told in order.
+    Tell(crate::webhook::Request),
     /// Ask the customer's server for a document. Told by `Fetched`.
     Fetch {
         /// Which.
@@ -109,6 +146,47 @@ pub enum Refusal {
     Unavailable,
 }
 
+/// Whom of those who are heard on a channel a recording has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// The one at the other end, and not what is played.
+    Caller,
+    /// All, together.
+    All,
+    /// The one at the other end on the left, and what that one hears on the right.
+    Both,
+}
+
+/// Somebody who goes into a conference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// The conference, by the customer's name for it.
+    pub room: String,
+    /// `startConferenceOnEnter`
+    pub starts: bool,
+    /// `endConferenceOnExit`
+    pub ends: bool,
+    /// `muted`
+    pub muted: bool,
+    /// `participantLabel`
+    pub label: Option<String>,
+    /// `maxParticipants`
+    pub most: u32,
+    /// Who is told of the conference, if this one is the first.
+    pub callback: Option<RoomTold>,
+}
+
+/// Who is told of a conference, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomTold {
+    /// Absolute.
+    pub url: url::Url,
+    /// How.
+    pub method: Method,
+    /// Of what.
+    pub events: Vec<twiml::RoomEvent>,
+}
+
 /// Why a leg is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegEnd {
@@ -129,8 +207,25 @@ pub enum Sound {
     Beep,
     /// Keys, as tones: `0` to `9`, `*`, `#`, `w` for half a second of waiting, `W` for a second.
     Keys(String),
-    /// What a caller hears while a leg rings, until it is stopped.
-    Ringback,
+    /// What a caller hears while a leg rings, until it is stopped: tones in FreeSWITCH's language (libteletone).
+    Ringback(&'static str),
+    /// What a caller hears while a conference has not begun, until it is stopped.
+    Waiting,
+    /// A conference, of which the caller is a part until it is stopped.
+    Room(Box<Seat>),
+}
+
+/// A place in a conference of FreeSWITCH's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seat {
+    /// The conference's name for FreeSWITCH: letters, digits and `-`.
+    pub room: String,
+    /// Only listens.
+    pub muted: bool,
+    /// The others hear a beep when this one comes.
+    pub beeps_on_enter: bool,
+    /// The others hear a beep when this one goes.
+    pub beeps_on_exit: bool,
 }
 
 /// What is said, and how.

@@ -7,9 +7,10 @@ use twiml::{Url, UrlRef};
 
 use super::action::{Action, LegEnd, Report, Severity, Sound};
 use super::facts::Facts;
-use super::input::{Ask, LegId, Problem, Route};
+use super::input::{Ask, LegId, LegInput, Problem, Route};
 use super::legs::Legs;
 use super::line::Line;
+use super::progress::Progress;
 use super::rules::Rules;
 use crate::webhook::CallStatus;
 
@@ -23,6 +24,8 @@ pub(crate) struct Desk {
     pub(crate) answered_at: Option<Duration>,
     /// Whether the channel is gone.
     pub(crate) gone: bool,
+    /// The call of which this is a leg, if it is one: see [`super::Call::brief`].
+    pub(crate) parent: Option<String>,
     /// Where the last document came from: what relative URLs are resolved against.
     pub(crate) base: Option<Url>,
     pub(crate) line: Line,
@@ -42,6 +45,7 @@ impl Desk {
             now,
             answered_at: None,
             gone: false,
+            parent: None,
             base: None,
             line: Line::default(),
             legs: Legs::default(),
@@ -71,8 +75,11 @@ impl Desk {
         self.act(Action::Log(severity, text.into()));
     }
 
+    /// Of a leg the platform is told no more than what it says.
     pub(crate) fn report(&mut self, report: Report) {
-        self.act(Action::Report(report));
+        if self.parent.is_none() || matches!(report, Report::Speech { .. }) {
+            self.act(Action::Report(report));
+        }
     }
 
     /// Now and so much.
@@ -124,12 +131,20 @@ impl Desk {
     }
 
     /// Calls somebody.
-    pub(crate) fn ring(&mut self, route: Route, timeout: Duration) -> LegId {
+    pub(crate) fn ring(&mut self, route: Route, timeout: Duration, mut progress: Option<Progress>) -> LegId {
         self.rung = self.rung.wrapping_add(1);
         let leg = LegId(self.rung);
-        self.legs.add(leg);
+        let told = progress.as_mut().and_then(|progress| progress.initiated(&self.facts));
+        self.legs.add(leg, progress);
         self.act(Action::Ring { leg, route, timeout });
+        self.out.extend(told.map(Action::Tell));
         leg
+    }
+
+    /// Something happened to a leg: the customer is told, if that was asked for.
+    pub(crate) fn leg_happened(&mut self, leg: LegId, what: &LegInput) {
+        let told = self.legs.happened(leg, what, &self.facts, self.now);
+        self.out.extend(told.map(Action::Tell));
     }
 
     /// Whether this leg was ever called.

@@ -39,6 +39,13 @@ impl Call {
         Step::Stay
     }
 
+    /// A leg has executed its own application: its channel goes on without this.
+    pub(super) fn release(&mut self) -> Step {
+        self.released = true;
+        self.finish();
+        Step::Stay
+    }
+
     /// The verb that runs is not wanted any more.
     pub(super) fn interrupt(&mut self) {
         let phase = std::mem::replace(&mut self.phase, Phase::Finished);

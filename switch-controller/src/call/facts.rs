@@ -10,6 +10,8 @@ pub enum Direction {
     Inbound,
     /// The API asked for it; Twilio says `outbound-api`.
     OutboundApi,
+    /// A leg of a Dial that executes an application of its own; `outbound-dial`.
+    OutboundDial,
 }
 
 /// What a call is and whom it belongs to.

@@ -35,12 +35,13 @@ impl Call {
         &mut self,
         url: &Url,
         method: Method,
-        extras: Vec<(&'static str, String)>,
+        mut extras: Vec<(&'static str, String)>,
         owed: bool,
     ) -> Step {
         if !self.count_document() {
             return Step::Stay;
         }
+        extras.extend(self.desk.parent.clone().map(|parent| ("ParentCallSid", parent)));
         let request = Request::about(&self.desk.facts, self.desk.status(), url, method, extras);
         let until = self.pace.next(self.desk.now, &self.desk.rules);
         let early = until > self.desk.now;

@@ -72,11 +72,23 @@ pub enum Input {
         /// One for each destination that was asked for, in the same order.
         result: Result<Vec<Route>, Problem>,
     },
+    /// Something about the conference that was entered by this.
+    Room(Ask, RoomInput),
+    /// What came of asking the other end to call somebody else.
+    Referred {
+        /// Which.
+        ask: Ask,
+        /// The answer to the REFER; none if none came.
+        answer: Option<u16>,
+        /// What the other end said then of its own call (NOTIFY); none if nothing that is final came.
+        notified: Option<u16>,
+    },
     /// The API has another application for the call, in the middle of whatever it is doing.
     Update(Application),
     /// The API ends the call.
     End,
-    /// Events may have been lost. What the call hears is begun again, an answer or a hang-up asked for again, and a
+    /// Events may have been lost. What the call hears is begun again, but for a conference, of which `Played` comes if it is not
+    /// heard any more; an answer or a hang-up is asked for again, and a
     /// recording ended; what became of channels (`Answered`, `HungUp`, and `Leg` for each leg) is told anew by whoever
     /// tells this, who knows by then.
     Lost,
@@ -89,10 +101,25 @@ pub enum LegInput {
     Ringing,
     /// It was answered, and waits.
     Answered,
+    /// It has executed its own application, and waits again.
+    Briefed,
     /// It is connected with the caller.
     Bridged,
     /// It is gone; also when it could not be called at all.
     HungUp(HangUp),
+}
+
+/// Something about a conference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomInput {
+    /// It has not begun.
+    Wait,
+    /// It goes on: this is its name for FreeSWITCH.
+    Join(String),
+    /// There are as many in it as may be.
+    Full,
+    /// It is over.
+    Over,
 }
 
 /// How a channel ended.

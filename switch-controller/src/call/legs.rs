@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::action::{Action, LegEnd};
-use super::input::LegId;
+use super::facts::Facts;
+use super::input::{LegId, LegInput};
+use super::progress::Progress;
+use crate::webhook::Request;
 
 /// The legs that are not known to be gone.
 #[derive(Debug, Default)]
@@ -15,12 +18,26 @@ struct Known {
     id: LegId,
     /// Set when it was told to end: it is taken to be gone then, at the latest.
     gone_by: Option<Duration>,
+    /// Who is told how it gets on.
+    progress: Option<Box<Progress>>,
 }
 
 impl Legs {
     /// A leg is being called.
-    pub(crate) fn add(&mut self, id: LegId) {
-        self.0.push(Known { id, gone_by: None });
+    pub(crate) fn add(&mut self, id: LegId, progress: Option<Progress>) {
+        self.0.push(Known { id, gone_by: None, progress: progress.map(Box::new) });
+    }
+
+    /// Something happened to a leg: what the customer is told of it.
+    pub(crate) fn happened(
+        &mut self,
+        id: LegId,
+        what: &LegInput,
+        facts: &Facts,
+        now: Duration,
+    ) -> Option<Request> {
+        let leg = self.0.iter_mut().find(|leg| leg.id == id)?;
+        leg.progress.as_mut()?.happened(what, facts, now)
     }
 
     /// Whether it is not known to be gone.

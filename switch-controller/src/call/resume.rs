@@ -66,6 +66,7 @@ impl Call {
             phase: Phase::Finished,
             over_at: now.saturating_add(rules.duration).saturating_sub(kept.lasted),
             rang: true,
+            released: false,
         };
         let step = match call.script.load(kept.document.as_bytes()) {
             Ok(()) => {
@@ -100,6 +101,7 @@ impl Call {
             phase: Phase::Ending { until },
             over_at: now.saturating_add(rules.duration),
             rang: true,
+            released: false,
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Message {
     Leg(LegId, Happened),
     /// Not by FreeSWITCH.
     Input(Input),
+    /// A leg has executed its own application; whether its channel is still to be connected.
+    Briefed(LegId, bool),
     /// The platform has a name for a recording that is to begin, or refuses it.
     Recording(Ask, Result<Begun, Problem>),
 }
@@ -52,6 +54,8 @@ pub enum Happened {
     },
     /// It was connected with this channel.
     Bridged(String),
+    /// The other end was asked to call somebody else: its answer, and what came of that.
+    Referred(Option<u16>, Option<u16>),
     /// It is gone.
     HungUp(HangUp),
 }
@@ -78,7 +82,7 @@ impl Queue {
         let is_sure = match &message {
             Message::Channel(what) | Message::Leg(_, what) => matches!(what, Happened::HungUp(_)),
             Message::Input(input) => !matches!(input, Input::Update(_) | Input::Digit(_)),
-            Message::Recording(..) => true,
+            Message::Recording(..) | Message::Briefed(..) => true,
         };
         let room = is_sure || inner.messages.len() < MOST;
         match room {

@@ -106,7 +106,7 @@ impl Routes {
         // What a platform has for a caller: of a call that came in its caller, else who was called.
         let from = caller_id.unwrap_or(match facts.direction {
             Direction::Inbound => &facts.from,
-            Direction::OutboundApi => &facts.to,
+            Direction::OutboundApi | Direction::OutboundDial => &facts.to,
         });
         let file = self.file();
         let (routing, caller_id) = match sip_uri(destination) {

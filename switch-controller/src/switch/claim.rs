@@ -101,7 +101,7 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
         answered: None,
     });
     let call = Call::new(claim.facts.clone(), claim.application, live.config.rules, live.now());
-    drive(Arc::clone(&live), channel, Arc::new(claim.facts), call, queue, view).await;
+    let _ = drive(Arc::clone(&live), channel, Arc::new(claim.facts), call, queue, view).await;
 }
 
 /// Waits for the second CHANNEL_PARK: what is executed on the way from one park to the other is broken off (a playback says

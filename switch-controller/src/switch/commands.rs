@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use esl::{
     Api, Argument, Command, DialString, Execute, Name, Originate, Refused, Uuid, VariableName, VariableValue,
+    Word,
 };
 
 use super::events::ASK;
-use crate::call::action::{LegEnd, Refusal, Sound};
+use crate::call::action::{LegEnd, Refusal, Sound, Whom};
 use crate::call::facts::Facts;
 use crate::call::input::Ask;
 
@@ -21,6 +22,46 @@ pub(super) const CALL_SID: &str = "switchyard_call_sid";
 /// How long a key sounds, and how long it is still before the next one.
 const KEY: Duration = Duration::from_millis(250);
 const GAP: Duration = Duration::from_millis(100);
+
+/// So many keys at once: FreeSWITCH takes no longer row (switch_core_session_send_dtmf_string).
+const MOST_KEYS: usize = 50;
+
+/// What others hear when somebody comes into a conference, or goes.
+const BEEP: &str = "tone_stream://%(200,0,880)";
+
+/// Takes a channel out of a conference; what it heard of it is over then.
+pub(super) fn leave_room(channel: &Uuid, room: &str) -> Result<Api, Refused> {
+    in_room(channel, room, "kick")
+}
+
+/// Says whether a channel is in a conference: an error if not.
+pub(super) fn find_in_room(channel: &Uuid, room: &str) -> Result<Api, Refused> {
+    in_room(channel, room, "get-uuid")
+}
+
+fn in_room(channel: &Uuid, room: &str, action: &str) -> Result<Api, Refused> {
+    let member = Word::new(format!("uuid={channel}"))?;
+    Ok(Api::call(&Name::new("conference")?, [&Word::new(room)?, &Word::new(action)?, &member]))
+}
+
+/// Asks the other end to call somebody else, and does not hang up for that.
+pub(super) fn refer(channel: &Uuid, to: &str) -> Result<[Command; 2], Refused> {
+    // FreeSWITCH puts another scheme before any that is not in small letters (mod_sofia, INDICATE_DEFLECT).
+    let refused = |found| Refused { place: "a REFER's target", found, at: 0 };
+    let rest = to.split_once(':').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("sip"));
+    let (_, rest) = rest.ok_or_else(|| refused("a scheme other than sip:"))?;
+    // It keeps no more of it.
+    if rest.len() > 1000 {
+        return Err(refused("more than 1000 bytes"));
+    }
+    let execute = |application: &str, argument: String| {
+        Ok(Execute::new(channel.clone(), Name::new(application)?, Some(Argument::new(argument)?)))
+    };
+    Ok([
+        Command::Execute(execute("set", "sip_refer_continue_after_reply=true".to_owned())?),
+        Command::Execute(execute("deflect", format!("sip:{rest}"))?),
+    ])
+}
 
 /// `uuid_setvar_multi`.
 pub(super) fn set(channel: &Uuid, variables: &[(&str, &str)]) -> Result<Api, Refused> {
@@ -61,13 +102,35 @@ pub(super) fn play(channel: &Uuid, ask: Ask, sound: &Sound) -> Result<Vec<Comman
             }
         }
         Sound::Beep => playback("tone_stream://%(250,0,1000)"),
-        // The tone of most of the world: ITU-T E.180 allows 400 to 450 Hz.
-        Sound::Ringback => playback("tone_stream://%(1000,4000,425);loops=-1"),
+        Sound::Ringback(tones) => playback(&format!("tone_stream://{tones};loops=-1")),
+        // Two soft notes, every ten seconds.
+        Sound::Waiting => playback("tone_stream://v=-20;%(400,200,523);%(600,8800,392);loops=-1"),
+        Sound::Room(seat) => {
+            let set = |name: &str, sounds: bool| {
+                let sound = if sounds { BEEP } else { "" };
+                execute("set", format!("{name}={sound}"))
+            };
+            let flags = if seat.muted { "+flags{mute}" } else { "" };
+            Ok(vec![
+                Command::Execute(set("conference_enter_sound", seat.beeps_on_enter)?),
+                Command::Execute(set("conference_exit_sound", seat.beeps_on_exit)?),
+                named(execute("conference", format!("{}@default{flags}", seat.room))?),
+            ])
+        }
         Sound::Keys(keys) => {
-            // They are only queued by send_dtmf: what follows must not come before they were sent.
-            let whole = keys.chars().map(length_of_key).sum::<Duration>();
-            let send = execute("send_dtmf", format!("{keys}@{}", KEY.as_millis()))?;
-            Ok(vec![Command::Execute(send), named(execute("sleep", whole.as_millis().to_string())?)])
+            let keys: Vec<char> = keys.chars().collect();
+            let mut commands = Vec::new();
+            for some in keys.chunks(MOST_KEYS) {
+                // They are only queued by send_dtmf: what follows must not come before they were sent.
+                let length = some.iter().copied().map(length_of_key).sum::<Duration>().as_millis();
+                let some = some.iter().collect::<String>();
+                let send = execute("send_dtmf", format!("{some}@{}", KEY.as_millis()))?;
+                commands.extend([send, execute("sleep", length.to_string())?]);
+            }
+            if let Some(last) = commands.last_mut() {
+                last.event_uuid = Some(own.clone());
+            }
+            Ok(commands.into_iter().map(Command::Execute).collect())
         }
     }
 }
@@ -95,11 +158,13 @@ fn length_of_key(key: char) -> Duration {
 }
 
 /// How a recording ends by itself. An empty value takes a variable away that an earlier recording has left.
-pub(super) fn recording_variables(silence: Duration) -> [(&'static str, String); 4] {
+pub(super) fn recording_variables(whom: Whom, silence: Duration) -> [(&'static str, String); 5] {
     let silence = if silence.is_zero() { String::new() } else { silence.as_millis().to_string() };
+    let only_if = |holds: bool| if holds { "true".to_owned() } else { String::new() };
     [
         // What the caller says, and not what is played.
-        ("RECORD_READ_ONLY", "true".to_owned()),
+        ("RECORD_READ_ONLY", only_if(whom == Whom::Caller)),
+        ("RECORD_STEREO", only_if(whom == Whom::Both)),
         ("RECORD_SILENCE_THRESHOLD", "200".to_owned()),
         ("RECORD_INITIAL_TIMEOUT_MS", silence.clone()),
         ("RECORD_FINAL_TIMEOUT_MS", silence),
@@ -165,6 +230,7 @@ pub(super) fn leg_end(reason: LegEnd) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::action::Seat;
 
     fn uuid() -> Uuid {
         Uuid::new("c7d6f11e").expect("a uuid")
@@ -191,6 +257,17 @@ mod tests {
     }
 
     #[test]
+    fn many_keys_are_sent_in_several_rows() {
+        let sent = play(&uuid(), Ask(3), &Sound::Keys("1".repeat(120))).expect("can be played");
+        assert_eq!(sent.len(), 6);
+        let rows = text(&sent);
+        assert_eq!(rows.matches("execute-app-name: send_dtmf").count(), 3, "{rows}");
+        assert_eq!(rows.matches("execute-app-arg: 17500\n").count(), 2, "{rows}");
+        assert!(rows.ends_with("execute-app-arg: 7000\nEvent-UUID: ask-3\nevent-lock: true\n\n"), "{rows}");
+        assert_eq!(rows.matches("Event-UUID").count(), 1, "{rows}");
+    }
+
+    #[test]
     fn speech_of_a_module_names_engine_and_voice_first() {
         let path = spoken_path("flite", "slt", "one: two");
         let said = text(&play(&uuid(), Ask(3), &Sound::File(path)).expect("can be played"));
@@ -207,6 +284,49 @@ mod tests {
         for name in ["/a\nb", "/${system rm}", "/a\r\n\r\nbgapi x"] {
             assert!(play(&uuid(), Ask(1), &Sound::File(PathBuf::from(name))).is_err(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_conference_has_no_text_of_a_customers() {
+        let seat = Seat { room: "CF1".to_owned(), muted: true, beeps_on_enter: true, beeps_on_exit: false };
+        let played = text(&play(&uuid(), Ask(3), &Sound::Room(Box::new(seat))).expect("can be played"));
+        assert!(
+            played.contains("execute-app-arg: conference_enter_sound=tone_stream://%(200,0,880)\n"),
+            "{played}"
+        );
+        assert!(played.contains("execute-app-arg: conference_exit_sound=\n"), "{played}");
+        assert!(
+            played.ends_with(
+                "execute-app-arg: CF1@default+flags{mute}\nEvent-UUID: ask-3\nevent-lock: true\n\n"
+            ),
+            "{played}"
+        );
+        let kick = leave_room(&uuid(), "CF1").expect("can be left");
+        assert_eq!(kick.as_str(), "conference CF1 kick uuid=c7d6f11e");
+    }
+
+    #[test]
+    fn a_refer_goes_to_one_sip_uri() {
+        let sent = refer(&uuid(), "SIP:alice@example.com;transport=tcp").map(|commands| text(&commands));
+        let sent = sent.expect("can be sent");
+        assert!(sent.contains("execute-app-arg: sip_refer_continue_after_reply=true\n"), "{sent}");
+        assert!(
+            sent.contains("app-name: deflect\nexecute-app-arg: sip:alice@example.com;transport=tcp\n"),
+            "{sent}"
+        );
+        let long = format!("sip:{}@a", "x".repeat(1000));
+        for bad in ["sips:a@b", "alice", "sip:a@b\n\napi x", "sip:${system x}@b", "sip:a@$${b}", &long] {
+            assert!(refer(&uuid(), bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_recording_has_whom_it_is_to_have() {
+        let of =
+            |whom| recording_variables(whom, Duration::ZERO).map(|(name, value)| format!("{name}={value}"));
+        assert_eq!(of(Whom::Caller)[..2], ["RECORD_READ_ONLY=true", "RECORD_STEREO="]);
+        assert_eq!(of(Whom::All)[..2], ["RECORD_READ_ONLY=", "RECORD_STEREO="]);
+        assert_eq!(of(Whom::Both)[..2], ["RECORD_READ_ONLY=", "RECORD_STEREO=true"]);
     }
 
     #[test]

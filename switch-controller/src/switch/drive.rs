@@ -5,20 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use esl::{Api, CallError, Command, DialString, Name, Recording, Refused, Reply, Uuid, Word};
+use esl::{Api, CallError, Command, DialString, Execute, Name, Recording, Refused, Reply, Uuid, Word};
 use twiml::Method;
 
 use super::commands::{self, CALL_SID, Made};
 use super::originate::{end_leg, originate};
+use super::{brief, refer};
 use crate::call::Call;
-use crate::call::action::{Action, LegEnd, Severity};
-use crate::call::facts::{Direction, Facts};
+use crate::call::action::{Action, LegEnd, Severity, Sound, Whom};
+use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{Ask, HangUp, Input, LegId, LegInput, Problem, Route};
 use crate::call::resume::Place;
 use crate::calls::{Happened, Message, Queue, View};
 use crate::kept::{Document, Entry, unix};
 use crate::live::Live;
 use crate::platform::{Begun, Event};
+use crate::tell::Teller;
 
 /// After a bridge the caller's channel comes back to park, and can be told to do something only then.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -45,6 +47,13 @@ struct Driver {
     bridged: Option<LegId>,
     /// Where the call was when it was kept last.
     kept_at: Option<Place>,
+    /// Legs that execute something of their own, each with the queue of that.
+    briefed: HashMap<LegId, Arc<Queue>>,
+    /// The conference that is heard, by its name for FreeSWITCH.
+    room: Option<String>,
+    /// The REFER that was not answered for good.
+    refer: Option<Ask>,
+    teller: Option<Teller>,
     /// The end of a leg that was bridged, told when the caller's channel is back; or then.
     held: Option<(LegId, HangUp, Instant)>,
 }
@@ -62,13 +71,14 @@ struct Rung {
 struct Kept {
     /// What the platform knows it by, once it does.
     begun: Option<Begun>,
+    whom: Whom,
     most: Duration,
     silence: Duration,
     /// It was told to stop before it began.
     stopped: bool,
 }
 
-/// Drives a call to its end.
+/// Drives a call to its end; or a leg to where it has executed its own application: whether it has, and its channel goes on.
 pub(super) async fn drive(
     live: Arc<Live>,
     channel: Uuid,
@@ -76,7 +86,7 @@ pub(super) async fn drive(
     call: Call,
     queue: Arc<Queue>,
     view: Arc<View>,
-) {
+) -> bool {
     let answered = call.answered_at().is_some();
     let mut driver = Driver {
         live,
@@ -94,16 +104,30 @@ pub(super) async fn drive(
         legs: HashMap::new(),
         bridged: None,
         kept_at: None,
+        briefed: HashMap::new(),
+        room: None,
+        refer: None,
+        teller: None,
         held: None,
     };
+    driver.answered |= driver.facts.direction == Direction::OutboundDial;
     driver.run().await;
+    let channel = driver.channel.to_string();
+    driver.live.with_rooms(|rooms| rooms.leave(&channel));
+    // Nobody tells them any more.
+    for queue in driver.briefed.values() {
+        let end = HangUp { cause: "ORIGINATOR_CANCEL".to_owned(), sip_status: None };
+        queue.push(Message::Channel(Happened::HungUp(end)));
+    }
     // What is still there when a call wants to be forgotten was lost sight of.
     for leg in driver.legs.values() {
         driver.live.kill(&leg.channel, "NORMAL_CLEARING").await;
     }
-    if !driver.gone {
+    let released = driver.call.is_released();
+    if !driver.gone && !released {
         driver.live.kill(&driver.channel, "NORMAL_CLEARING").await;
     }
+    released && !driver.gone
 }
 
 impl Driver {
@@ -127,6 +151,10 @@ impl Driver {
 
     /// Keeps where the call is, if it is somewhere else than before.
     fn keep(&mut self) {
+        if self.facts.direction == Direction::OutboundDial {
+            // What a leg hears ends with its Dial.
+            return;
+        }
         let Some(place) = self.call.place().filter(|place| self.kept_at != Some(*place)) else { return };
         let Some((text, url)) = self.call.document() else { return };
         self.kept_at = Some(place);
@@ -158,7 +186,7 @@ impl Driver {
         if self.stop_again.is_some_and(|at| at <= now) {
             self.stop_again = self.playing.is_some().then(|| now + STOP_AGAIN);
             if self.playing.is_some() {
-                let _ = self.live.api(Api::uuid_break(&self.channel, false)).await;
+                self.stop_playing().await;
             }
         }
         self.call.timeout(self.live.now());
@@ -175,11 +203,23 @@ impl Driver {
             Message::Channel(what) => self.happened(what),
             Message::Leg(leg, what) => self.leg_happened(leg, what),
             Message::Recording(ask, named) => self.record(ask, named).await,
+            Message::Briefed(leg, connect) => {
+                self.briefed.remove(&leg);
+                if connect {
+                    self.input(Input::Leg(leg, LegInput::Briefed));
+                }
+            }
         }
     }
 
     fn lost(&mut self) {
-        (self.playing, self.stop_again) = (None, None);
+        match (&self.room, self.playing) {
+            (Some(room), Some(ask)) => self.look_for_room(room.clone(), ask),
+            _ => (self.playing, self.stop_again) = (None, None),
+        }
+        for queue in self.briefed.values() {
+            queue.push(Message::Input(Input::Lost));
+        }
         self.release();
         self.input(Input::Lost);
     }
@@ -199,7 +239,7 @@ impl Driver {
             Happened::Digit(key) => self.input(Input::Digit(key)),
             Happened::Played(ask, response) => {
                 if self.playing == Some(ask) {
-                    (self.playing, self.stop_again) = (None, None);
+                    (self.playing, self.stop_again, self.room) = (None, None, None);
                 }
                 self.input(Input::Played { ask, response });
             }
@@ -209,6 +249,11 @@ impl Driver {
                 if let Some(leg) = leg.map(|(leg, _)| *leg) {
                     self.bridged = Some(leg);
                     self.input(Input::Leg(leg, LegInput::Bridged));
+                }
+            }
+            Happened::Referred(answer, notified) => {
+                if let Some(ask) = self.refer.take() {
+                    self.input(Input::Referred { ask, answer, notified });
                 }
             }
             Happened::HungUp(end) => {
@@ -237,6 +282,9 @@ impl Driver {
     }
 
     fn leg_happened(&mut self, leg: LegId, what: Happened) {
+        if let Some(queue) = self.briefed.get(&leg) {
+            queue.push(Message::Channel(what.clone()));
+        }
         match what {
             Happened::Ringing => {
                 if let Some(rung) = self.legs.get_mut(&leg).filter(|rung| !rung.rang) {
@@ -285,6 +333,10 @@ impl Driver {
                 self.live.metrics.played.inc();
                 self.playing = Some(ask);
                 self.stop_again = None;
+                self.room = match &sound {
+                    Sound::Room(seat) => Some(seat.room.clone()),
+                    _ => None,
+                };
                 if let Err(response) = self.commands(commands::play(&self.channel, ask, &sound)).await {
                     self.playing = None;
                     self.input(Input::Played { ask, response });
@@ -293,17 +345,35 @@ impl Driver {
             Action::StopPlaying => {
                 if self.playing.is_some() {
                     self.stop_again = Some(Instant::now() + STOP_AGAIN);
-                    let _ = self.live.api(Api::uuid_break(&self.channel, false)).await;
+                    self.stop_playing().await;
                 }
             }
-            Action::Record { ask, callback, most, silence } => {
-                self.name_recording(ask, callback, most, silence)
+            Action::Record { ask, whom, callback, most, silence } => {
+                self.name_recording(ask, callback, Kept { begun: None, whom, most, silence, stopped: false });
             }
             Action::StopRecording(ask) => self.stop_recording(ask).await,
             Action::KeepRecording(ask) => self.keep_recording(ask),
             Action::Ring { leg, route, timeout } => self.ring(leg, &route, timeout),
             Action::EndLeg { leg, reason } => self.end_leg(leg, reason),
             Action::Bridge(leg) => self.bridge(leg).await,
+            Action::Ring180 => self.ring_180().await,
+            Action::Brief { leg, from, to, call_sid, application } => {
+                self.brief(leg, from, to, call_sid, application);
+            }
+            Action::EnterRoom { ask, guest } => {
+                let facts = Arc::clone(&self.facts);
+                self.live.with_rooms(|rooms| rooms.enter(&facts, ask, guest));
+            }
+            Action::LeaveRoom => {
+                let facts = Arc::clone(&self.facts);
+                self.live.with_rooms(|rooms| rooms.leave(&facts.channel));
+            }
+            Action::Refer { ask, to } => self.refer(ask, &to).await,
+            Action::Tell(request) => {
+                let (live, token) = (&self.live, &self.facts.auth_token);
+                let teller = self.teller.get_or_insert_with(|| Teller::new(Arc::clone(live), token.clone()));
+                teller.tell(request);
+            }
             Action::Log(severity, text) => self.log(severity, &text),
             Action::Finish => self.finished = true,
             Action::Fetch { ask, request } => {
@@ -389,14 +459,70 @@ impl Driver {
         let _ = self.check(answer);
     }
 
-    fn name_recording(
-        &mut self,
-        ask: Ask,
-        callback: Option<(String, Method)>,
-        most: Duration,
-        silence: Duration,
-    ) {
-        self.recordings.insert(ask, Kept { begun: None, most, silence, stopped: false });
+    /// Tells that a conference is not heard any more, if it is not.
+    fn look_for_room(&self, room: String, ask: Ask) {
+        let (live, channel, queue) = (Arc::clone(&self.live), self.channel.clone(), Arc::clone(&self.queue));
+        tokio::spawn(async move {
+            let Ok(look) = commands::find_in_room(&channel, &room) else { return };
+            if live.api(look).await.is_ok_and(|reply| reply.ok().is_err()) {
+                queue.push(Message::Channel(Happened::Played(ask, "events were lost".to_owned())));
+            }
+        });
+    }
+
+    /// A conference is left by being put out of it.
+    async fn stop_playing(&self) {
+        let stop = match &self.room {
+            Some(room) => match commands::leave_room(&self.channel, room) {
+                Ok(api) => api,
+                Err(_) => return,
+            },
+            None => Api::uuid_break(&self.channel, false),
+        };
+        let _ = self.live.api(stop).await;
+    }
+
+    async fn ring_180(&mut self) {
+        let Ok(application) = Name::new("ring_ready") else { return };
+        let ring = Command::Execute(Execute::new(self.channel.clone(), application, None));
+        let answer = self.live.command(ring).await;
+        let _ = self.check(answer);
+    }
+
+    fn brief(&mut self, leg: LegId, from: String, to: String, call_sid: String, application: Application) {
+        let Some(Rung { channel, .. }) = self.legs.get(&leg) else { return };
+        let facts = Facts {
+            channel: channel.to_string(),
+            call_sid,
+            direction: Direction::OutboundDial,
+            from,
+            to,
+            ..Facts::clone(&self.facts)
+        };
+        let (live, parent) = (Arc::clone(&self.live), self.facts.call_sid.clone());
+        let queue = brief::begin(live, channel.clone(), facts, parent, application, leg, &self.queue);
+        self.briefed.insert(leg, queue);
+    }
+
+    async fn refer(&mut self, ask: Ask, to: &str) {
+        let commands = match commands::refer(&self.channel, to) {
+            Ok(commands) => commands,
+            Err(error) => {
+                tracing::info!(call = self.facts.call_sid, %error, "a REFER cannot be sent");
+                return self.input(Input::Referred { ask, answer: None, notified: None });
+            }
+        };
+        self.refer = Some(ask);
+        refer::forget(&self.live, &self.channel).await;
+        for command in commands {
+            let answer = self.live.command(command).await;
+            let _ = self.check(answer);
+        }
+        tokio::spawn(refer::watch(Arc::clone(&self.live), self.channel.clone(), Arc::clone(&self.queue)));
+    }
+
+    fn name_recording(&mut self, ask: Ask, callback: Option<(String, Method)>, kept: Kept) {
+        self.recordings.insert(ask, kept);
         let (live, facts, queue) = (Arc::clone(&self.live), Arc::clone(&self.facts), Arc::clone(&self.queue));
         tokio::spawn(async move {
             let named = live.platform.begin_recording(&facts, callback).await;
@@ -423,7 +549,7 @@ impl Driver {
             return self.input(none("stopped"));
         }
         let (most, silence) = (kept.most, kept.silence);
-        let variables = commands::recording_variables(silence);
+        let variables = commands::recording_variables(kept.whom, silence);
         let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let limit = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
         let path = Word::new(self.live.recording(&sid).to_string_lossy());

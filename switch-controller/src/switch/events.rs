@@ -23,6 +23,8 @@ pub(super) fn happened(event: &Event) -> Option<Happened> {
             let mut signs = event.header("DTMF-Digit")?.chars();
             Happened::Digit(Key::new(signs.next()?)?)
         }
+        // What ends with its channel is told before the channel's own end, and nothing comes of it.
+        "CHANNEL_EXECUTE_COMPLETE" if event.header("Answer-State") == Some("hangup") => return None,
         "CHANNEL_EXECUTE_COMPLETE" => {
             let number = event.application_uuid()?.strip_prefix(ASK)?.parse().ok()?;
             Happened::Played(Ask(number), event.header("Application-Response").unwrap_or_default().to_owned())
@@ -40,6 +42,13 @@ pub(super) fn happened(event: &Event) -> Option<Happened> {
         "CHANNEL_HANGUP_COMPLETE" => Happened::HungUp(hang_up(event)),
         _ => return None,
     })
+}
+
+/// What a channel that is gone had come to know of a REFER.
+pub(super) fn referred(event: &Event) -> Option<Happened> {
+    let code = |name| number(event.variable(name)).and_then(|code| u16::try_from(code).ok());
+    let answer = code("sip_refer_status_code").filter(|_| event.name() == "CHANNEL_HANGUP_COMPLETE")?;
+    Some(Happened::Referred(Some(answer), code("sip_refer_target_status_code")))
 }
 
 fn hang_up(event: &Event) -> HangUp {
@@ -94,6 +103,12 @@ mod tests {
         };
         assert_eq!(of("ask-7"), Some(Happened::Played(Ask(7), "FILE PLAYED".to_owned())));
         assert_eq!(of("516eba12-7128-4a65-94f9-73a131dfa873"), None);
+        let ends_with_its_channel = [
+            ("Event-Name", "CHANNEL_EXECUTE_COMPLETE"),
+            ("Application-UUID", "ask-7"),
+            ("Answer-State", "hangup"),
+        ];
+        assert_eq!(happened(&event(&ends_with_its_channel)), None);
         assert_eq!(of("ask-x"), None);
     }
 

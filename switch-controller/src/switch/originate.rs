@@ -85,7 +85,7 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
         let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
         let timeout = live.config.limits.ringing;
         tokio::spawn(originate(Arc::clone(&live), channel.clone(), None, api, timeout, Arc::clone(&queue)));
-        drive(Arc::clone(&live), channel, Arc::new(facts), call, queue, view).await;
+        let _ = drive(Arc::clone(&live), channel, Arc::new(facts), call, queue, view).await;
     });
     Ok(id)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use esl::{Api, Event, Recording, Uuid, Word};
 
+use super::commands;
 use super::drive::drive;
 use crate::call::Call;
 use crate::call::facts::Direction;
@@ -106,7 +107,7 @@ async fn find(live: &Live, channel: &Uuid, entry: &mut Entry, queue: &Queue) -> 
         if dialled && let Some(end) = connected(live, entry, queue).await {
             return Found::Gone(end);
         }
-        quiet(live, channel).await;
+        quiet(live, channel, &dump).await;
         return Found::There { dialled };
     }
 }
@@ -129,11 +130,18 @@ async fn connected(live: &Live, entry: &Entry, queue: &Queue) -> Option<HangUp> 
     tokio::time::timeout(left, parked).await.unwrap_or(None)
 }
 
-/// Ends what it plays, what it is still to do, and what is recorded of it.
-async fn quiet(live: &Live, channel: &Uuid) {
+/// Ends what it plays, what it is still to do, what is recorded of it, and the conference that it is in.
+async fn quiet(live: &Live, channel: &Uuid, dump: &Event) {
     let _ = live.api(Api::uuid_break(channel, true)).await;
     if let Ok(all) = Word::new("all") {
         let _ = live.api(Api::uuid_record(channel, Recording::Stop, &all)).await;
+    }
+    let data = dump.variable("current_application_data");
+    let data = data.filter(|_| dump.variable("current_application") == Some("conference"));
+    if let Some((room, _)) = data.and_then(|data| data.split_once('@'))
+        && let Ok(leave) = commands::leave_room(channel, room)
+    {
+        let _ = live.api(leave).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use twiml::{Method, Record};
 
 use super::{Step, Target};
-use crate::call::action::{Action, Severity, Sound};
+use crate::call::action::{Action, Severity, Sound, Whom};
 use crate::call::desk::Desk;
 use crate::call::input::{Ask, Input, Problem};
 
@@ -73,7 +73,13 @@ impl Recording {
     fn record(&mut self, desk: &mut Desk) -> Step {
         let ask = desk.ask();
         let Record { max_length: most, timeout: silence, .. } = self.record;
-        desk.when_quiet(Action::Record { ask, callback: self.callback.take(), most, silence });
+        desk.when_quiet(Action::Record {
+            ask,
+            whom: Whom::Caller,
+            callback: self.callback.take(),
+            most,
+            silence,
+        });
         // The platform is told first.
         let until = desk.soon().saturating_add(most).saturating_add(desk.rules.platform);
         self.stage = Stage::Recording { ask, until };

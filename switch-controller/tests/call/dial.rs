@@ -130,11 +130,256 @@ fn di19_no_routes_is_a_failed_dial_and_not_the_end_of_the_call() {
 
 #[test]
 fn di20_what_is_not_done_is_said() {
-    let call =
-        dial("<Dial answerOnBridge='true' record='true'><Number sendDigits='1' url='/w'>1</Number></Dial>");
-    for name in ["answerOnBridge", "record", "sendDigits", "url"] {
-        assert!(call.customer_was_told(&format!("'{name}' in <Dial> is ignored")), "{name}");
-    }
+    let call = dial("<Dial ringTone='zz'><Sip username='u' password='p'>sip:a@b</Sip></Dial>");
+    assert!(call.customer_was_told("'username' and 'password' in <Dial> are ignored"));
+    assert!(call.customer_was_told("'ringTone' \"zz\" is not known"));
+}
+
+#[test]
+fn di20_the_ring_tone_is_that_of_a_country() {
+    let mut call = dial("<Dial ringTone='US'>1</Dial>");
+    call.did();
+    call.leg(1, LegInput::Ringing);
+    assert_eq!(call.did(), ["play %(2000,4000,440,480)"]);
+}
+
+/// A call that was not answered, at a Dial.
+fn unanswered(dial: &str) -> Story {
+    let mut call = call(&format!("<Response>{dial}<Play>foo.mp3</Play></Response>"));
+    call.run();
+    assert_eq!(call.did()[0], "POST https://example.com/twiml ringing");
+    call
+}
+
+#[test]
+fn di20_answer_on_bridge_answers_the_caller_when_a_leg_is() {
+    let mut call = unanswered("<Dial answerOnBridge='true' action='/done'>1</Dial>");
+    call.leg(1, LegInput::Ringing);
+    call.leg(1, LegInput::Ringing);
+    assert_eq!(call.did(), ["ring 180"]);
+    call.leg(1, LegInput::Answered);
+    assert_eq!(call.did(), ["answer", "report answered", "bridge 1"]);
+    call.wait(10.0);
+    call.leg_ends(1, "NORMAL_CLEARING");
+    assert!(
+        call.did()[0]
+            .ends_with("in-progress DialCallStatus=completed DialCallSid=CA-leg-1 DialCallDuration=10")
+    );
+}
+
+#[test]
+fn di20_answer_on_bridge_leaves_a_caller_unanswered_whom_nobody_answers() {
+    let mut call = unanswered("<Dial answerOnBridge='true' action='/done'>1</Dial>");
+    call.page("https://example.com/done", "<Response><Reject reason='busy'/></Response>");
+    call.leg_ends(1, "USER_BUSY");
+    let did = call.did();
+    assert_eq!(did[0], "POST https://example.com/done ringing DialCallStatus=busy DialCallSid=CA-leg-1");
+    assert_eq!(did[1], "refuse Busy");
+    // A verb that is heard answers.
+    let mut call = unanswered("<Dial answerOnBridge='true'>1</Dial>");
+    call.leg_ends(1, "USER_BUSY");
+    assert_eq!(call.did(), ["answer", "report answered", PLAYED]);
+}
+
+#[test]
+fn di20_a_leg_that_leaves_while_the_caller_is_answered_was_answered() {
+    let mut call = unanswered("<Dial answerOnBridge='true' action='/done'>1</Dial>");
+    call.deaf = true;
+    call.leg(1, LegInput::Answered);
+    call.leg_ends(1, "NORMAL_CLEARING");
+    assert!(call.did()[1].ends_with("DialCallStatus=completed DialCallSid=CA-leg-1 DialCallDuration=0"));
+}
+
+#[test]
+fn di20_a_recording_begins_with_the_connection_and_is_told_with_the_action() {
+    let mut call = dial(
+        "<Dial record='record-from-answer-dual' recordingStatusCallback='/r' action='/done' timeLimit='99'>1</Dial>",
+    );
+    call.leg(1, LegInput::Ringing);
+    call.did();
+    call.leg(1, LegInput::Answered);
+    assert_eq!(call.did(), ["stop playing", "bridge 1", "record Both 99s POST https://example.com/r"]);
+    call.wait(8.0);
+    call.leg_ends(1, "NORMAL_CLEARING");
+    assert_eq!(
+        call.did()[..3],
+        [
+            "stop recording",
+            "keep recording",
+            "POST https://example.com/done in-progress DialCallStatus=completed DialCallSid=CA-leg-1 \
+             DialCallDuration=8 RecordingUrl=https://rec.example.com/RE1 RecordingDuration=8",
+        ]
+    );
+}
+
+#[test]
+fn di20_a_recording_from_ringing_begins_with_it_and_is_told_when_nobody_answers() {
+    let mut call = dial("<Dial record='record-from-ringing' action='/done'>1</Dial>");
+    call.did();
+    call.leg(1, LegInput::Ringing);
+    assert_eq!(call.did(), ["play ringing", "record All 14400s"]);
+    call.wait(5.0);
+    call.leg_ends(1, "NO_ANSWER");
+    let did = call.did();
+    assert_eq!(did[..3], ["stop playing", "stop recording", "keep recording"]);
+    assert!(
+        did[3].ends_with("DialCallSid=CA-leg-1 RecordingUrl=https://rec.example.com/RE1 RecordingDuration=5")
+    );
+}
+
+#[test]
+fn di20_l8_a_recording_is_told_when_the_caller_hangs_up() {
+    let mut call = dial("<Dial record='true' action='/done'>1</Dial>");
+    call.leg(1, LegInput::Answered);
+    call.wait(6.0);
+    call.did();
+    call.caller_hangs_up();
+    let did = call.did();
+    assert_eq!(did[..3], ["report completed NORMAL_CLEARING", "end 1 Over", "keep recording"]);
+    assert!(did[3].contains("completed DialCallStatus=completed") && did[3].contains("RecordingDuration=6"));
+}
+
+#[test]
+fn di20_a_recording_that_cannot_be_kept_or_never_ends_does_not_keep_the_call() {
+    let mut call = dial("<Dial record='true' action='/done'>1</Dial>");
+    call.not_kept = Some("500".into());
+    call.leg(1, LegInput::Answered);
+    call.wait(6.0);
+    call.leg_ends(1, "NORMAL_CLEARING");
+    assert!(call.did().iter().any(|line| line.ends_with("DialCallDuration=6")));
+    let mut call = dial("<Dial record='true' action='/done'>1</Dial>");
+    call.leg(1, LegInput::Answered);
+    call.deaf = true;
+    call.leg_ends(1, "NORMAL_CLEARING");
+    call.did();
+    call.wait(41.0);
+    assert!(call.did()[0].ends_with("DialCallDuration=0"));
+}
+
+#[test]
+fn di20_an_update_keeps_what_was_recorded_of_a_dial() {
+    let mut call = dial("<Dial record='true'>1</Dial>");
+    call.leg(1, LegInput::Answered);
+    call.wait(6.0);
+    call.did();
+    call.tell(Input::Update(controller::call::facts::Application::Twiml(
+        "<Response><Pause length='9'/></Response>".into(),
+    )));
+    assert_eq!(call.did(), ["stop recording", "end 1 CallerGone", "keep recording"]);
+}
+
+#[test]
+fn di20_the_one_who_answers_executes_a_document_before_the_connection() {
+    let mut call = dial("<Dial><Number url='/w' method='GET'>+855 1</Number></Dial>");
+    call.leg(1, LegInput::Ringing);
+    call.did();
+    call.leg(1, LegInput::Answered);
+    assert_eq!(call.did(), ["brief 1 CA-leg-1 855 +855 1 GET https://example.com/w"], "and it rings on");
+    call.wait(100.0);
+    assert_eq!(call.did(), [""; 0], "it takes its time");
+    call.leg(1, LegInput::Briefed);
+    assert_eq!(call.did(), ["stop playing", "bridge 1"]);
+}
+
+#[test]
+fn di20_keys_are_sent_before_the_document() {
+    let mut call = dial("<Dial><Number sendDigits='ww1#'>1</Number></Dial>");
+    call.did();
+    call.leg(1, LegInput::Answered);
+    assert_eq!(call.did(), ["brief 1 CA-leg-1 855 1 <Response><Play digits=\"ww1#\"/></Response>"]);
+    let mut call = dial("<Dial><Number sendDigits='1' url='/w?a=1&amp;b=2'>1</Number></Dial>");
+    call.did();
+    call.leg(1, LegInput::Answered);
+    assert_eq!(
+        call.did(),
+        ["brief 1 CA-leg-1 855 1 <Response><Play digits=\"1\"/><Redirect \
+             method=\"POST\">https://example.com/w?a=1&amp;b=2</Redirect></Response>"]
+    );
+}
+
+#[test]
+fn di20_the_first_who_has_executed_its_document_has_the_call() {
+    let mut call = dial(
+        "<Dial action='/done'><Number url='/w'>1</Number><Number url='/w'>2</Number><Number url='/w'>3</Number></Dial>",
+    );
+    call.leg(1, LegInput::Answered);
+    call.leg(2, LegInput::Answered);
+    call.did();
+    call.leg(2, LegInput::Briefed);
+    assert_eq!(call.did(), ["end 1 LostRace", "end 3 LostRace", "bridge 2"]);
+    call.leg(1, LegInput::Briefed);
+    assert_eq!(call.did(), ["end 1 CallerGone"], "too late, if it lives");
+    call.wait(5.0);
+    call.leg_ends(2, "NORMAL_CLEARING");
+    assert!(call.did()[0].ends_with("DialCallSid=CA-leg-2 DialCallDuration=5"));
+}
+
+#[test]
+fn di20_one_who_hangs_up_during_its_document_was_not_connected() {
+    let mut call = dial("<Dial action='/done'><Number url='/w'>1</Number></Dial>");
+    call.leg(1, LegInput::Answered);
+    call.leg_ends(1, "NORMAL_CLEARING");
+    assert!(call.did().iter().any(|line| line.ends_with("DialCallStatus=completed DialCallSid=CA-leg-1")));
+}
+
+#[test]
+fn di20_those_who_ring_are_given_up_while_one_listens_who_has_its_own_time() {
+    let mut call = dial(
+        "<Dial timeout='10' timeLimit='60' action='/done'><Number>1</Number><Number url='/w'>2</Number></Dial>",
+    );
+    call.leg(2, LegInput::Answered);
+    call.did();
+    call.wait(21.0);
+    assert_eq!(call.did(), ["end 1 CallerGone"]);
+    call.wait(60.0);
+    let did = call.did();
+    assert_eq!(did[0], "end 2 CallerGone");
+    assert!(did[1].contains("DialCallStatus=no-answer"));
+}
+
+#[test]
+fn di20_the_customer_is_told_how_legs_get_on() {
+    let all = "statusCallback='/s' statusCallbackEvent='initiated ringing answered completed'";
+    let mut call = dial(&format!(
+        "<Dial><Number {all}>1</Number><Sip statusCallback='/t' statusCallbackMethod='GET'>sip:a@b</Sip></Dial>"
+    ));
+    assert_eq!(
+        call.did()[1..],
+        [
+            "ring 1 1 for 30s",
+            "tell POST https://example.com/s CA-leg-1 initiated 0 -",
+            "ring 2 sip:a@b for 30s",
+        ]
+    );
+    call.leg(1, LegInput::Ringing);
+    call.leg(1, LegInput::Ringing);
+    assert_eq!(call.did(), ["tell POST https://example.com/s CA-leg-1 ringing 1 -", "play ringing"]);
+    call.leg(1, LegInput::Answered);
+    assert_eq!(
+        call.did(),
+        [
+            "tell POST https://example.com/s CA-leg-1 in-progress 2 -",
+            "end 2 LostRace",
+            "stop playing",
+            "tell GET https://example.com/t CA-leg-2 canceled 0 -",
+            "bridge 1",
+        ]
+    );
+    call.wait(7.0);
+    call.leg_ends(1, "NORMAL_CLEARING");
+    assert_eq!(call.did()[0], "tell POST https://example.com/s CA-leg-1 completed 3 7");
+}
+
+#[test]
+fn di20_the_customer_is_told_of_legs_that_no_verb_waits_for() {
+    let mut call = dial("<Dial><Number statusCallback='/s'>1</Number></Dial>");
+    call.did();
+    call.deaf = true;
+    call.tell(Input::Update(controller::call::facts::Application::Twiml(
+        "<Response><Pause length='9'/></Response>".into(),
+    )));
+    call.leg_ends(1, "ORIGINATOR_CANCEL");
+    assert_eq!(call.did(), ["end 1 CallerGone", "tell POST https://example.com/s CA-leg-1 canceled 0 -"]);
 }
 
 #[test]

@@ -38,8 +38,8 @@ fn d4_d5_d6_an_unknown_verb_ends_the_call_when_it_is_reached() {
         ("<say>a</say>", "Invalid element <say>"),
         ("hello", "Invalid element <text>"),
         ("<Connect/>", "<Connect> is not supported"),
-        ("<Refer><Sip>sip:a@b</Sip></Refer>", "<Refer> is not supported"),
-        ("<Dial><Conference>a</Conference></Dial>", "<Conference> is not supported"),
+        ("<Start><Stream url='wss://a.b'/></Start>", "<Start> is not supported"),
+        ("<Connect><Stream url='wss://a.b'/></Connect>", "<Connect> is not supported"),
     ] {
         let (did, call) = outcome(&format!("<Response><Play>a</Play>{verb}<Play>b</Play></Response>"));
         assert_eq!(did, and_hangs_up(["answer", "report answered", "play https://example.com/a"]), "{verb}");

@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod brief;
+mod conference;
 mod dial;
 mod documents;
 mod gather;
@@ -15,6 +17,7 @@ mod life;
 mod play;
 mod record;
 mod redirect;
+mod refer;
 mod reject;
 mod reports;
 mod requests;

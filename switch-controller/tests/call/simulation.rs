@@ -7,7 +7,7 @@ use std::time::Duration;
 use controller::call::Call;
 use controller::call::action::{Action, Report};
 use controller::call::facts::{Application, Direction};
-use controller::call::input::{Answer, Ask, HangUp, Input, LegId, LegInput, Problem, Route};
+use controller::call::input::{Answer, Ask, HangUp, Input, LegId, LegInput, Problem, RoomInput, Route};
 use controller::call::rules::{Rules, Unsupported};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -50,6 +50,12 @@ fn verb() -> impl Strategy<Value = String> {
             "<Dial>1</Dial>",
             "<Dial action='/d'><Number>1</Number><Number>2</Number><Number>3</Number></Dial>",
             "<Dial action='/d' sequential='true' hangupOnStar='true' timeLimit='30'><Number>1</Number><Sip>sip:a@b</Sip></Dial>",
+            "<Dial action='/d' answerOnBridge='true' record='record-from-ringing-dual'><Number url='/w'>1</Number><Number sendDigits='1' statusCallback='/s' statusCallbackEvent='initiated ringing answered completed'>2</Number></Dial>",
+            "<Dial record='true' timeout='5'><Number>1</Number><Number url='/w'>2</Number></Dial>",
+            "<Dial action='/d'><Conference>r</Conference></Dial>",
+            "<Dial hangupOnStar='true' timeLimit='60'><Conference waitUrl='/w' muted='true' beep='false'>r</Conference></Dial>",
+            "<Dial><Conference waitUrl='' endConferenceOnExit='true'>r</Conference></Dial>",
+            "<Refer action='/d'><Sip>sip:a@b</Sip></Refer>",
         ]),
         1 => prop::sample::select(vec!["<Hangup/>", "<Reject/>", "<Reject reason='busy'/>", "<Foobar/>", "<Redirect/>", "<Connect/>"]),
     ]
@@ -85,6 +91,7 @@ fn input() -> impl Strategy<Value = Input> {
     let leg = prop_oneof![
         Just(LegInput::Ringing),
         Just(LegInput::Answered),
+        Just(LegInput::Briefed),
         Just(LegInput::Bridged),
         hang_up().prop_map(LegInput::HungUp),
     ];
@@ -102,8 +109,19 @@ fn input() -> impl Strategy<Value = Input> {
         1 => ask().prop_map(move |ask| Input::Kept { ask, result: Err(problem()) }),
         1 => ask().prop_map(move |ask| Input::Fetched { ask, result: Err(problem()) }),
         1 => ask().prop_map(move |ask| Input::Routed { ask, result: Ok(Vec::new()) }),
+        2 => (ask(), room()).prop_map(|(ask, what)| Input::Room(ask, what)),
+        1 => ask().prop_map(|ask| Input::Referred { ask, answer: Some(202), notified: None }),
         1 => ask().prop_map(move |ask| Input::Sound { ask, result: Err(problem()) }),
     ]
+}
+
+fn room() -> impl Strategy<Value = RoomInput> {
+    prop::sample::select(vec![
+        RoomInput::Wait,
+        RoomInput::Join("CF1".to_owned()),
+        RoomInput::Full,
+        RoomInput::Over,
+    ])
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -127,6 +145,8 @@ struct World {
     bridges: Vec<LegId>,
     /// The sound that is on, and when it was told to end.
     sound: Option<(Ask, Option<Duration>)>,
+    /// Whether it is in a conference.
+    inside: bool,
     completed: usize,
     finished: bool,
 }
@@ -154,6 +174,11 @@ impl World {
                     assert!(!self.bridges.contains(leg), "a leg is connected once");
                     self.bridges.push(*leg);
                 }
+                Action::EnterRoom { .. } => {
+                    assert!(!self.inside, "in two conferences");
+                    self.inside = true;
+                }
+                Action::LeaveRoom => self.inside = false,
                 Action::Report(Report::Completed { .. }) => self.completed += 1,
                 Action::Finish => self.finished = true,
                 _ => {}
@@ -163,7 +188,7 @@ impl World {
             }
         }
         if self.finished {
-            assert_eq!((self.completed, self.legs.len()), (1, 0));
+            assert_eq!((self.completed, self.legs.len(), self.inside), (1, 0, false));
             assert_eq!(self.call.poll_timeout(), None);
         } else {
             assert!(self.call.poll_timeout().is_some(), "the call waits for nothing");
@@ -184,6 +209,10 @@ impl World {
         }
         if let Input::Leg(leg, LegInput::HungUp(_)) = &input {
             self.legs.retain(|other| other != leg);
+        }
+        // One who does not come in, or whose conference is over, is not in it.
+        if matches!(input, Input::Room(_, RoomInput::Full)) {
+            self.inside = false;
         }
         self.call.input(input, self.now);
         self.take();
@@ -258,6 +287,18 @@ impl World {
                 let routes = destinations.iter().map(route).collect();
                 vec![Input::Routed { ask, result: result("").map(|_| routes) }]
             }
+            Action::Brief { leg, .. } if bad => vec![Input::Leg(leg, LegInput::HungUp(gone()))],
+            Action::Brief { leg, .. } => vec![Input::Leg(leg, LegInput::Briefed)],
+            Action::EnterRoom { ask, .. } if bad => vec![Input::Room(ask, RoomInput::Full)],
+            Action::EnterRoom { ask, .. } if how.is_multiple_of(2) => {
+                vec![Input::Room(ask, RoomInput::Wait), Input::Room(ask, RoomInput::Join("CF1".to_owned()))]
+            }
+            Action::EnterRoom { ask, .. } => vec![Input::Room(ask, RoomInput::Join("CF1".to_owned()))],
+            Action::Refer { ask, .. } => {
+                let notified = if bad { Some(486) } else { Some(200) };
+                vec![Input::Referred { ask, answer: Some(202), notified }]
+            }
+            Action::Ring180 | Action::LeaveRoom | Action::Tell(_) => vec![],
             Action::StopPlaying | Action::Report(_) | Action::Log(..) | Action::Finish => vec![],
         }
     }
@@ -288,6 +329,7 @@ proptest! {
             legs: Vec::new(),
             bridges: Vec::new(),
             sound: None,
+            inside: false,
             completed: 0,
             finished: false,
         };

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use controller::call::Call;
-use controller::call::action::{Action, Report, Severity, Sound};
+use controller::call::action::{Action, Report, Severity, Sound, Whom};
 use controller::call::facts::{Application, Direction, Facts};
-use controller::call::input::{Answer, Ask, HangUp, Input, LegId, LegInput, Problem, Route};
+use controller::call::input::{Answer, Ask, HangUp, Input, LegId, LegInput, Problem, RoomInput, Route};
 use controller::call::rules::Rules;
 use settings::Secret;
 use twiml::{Key, Method};
@@ -29,6 +29,9 @@ pub struct Story {
     lines: Vec<String>,
     pub logs: Vec<(Severity, String)>,
     playing: Option<Ask>,
+    /// The last entry into a conference.
+    room: Option<Ask>,
+    referred: Option<Ask>,
     recording: Option<(Ask, Duration)>,
     pub finished: bool,
     /// What the switch is asked for and never does.
@@ -98,6 +101,8 @@ impl Story {
             lines: Vec::new(),
             logs: Vec::new(),
             playing: None,
+            room: None,
+            referred: None,
             recording: None,
             finished: false,
             deaf: false,
@@ -130,6 +135,30 @@ impl Story {
 
     pub fn leg_ends(&mut self, leg: u32, cause: &str) {
         self.leg(leg, LegInput::HungUp(end(cause)));
+    }
+
+    /// Something happens in the conference that was entered last.
+    pub fn room(&mut self, what: RoomInput) {
+        let ask = self.room_asked();
+        self.tell(Input::Room(ask, what));
+    }
+
+    /// The last entry into a conference.
+    pub fn room_asked(&mut self) -> Ask {
+        self.run();
+        self.room.expect("a conference was entered")
+    }
+
+    /// What is played ends by itself.
+    pub fn sound_ends(&mut self, response: &str) {
+        let ask = self.playing.take().expect("something is played");
+        self.tell(Input::Played { ask, response: response.into() });
+    }
+
+    /// What came of the last REFER.
+    pub fn referred(&mut self, answer: Option<u16>, notified: Option<u16>) {
+        let ask = self.referred.expect("a REFER was sent");
+        self.tell(Input::Referred { ask, answer, notified });
     }
 
     pub fn press(&mut self, keys: &str) {
@@ -262,7 +291,7 @@ impl Story {
             Action::Play { ask, sound } => {
                 assert_eq!(self.playing, None, "two sounds at once");
                 self.playing = Some(ask);
-                if !matches!(sound, Sound::Ringback) {
+                if !matches!(sound, Sound::Ringback(_) | Sound::Waiting | Sound::Room(_)) {
                     let played = Input::Played { ask, response: self.response.clone() };
                     self.told.push_back((self.now + SOUND, played));
                 }
@@ -285,7 +314,21 @@ impl Story {
                 assert_eq!(self.playing, None, "a sound while a leg is connected");
                 Input::Leg(leg, LegInput::Bridged)
             }
-            Action::Ring { .. } | Action::Report(_) | Action::Log(..) => return None,
+            Action::EnterRoom { ask, .. } => {
+                self.room = Some(ask);
+                return None;
+            }
+            Action::Refer { ask, .. } => {
+                self.referred = Some(ask);
+                return None;
+            }
+            Action::Ring { .. }
+            | Action::Ring180
+            | Action::Brief { .. }
+            | Action::LeaveRoom
+            | Action::Tell(_)
+            | Action::Report(_)
+            | Action::Log(..) => return None,
         })
     }
 }
@@ -299,8 +342,23 @@ fn describe(action: &Action) -> Option<String> {
         Action::Play { sound: Sound::File(path), .. } => format!("play {}", path.display()),
         Action::Play { sound: Sound::Beep, .. } => "play a beep".into(),
         Action::Play { sound: Sound::Keys(keys), .. } => format!("play keys {keys}"),
-        Action::Play { sound: Sound::Ringback, .. } => "play ringing".into(),
+        Action::Play { sound: Sound::Ringback("%(1000,4000,425)"), .. } => "play ringing".into(),
+        Action::Play { sound: Sound::Ringback(tones), .. } => format!("play {tones}"),
+        Action::Play { sound: Sound::Waiting, .. } => "play waiting".into(),
+        Action::Play { sound: Sound::Room(seat), .. } => {
+            let told = [
+                (seat.muted, " muted"),
+                (seat.beeps_on_enter, " beep-in"),
+                (seat.beeps_on_exit, " beep-out"),
+            ];
+            let told: String = told.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect();
+            format!("play conference {}{told}", seat.room)
+        }
         Action::StopPlaying => "stop playing".into(),
+        Action::Record { whom, callback, most, .. } if *whom != Whom::Caller => {
+            let callback = callback.as_ref().map(|(url, method)| format!(" {} {url}", method.as_str()));
+            format!("record {whom:?} {}s{}", most.as_secs(), callback.unwrap_or_default())
+        }
         Action::Record { callback, most, silence, .. } => {
             let (most, silence) = (most.as_secs(), silence.as_secs());
             let callback = callback.as_ref().map(|(url, method)| format!(" {} {url}", method.as_str()));
@@ -313,6 +371,25 @@ fn describe(action: &Action) -> Option<String> {
         }
         Action::EndLeg { leg, reason } => format!("end {} {reason:?}", leg.0),
         Action::Bridge(leg) => format!("bridge {}", leg.0),
+        Action::Ring180 => "ring 180".into(),
+        Action::Brief { leg, from, to, call_sid, application } => {
+            let what = match application {
+                Application::Url { url, method } => format!("{} {url}", method.as_str()),
+                Application::Twiml(text) => text.clone(),
+            };
+            format!("brief {} {call_sid} {from} {to} {what}", leg.0)
+        }
+        Action::EnterRoom { guest, .. } => {
+            format!("enter {} starts={} ends={} most={}", guest.room, guest.starts, guest.ends, guest.most)
+        }
+        Action::LeaveRoom => "leave".into(),
+        Action::Refer { to, .. } => format!("refer {to}"),
+        Action::Tell(request) => {
+            let of = |name: &str| request.parameters.iter().find(|(known, _)| known == name);
+            let of = |name| of(name).map_or("-", |(_, value)| value.as_str());
+            let words = [request.method.as_str(), &request.url, of("CallSid"), of("CallStatus")].join(" ");
+            format!("tell {words} {} {}", of("SequenceNumber"), of("CallDuration"))
+        }
         Action::Fetch { request, .. } => {
             let mut parameters = request.parameters.iter().skip_while(|(name, _)| name != "CallStatus");
             let status = &parameters.next().unwrap().1;

@@ -83,6 +83,16 @@ async fn what_a_document_says_is_never_a_command() -> Result<()> {
             format!(
                 "<Record action=\"/end\" timeout=\"1\" maxLength=\"1\" playBeep=\"false\" finishOnKey=\"{bad}\" recordingStatusCallback=\"{bad}\"/>"
             ),
+            format!(
+                "<Dial timeLimit=\"1\" ringTone=\"{bad}\" record=\"true\" recordingStatusCallback=\"{bad}\"><Number url=\"{bad}\" \
+                 statusCallback=\"{bad}\" statusCallbackEvent=\"{bad}\">85550001</Number></Dial>"
+            ),
+            format!("<Dial timeLimit=\"1\"><Number sendDigits=\"{bad}\">85550001</Number></Dial>"),
+            format!(
+                "<Dial timeLimit=\"1\"><Conference waitUrl=\"{bad}\" beep=\"{bad}\" participantLabel=\"{bad}\" \
+                 statusCallback=\"http://{host}/{bad}\" statusCallbackEvent=\"join {bad}\">{bad}</Conference></Dial>"
+            ),
+            format!("<Refer><Sip>sip:{bad}@127.0.0.1:9</Sip></Refer>"),
             format!("<Redirect>{bad}</Redirect>"),
             format!("<Reject reason=\"{bad}\"/>"),
         ];

@@ -15,7 +15,8 @@ mod speech;
 mod unsupported;
 
 pub use dial::{
-    Beep, CallEvent, Conference, Dial, DialRecording, DialTo, Leg, Number, Sip, StatusCallback, WaitMusic,
+    Beep, CallEvent, Conference, Dial, DialRecording, DialTo, Leg, Number, RoomCallback, RoomEvent, Sip,
+    StatusCallback, WaitMusic,
 };
 pub use gather::{Gather, Prompt};
 pub use hangup::Hangup;

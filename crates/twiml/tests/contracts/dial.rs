@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twiml::{Beep, CallEvent, Conference, DialRecording, DialTo, Leg, Method, WaitMusic};
+use twiml::{Beep, CallEvent, Conference, DialRecording, DialTo, Leg, Method, RoomEvent, WaitMusic};
 
 use crate::{error, only, problems};
 
@@ -165,6 +165,22 @@ fn a_conference_has_its_attributes() {
         panic!("a URL")
     };
     assert_eq!(url.as_str(), "/w");
+}
+
+#[test]
+fn a_conference_tells_what_it_is_asked_to_tell() {
+    let callback = |attributes: &str| {
+        conference(&format!("<Conference statusCallback='/c' {attributes}>r</Conference>")).status_callback
+    };
+    let callback_of =
+        callback("statusCallbackMethod='get' statusCallbackEvent='Start leave,start mute'").unwrap();
+    assert_eq!((callback_of.url.as_str(), callback_of.method), ("/c", Method::Get));
+    assert_eq!(callback_of.events, [RoomEvent::Start, RoomEvent::Leave]);
+    assert!(callback("").unwrap().events.is_empty());
+    assert_eq!(conference("<Conference statusCallbackEvent='end'>r</Conference>").status_callback, None);
+    let wrong =
+        problems("<Dial><Conference statusCallback='/c' statusCallbackEvent='begin'>r</Conference></Dial>");
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
 }
 
 #[test]

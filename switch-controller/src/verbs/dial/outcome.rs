@@ -4,7 +4,7 @@ use crate::call::input::HangUp;
 
 /// `DialCallStatus`, from what says least of why nobody answered to what says most: of several legs the last one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum DialCallStatus {
+pub(crate) enum DialCallStatus {
     Canceled,
     Failed,
     Busy,
@@ -14,7 +14,7 @@ pub(super) enum DialCallStatus {
 
 impl DialCallStatus {
     /// What came of a leg that was not connected.
-    pub(super) fn of(end: &HangUp) -> Self {
+    pub(crate) fn of(end: &HangUp) -> Self {
         match (end.cause.as_str(), end.sip_status) {
             // Some carriers say so of a callee who does not answer.
             (_, Some(603)) => DialCallStatus::NoAnswer,
@@ -27,7 +27,7 @@ impl DialCallStatus {
         }
     }
 
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             DialCallStatus::Canceled => "canceled",
             DialCallStatus::Failed => "failed",

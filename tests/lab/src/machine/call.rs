@@ -47,6 +47,8 @@ pub(crate) struct Call {
     /// CSeq numbers of the ACKs seen.
     acknowledged: Vec<u32>,
     resend: Option<Resend>,
+    /// The answer to our REFER, and what the other end said then of its own call.
+    pub(crate) referred: (Option<u16>, Option<u16>),
     /// When ringing ends, or when we hang up.
     wake: Option<Instant>,
     forget: Option<Instant>,
@@ -72,6 +74,7 @@ impl Call {
             answers: HashMap::new(),
             acknowledged: Vec::new(),
             resend: None,
+            referred: (None, None),
             wake: None,
             forget: None,
         }
@@ -91,6 +94,26 @@ impl Call {
     /// True once nothing about this call needs an answer any more.
     pub(crate) fn is_forgotten(&self, now: Instant) -> bool {
         self.forget.is_some_and(|at| at <= now)
+    }
+
+    /// Says that it rings.
+    pub(crate) fn ring(&mut self, out: &mut Vec<Action>) {
+        if self.state == State::Ringing {
+            self.answer_invite(self.to_invite(180).end(), out);
+        }
+    }
+
+    /// Asks the other end to call somebody else (RFC 3515).
+    pub(crate) fn refer(&mut self, to: &str, now: Instant, out: &mut Vec<Action>) {
+        let (cseq, branch) = (self.dialog.next_cseq(), self.ids.branch());
+        let contact = self.contact.clone();
+        let draft = self.dialog.request("REFER", cseq, &branch).header("Contact", format!("<{contact}>"));
+        let refer = draft.header("Refer-To", to).header("Referred-By", format!("<{contact}>")).end();
+        if let (State::Talking, Ok(to)) = (self.state, self.dialog.next_hop()) {
+            self.referred = (None, None);
+            self.resend = Some(Resend::other(refer.clone(), to, now));
+            out.push(Action::Send { to, bytes: refer });
+        }
     }
 
     /// Gives the first answers to the INVITE.
@@ -185,6 +208,9 @@ impl Call {
             }
             "INVITE" | "UPDATE" => self.renegotiate(request, source, now, out),
             "INFO" | "OPTIONS" | "PRACK" | "MESSAGE" | "NOTIFY" | "CANCEL" => {
+                if request.method == "NOTIFY" {
+                    self.referred.1 = sip_fragment(&request.body).or(self.referred.1);
+                }
                 self.answer(request, source, respond(request, source, 200, None).end(), out);
             }
             _ => self.answer(request, source, respond(request, source, 405, None).end(), out),
@@ -194,6 +220,11 @@ impl Call {
     /// Takes in a response to our BYE.
     pub(crate) fn response(&mut self, response: &Incoming, now: Instant, out: &mut Vec<Action>) {
         let Start::Response(code) = response.start else { return };
+        if response.method == "REFER" && code >= 200 {
+            self.referred.0 = Some(code);
+            self.resend = None;
+            return;
+        }
         if self.state != State::Leaving || response.method != "BYE" {
             return;
         }
@@ -378,4 +409,11 @@ impl Call {
         self.wake = None;
         self.forget = Some(now + GIVE_UP);
     }
+}
+
+/// The final status in a `message/sipfrag`.
+fn sip_fragment(body: &[u8]) -> Option<u16> {
+    let text = std::str::from_utf8(body).ok()?;
+    let code: u16 = text.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()?;
+    (code >= 200).then_some(code)
 }

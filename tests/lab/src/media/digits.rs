@@ -28,18 +28,30 @@ pub struct Event {
     pub began: u32,
 }
 
+/// What stands in a row of digits.
+#[derive(Debug, Clone, Copy)]
+enum Sign {
+    Key(u8),
+    /// So many frames of nothing.
+    Wait(u16),
+}
+
 /// The digits still to be pressed, taken out in packets of 20 ms.
 #[derive(Debug, Clone, Default)]
 pub struct Keypad {
-    waiting: VecDeque<u8>,
+    waiting: VecDeque<Sign>,
     pressed: Option<(u8, u32, u16)>,
     pause: u16,
 }
 
 impl Keypad {
-    /// Adds digits to the queue; characters that are no key are left out.
+    /// Adds digits to the queue; `w` waits for half a second, `W` for a second; other characters are left out.
     pub fn press(&mut self, digits: &str) {
-        self.waiting.extend(digits.chars().filter_map(code_of));
+        self.waiting.extend(digits.chars().filter_map(|sign| match sign {
+            'w' => Some(Sign::Wait(25)),
+            'W' => Some(Sign::Wait(50)),
+            key => code_of(key).map(Sign::Key),
+        }));
     }
 
     /// What to send in this 20 ms instead of sound, if a digit is being pressed.
@@ -50,7 +62,13 @@ impl Keypad {
         }
         let (code, began, packet) = match self.pressed.take() {
             Some(pressed) => pressed,
-            None => (self.waiting.pop_front()?, timestamp, 1),
+            None => match self.waiting.pop_front()? {
+                Sign::Key(code) => (code, timestamp, 1),
+                Sign::Wait(frames) => {
+                    self.pause = frames - 1;
+                    return None;
+                }
+            },
         };
         if packet < PACKETS {
             self.pressed = Some((code, began, packet + 1));
@@ -133,6 +151,12 @@ mod tests {
         assert!(sent[0].first && !sent[1].first);
         assert_eq!(sent[0].payload, [5, 10, 0, 160]);
         assert!(sent[5..].iter().all(|event| event.payload == [5, 0x8a, 3, 192]));
+    }
+
+    #[test]
+    fn a_w_waits() {
+        let began = |digits| packets(digits).iter().position(Option::is_some);
+        assert_eq!((began("1"), began("w1"), began("W1")), (Some(0), Some(25), Some(50)));
     }
 
     #[test]

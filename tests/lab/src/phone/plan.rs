@@ -56,6 +56,8 @@ pub struct CallPlan {
     pub cancel_after: Option<Duration>,
     /// Longest time to a final answer.
     pub patience: Duration,
+    /// Takes a REFER, and says that its own call to the other place came to this; `None` refuses it with 405.
+    pub referred: Option<u16>,
     /// What to do once the call is answered. After the last step the other end has to hang up.
     pub script: Vec<Step>,
 }
@@ -76,6 +78,7 @@ impl CallPlan {
             source: Source::Tone(440),
             cancel_after: None,
             patience: GIVE_UP,
+            referred: None,
             script: vec![Step::Wait(Duration::from_secs(1)), Step::HangUp],
         }
     }

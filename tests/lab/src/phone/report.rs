@@ -28,6 +28,8 @@ pub struct CallReport {
     pub responses: Vec<Response>,
     /// Methods of the requests that the other end sent, each transaction once.
     pub requests: Vec<String>,
+    /// `Refer-To` of the last REFER.
+    pub refer_to: Option<String>,
     /// Who ended the call, by CANCEL or BYE.
     pub hung_up_by: Option<Side>,
     /// Time from the INVITE to its final answer.

@@ -28,7 +28,8 @@
 //!
 //! | FreeSWITCH | here |
 //! |---|---|
-//! | conferences | not there: the application hangs up, as any that is unknown |
+//! | conferences: 250 subcommands, and CUSTOM events of everything | `kick`, `get-uuid` and `list`; the flag `mute`; sounds at coming and going; no events |
+//! | `deflect` hangs up when there is an answer, or goes on (`sip_refer_continue_after_reply`) | the second, of calls that came |
 //! | MP3, and whatever else its modules read | `FILE NOT FOUND`; WAV with 16-bit PCM, tone_stream and silence_stream are played |
 //! | four profiles, UDP and TCP | one address, over UDP; a dial string may name any profile |
 //! | PCMU, PCMA, G722 | PCMU alone; an offer without it gets 488 |

@@ -46,20 +46,30 @@ impl StatusCallback {
 
 fn events(element: &Element<'_>, reading: &mut Reading<'_>) -> Vec<CallEvent> {
     let mut events = Vec::new();
-    if let Some(attribute) = element.attribute("statusCallbackEvent") {
-        for word in attribute.value.split([' ', ',']).filter(|word| !word.is_empty()) {
-            match EVENTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
-                Some((_, event)) if !events.contains(event) => events.push(*event),
-                Some(_) => {}
-                None => {
-                    reading.warn(element.invalid(attribute, "initiated, ringing, answered or completed"));
-                    break;
-                }
-            }
+    events_of(element, &EVENTS, "initiated, ringing, answered or completed", reading, |event| {
+        if !events.contains(&event) {
+            events.push(event);
         }
-    }
+    });
     if events.is_empty() {
         events.push(CallEvent::Completed);
     }
     events
+}
+
+/// The words of `statusCallbackEvent`, up to the first that is none of these.
+pub(super) fn events_of<T: Copy>(
+    element: &Element<'_>,
+    words: &[(&str, T)],
+    expected: &'static str,
+    reading: &mut Reading<'_>,
+    mut found: impl FnMut(T),
+) {
+    let Some(attribute) = element.attribute("statusCallbackEvent") else { return };
+    for word in attribute.value.split([' ', ',']).filter(|word| !word.is_empty()) {
+        match words.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
+            Some((_, event)) => found(*event),
+            None => return reading.warn(element.invalid(attribute, expected)),
+        }
+    }
 }

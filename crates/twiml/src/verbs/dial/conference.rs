@@ -1,5 +1,6 @@
 //! `<Conference>`: a room for many.
 
+use super::callback::events_of;
 use crate::element::Element;
 use crate::error::Fault;
 use crate::url_ref::UrlRef;
@@ -28,7 +29,46 @@ pub struct Conference {
     pub record: bool,
     /// `participantLabel`
     pub participant_label: Option<String>,
+    /// `statusCallback`
+    pub status_callback: Option<RoomCallback>,
 }
+
+/// `statusCallback` of a conference, with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomCallback {
+    /// `statusCallback`: who is told.
+    pub url: UrlRef,
+    /// `statusCallbackMethod`
+    pub method: Method,
+    /// `statusCallbackEvent`: what of, each once; nothing where nothing is said.
+    pub events: Vec<RoomEvent>,
+}
+
+/// Something that happens in a conference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoomEvent {
+    /// It begins.
+    Start,
+    /// It is over.
+    End,
+    /// Somebody comes.
+    Join,
+    /// Somebody goes.
+    Leave,
+}
+
+const EVENTS: [(&str, Option<RoomEvent>); 9] = [
+    ("start", Some(RoomEvent::Start)),
+    ("end", Some(RoomEvent::End)),
+    ("join", Some(RoomEvent::Join)),
+    ("leave", Some(RoomEvent::Leave)),
+    // They never happen here: nobody is muted, held, changed or announced later on, and who speaks is not told.
+    ("mute", None),
+    ("hold", None),
+    ("modify", None),
+    ("speaker", None),
+    ("announcement", None),
+];
 
 /// When a beep is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,7 +125,23 @@ impl Conference {
             max_participants: participants.unwrap_or(largest),
             record: element.choice("record", &records, false, "do-not-record or record-from-start", reading),
             participant_label: element.word("participantLabel"),
+            status_callback: RoomCallback::read(element, reading),
         })
+    }
+}
+
+impl RoomCallback {
+    fn read(element: &Element<'_>, reading: &mut Reading<'_>) -> Option<RoomCallback> {
+        let url = element.callback("statusCallback", reading);
+        let method = element.method("statusCallbackMethod", reading);
+        let mut events = Vec::new();
+        let expected = "start, end, join, leave, mute, hold, modify, speaker or announcement";
+        events_of(element, &EVENTS, expected, reading, |event: Option<RoomEvent>| {
+            if let Some(event) = event.filter(|event| !events.contains(event)) {
+                events.push(event);
+            }
+        });
+        url.map(|url| RoomCallback { url, method, events })
     }
 }
 

@@ -6,7 +6,7 @@ mod number;
 mod sip;
 
 pub use callback::{CallEvent, StatusCallback};
-pub use conference::{Beep, Conference, WaitMusic};
+pub use conference::{Beep, Conference, RoomCallback, RoomEvent, WaitMusic};
 pub use number::Number;
 pub use sip::Sip;
 

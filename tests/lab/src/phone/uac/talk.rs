@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Listening, Pending, State, Uac};
 use crate::phone::{Action, Step};
+use crate::signalling::compose::reason;
 use crate::signalling::respond::{respond, respond_in_dialog};
 use crate::signalling::{Incoming, Resend, SDP, Side, sdp};
 
@@ -123,6 +124,22 @@ impl Uac {
         }
     }
 
+    /// Tells what came of a REFER (RFC 3515 2.4.5).
+    fn notify(&mut self, now: Instant) {
+        let (Some(code), Some(dialog)) = (self.plan.referred, &mut self.dialog) else { return };
+        let (cseq, branch) = (dialog.next_cseq(), self.ids.branch());
+        let bytes = dialog
+            .request("NOTIFY", cseq, &branch)
+            .header("Event", "refer")
+            .header("Subscription-State", "terminated;reason=noresource")
+            .body("message/sipfrag;version=2.0", &format!("SIP/2.0 {code} {}\r\n", reason(code)));
+        if let Ok(to) = dialog.next_hop() {
+            let resend = Resend::other(bytes.clone(), to, now);
+            self.pending = Some(Pending { branch, method: "NOTIFY".to_owned(), cseq, resend });
+            self.send(to, bytes);
+        }
+    }
+
     pub(super) fn pending_response(&mut self, response: &Incoming, code: u16, now: Instant) {
         let key = (response.cseq, response.to_tag.clone().unwrap_or_default());
         if let Some((to, ack)) = self.acks.get(&key).filter(|_| response.method == "INVITE" && code >= 200) {
@@ -143,6 +160,10 @@ impl Uac {
             return;
         }
         let Some(pending) = self.pending.take() else { return };
+        if pending.method == "NOTIFY" {
+            // It is no step of the script.
+            return;
+        }
         self.step_done(now);
         match pending.method.as_str() {
             "BYE" => {
@@ -187,6 +208,7 @@ impl Uac {
         let code = match (request.method.as_str(), known) {
             ("ACK", _) => return,
             (_, false) => 481,
+            ("REFER", true) if self.plan.referred.is_some() => 202,
             ("BYE" | "INVITE" | "UPDATE" | "INFO" | "OPTIONS" | "PRACK" | "MESSAGE" | "NOTIFY", true) => 200,
             _ => 405,
         };
@@ -199,6 +221,10 @@ impl Uac {
         self.answers.insert(key, answer.clone());
         self.send(to, answer);
         match (request.method.as_str(), code) {
+            ("REFER", 202) => {
+                self.report.refer_to = header(&request.bytes, "refer-to");
+                self.notify(now);
+            }
             ("BYE", 200) => {
                 self.report.hung_up_by.get_or_insert(Side::Callee);
                 self.end(now);
@@ -211,4 +237,12 @@ impl Uac {
             _ => {}
         }
     }
+}
+
+/// A header field's value, by its name in small letters.
+fn header(message: &[u8], name: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(message);
+    let fields = text.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(':'));
+    let found = fields.into_iter().find(|(found, _)| found.trim().eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.trim().to_owned())
 }

@@ -38,6 +38,7 @@ impl Core {
             "uuid_exists" => self.channels.contains_key(word(0)).to_string(),
             "uuid_record" => self.record(word(0), word(1), word(2), word(3).parse().unwrap_or(0)),
             "uuid_bridge" => self.uuid_bridge(word(0), word(1)),
+            "conference" => self.conference(word(0), word(1), word(2)),
             _ if function.starts_with("uuid_") => self.of_channel(function, &words),
             _ => format!("-ERR {function} Command not found!\n"),
         }

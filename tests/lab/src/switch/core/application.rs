@@ -13,7 +13,7 @@ const LONGEST_SLEEP: u64 = 24 * 3600 * 1000;
 const MOST_MESSAGES: usize = 100;
 
 /// The applications that there are.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 18] = [
     "answer",
     "playback",
     "sleep",
@@ -24,6 +24,9 @@ const KNOWN: [&str; 15] = [
     "send_dtmf",
     "hangup",
     "park",
+    "conference",
+    "deflect",
+    "ring_ready",
     "start_dtmf",
     "stop_dtmf",
     "spandsp_start_dtmf",
@@ -121,10 +124,17 @@ impl Core {
             }
             "send_dtmf" => {
                 let digits = argument.split('@').next().unwrap_or_default();
-                if let Some(media) = &mut channel.media {
+                // FreeSWITCH: "Attempt to send very large dtmf string ignored!"
+                if argument.len() <= 99
+                    && let Some(media) = &mut channel.media
+                {
                     media.keypad.press(digits);
                 }
             }
+            "conference" => return self.enter_conference(id, task),
+            "deflect" => self.refer(id, &argument),
+            "ring_ready" if channel.is_answered() => {}
+            "ring_ready" => self.with_call(id, |call, _, out| call.ring(out)),
             "hangup" => self.hang_up(id, cause::known(&argument)),
             "park" | "start_dtmf" | "stop_dtmf" | "spandsp_start_dtmf" | "spandsp_stop_dtmf" | "log"
             | "noop" => {}
@@ -194,7 +204,7 @@ impl Core {
                 self.finish_task(id, Some(response));
             }
             Some(Running::Sleep { .. }) => self.finish_task(id, None),
-            Some(Running::Answer | Running::Read) | None => {}
+            Some(Running::Answer | Running::Read | Running::Conference(_)) | None => {}
         }
     }
 

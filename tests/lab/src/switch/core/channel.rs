@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::media::Media;
 use super::record::Recorder;
 use super::sound::Sound;
+use crate::media::FRAME;
 
 /// A step in a channel's life, by FreeSWITCH's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,20 @@ pub(super) enum Running {
     Sleep {
         until: Instant,
     },
+    /// Is a part of a conference.
+    Conference(Box<Seat>),
+}
+
+/// A place in a conference.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) room: String,
+    pub(super) id: u32,
+    pub(super) muted: bool,
+    /// What was said here in the last 20 ms.
+    pub(super) voice: [i16; FRAME],
+    /// What is played to all is heard here, as far as it has come.
+    pub(super) playing: Option<Sound>,
 }
 
 /// What runs, and what to tell when it is over.

@@ -108,6 +108,7 @@ impl Core {
 
     /// The last of a channel.
     pub(super) fn tear_down(&mut self, id: &str) {
+        self.leave_conference(id);
         self.end_playback(id, "done", "PLAYBACK ERROR");
         self.finish_task(id, None);
         // The leg that leads tells of the bridge's end: before its own, or when it has heard of the other one's.

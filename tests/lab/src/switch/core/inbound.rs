@@ -255,7 +255,17 @@ impl Core {
 
     /// Whether the other end has ended the call.
     fn look_at(&mut self, id: &str) {
-        let Some(channel) = self.channels.get(id).filter(|channel| !channel.is_hung_up()) else { return };
+        if self.channels.get(id).is_none_or(Channel::is_hung_up) {
+            return;
+        }
+        if let Some(Leg::In(call)) = self.legs.get(id) {
+            let refer = [
+                ("sip_refer_status_code", call.referred.0),
+                ("sip_refer_target_status_code", call.referred.1),
+            ];
+            self.referred(id, refer);
+        }
+        let Some(channel) = self.channels.get(id) else { return };
         let (by, failed) = match self.legs.get(id) {
             Some(Leg::In(call)) => {
                 (call.record.hung_up_by == Some(Side::Caller), call.record.failure.is_some())

@@ -24,6 +24,8 @@ pub(super) struct Media {
     heard: VecDeque<i16>,
     /// What was passed on from a bridge and not recorded yet.
     said: VecDeque<i16>,
+    /// What was heard and not mixed yet, in a conference.
+    voice: Option<VecDeque<i16>>,
 }
 
 /// What a packet held.
@@ -47,6 +49,7 @@ impl Media {
             received: 0,
             heard: VecDeque::new(),
             said: VecDeque::new(),
+            voice: None,
         }
     }
 
@@ -57,6 +60,9 @@ impl Media {
         match packet.payload_type {
             rtp::PCMU => {
                 keep(&mut self.heard, packet.payload);
+                if let Some(voice) = &mut self.voice {
+                    keep(voice, packet.payload);
+                }
             }
             rtp::EVENTS => {
                 let before = self.ear.digits().len();
@@ -81,6 +87,21 @@ impl Media {
     /// What was passed on in the last 20 ms, filled up with silence.
     pub(super) fn take_said(&mut self) -> [i16; FRAME] {
         take(&mut self.said)
+    }
+
+    /// From now on what is heard is mixed with others; or not any more.
+    pub(super) fn confer(&mut self, confers: bool) {
+        self.voice = confers.then(VecDeque::new);
+    }
+
+    /// What was heard in the last 20 ms, for others.
+    pub(super) fn take_voice(&mut self) -> [i16; FRAME] {
+        // What waits longer than it takes to be mixed would be heard late for ever.
+        if let Some(voice) = &mut self.voice {
+            let surplus = voice.len().saturating_sub(3 * FRAME);
+            voice.drain(..surplus);
+        }
+        self.voice.as_mut().map_or([0; FRAME], take)
     }
 
     /// What was heard before a recording began is not in it.

@@ -10,6 +10,7 @@
 //! | `channel.rs`, `event.rs` | what is known of a leg, and how it is told |
 //! | `park.rs`, `application.rs` | a channel's 20 ms, and what it executes |
 //! | `media.rs`, `sound.rs`, `record.rs` | RTP, what is played, what is recorded |
+//! | `conference.rs` | many legs together (mod_conference) |
 //! | `bridge.rs`, `hangup.rs`, `cause.rs` | two legs together, and how a leg ends |
 
 mod api;
@@ -20,6 +21,7 @@ mod cause;
 mod channel;
 mod clock;
 mod command;
+mod conference;
 mod event;
 mod hangup;
 mod inbound;
@@ -145,6 +147,8 @@ pub struct Core {
     ids: Ids,
     sequence: u64,
     sessions: u64,
+    /// Numbers of those who were in a conference.
+    members: u32,
     peak: usize,
     listeners: BTreeMap<u64, Listener>,
     channels: BTreeMap<String, Channel>,
@@ -178,6 +182,7 @@ impl Core {
             ids,
             sequence: 0,
             sessions: 0,
+            members: 0,
             peak: 0,
             listeners: BTreeMap::new(),
             channels: BTreeMap::new(),

@@ -23,9 +23,10 @@ impl Core {
 
     /// 20 ms of sound in both directions.
     fn frame(&mut self, id: &str) {
+        let mixed = self.confer(id);
         let Some(channel) = self.channels.get_mut(id) else { return };
         let mut over = false;
-        let mut sound = [0; FRAME];
+        let mut sound = mixed.unwrap_or([0; FRAME]);
         match channel.task.as_mut().map(|task| &mut task.running) {
             Some(Running::Playback { sound: playing, samples }) => match playing.frame() {
                 Some((frame, own)) => {
@@ -35,7 +36,7 @@ impl Core {
                 None => over = true,
             },
             Some(Running::Sleep { until }) => over = *until <= self.now,
-            Some(Running::Answer | Running::Read) | None => {}
+            Some(Running::Answer | Running::Read | Running::Conference(_)) | None => {}
         }
         let recorded = self.exchange(id, sound);
         if let Some((heard, said)) = recorded {

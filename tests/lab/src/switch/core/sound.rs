@@ -41,7 +41,13 @@ impl Sound {
             let millis: i64 = rest.split(',').next()?.trim().parse().ok()?;
             let on = if millis < 0 { u64::MAX } else { millis.unsigned_abs().saturating_mul(8) };
             let item = Tone { on, off: 0, hertz: Vec::new() };
-            return Some(Sound::Tones(Tones { items: vec![item], loops: Some(1), item: 0, at: 0 }));
+            return Some(Sound::Tones(Tones {
+                items: vec![item],
+                loops: Some(1),
+                peak: 0.0,
+                item: 0,
+                at: 0,
+            }));
         }
         Tones::parse(name.strip_prefix("tone_stream://")?).map(Sound::Tones)
     }
@@ -52,12 +58,13 @@ impl Sound {
     }
 }
 
-/// The tones of a tone_stream (libteletone's language, without volume).
+/// The tones of a tone_stream (libteletone's language).
 #[derive(Debug, Clone)]
 pub(super) struct Tones {
     items: Vec<Tone>,
     /// How often they are still to be played; `None` is for ever.
     loops: Option<u32>,
+    peak: f64,
     item: usize,
     at: u64,
 }
@@ -72,7 +79,7 @@ struct Tone {
 
 impl Tones {
     fn parse(text: &str) -> Option<Self> {
-        let mut tones = Tones { items: Vec::new(), loops: Some(1), item: 0, at: 0 };
+        let mut tones = Tones { items: Vec::new(), loops: Some(1), peak: TONE_PEAK, item: 0, at: 0 };
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
             if let Some(tone) = part.strip_prefix("%(") {
                 let numbers: Option<Vec<f64>> = tone
@@ -92,7 +99,12 @@ impl Tones {
                     let count: i64 = count.trim().parse().ok()?;
                     tones.loops = u32::try_from(count).ok();
                 }
-                // Volume, decay and the like.
+                // Decibels; what is usual is -7.
+                Some(("v" | "V", volume)) => {
+                    let volume: f64 = volume.trim().parse().ok().filter(|volume| *volume <= 0.0)?;
+                    tones.peak = TONE_PEAK * 10_f64.powf((volume + 7.0) / 20.0);
+                }
+                // Decay and the like.
                 Some((name, _)) if name.len() == 1 => {}
                 _ => return None,
             }
@@ -108,7 +120,7 @@ impl Tones {
                     let sounding = self.at < tone.on && !tone.hertz.is_empty();
                     let angle = |hertz: &f64| (TAU * hertz * self.at as f64 / RATE).sin();
                     let sum: f64 = tone.hertz.iter().map(angle).sum();
-                    let sample = if sounding { TONE_PEAK * sum / tone.hertz.len() as f64 } else { 0.0 };
+                    let sample = if sounding { self.peak * sum / tone.hertz.len() as f64 } else { 0.0 };
                     self.at += 1;
                     return Some(sample as i16);
                 }
