@@ -44,6 +44,8 @@ pub struct Call {
     over_at: Duration,
     /// Whether the platform was told that it rings.
     rang: bool,
+    /// Whether the document that is asked for is the fallback.
+    falling_back: bool,
 }
 
 /// What a call does. Each waits for something, and not forever.
@@ -87,6 +89,7 @@ impl Call {
             phase: Phase::Finished,
             over_at: now.saturating_add(rules.duration),
             rang: false,
+            falling_back: false,
         };
         if outbound {
             call.phase = Phase::Calling { application, until: now.saturating_add(rules.ringing) };
@@ -192,6 +195,7 @@ impl Call {
 
     /// Begins with an application.
     fn execute(&mut self, application: Application) {
+        self.falling_back = false;
         let step = match application {
             Application::Url { url, method } => match Url::parse(&url) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") => {

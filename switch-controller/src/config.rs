@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use settings::Secret;
 use settings::log::LogSettings;
@@ -30,6 +31,7 @@ pub struct Settings {
     pub speech: SpeechSettings,
     pub recordings: RecordingSettings,
     pub api: ApiSettings,
+    pub shared: SharedSettings,
     pub limits: LimitSettings,
     pub log: LogSettings,
 }
@@ -79,6 +81,7 @@ pub struct PlatformSettings {
     pub bucket: Option<String>,
     pub bucket_url: Option<String>,
     pub fallback: Option<PathBuf>,
+    pub gateway_function: Option<String>,
     pub ca: Option<PathBuf>,
 }
 
@@ -93,6 +96,7 @@ pub struct WebhookSettings {
     pub documents: u32,
     pub body_bytes: usize,
     pub user_agent: String,
+    pub allow: Vec<IpNet>,
     pub ca: Option<PathBuf>,
 }
 
@@ -153,6 +157,16 @@ pub struct ApiSettings {
     pub password: Option<Secret>,
 }
 
+/// `[shared]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "switch-controller.example.toml documents each key")]
+pub struct SharedSettings {
+    pub url: Option<String>,
+    #[serde(with = "settings::duration")]
+    pub interval: Duration,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -163,6 +177,8 @@ pub struct LimitSettings {
     #[serde(with = "settings::duration")]
     pub ringing: Duration,
     pub sessions: usize,
+    pub account_calls: Option<u32>,
+    pub account_calls_per_second: Option<u32>,
 }
 
 impl Default for Settings {
@@ -177,6 +193,7 @@ impl Default for Settings {
             speech: SpeechSettings::default(),
             recordings: RecordingSettings::default(),
             api: ApiSettings::default(),
+            shared: SharedSettings::default(),
             limits: LimitSettings::default(),
             log: LogSettings::default(),
         }
@@ -217,6 +234,7 @@ impl Default for PlatformSettings {
             bucket: None,
             bucket_url: None,
             fallback: None,
+            gateway_function: None,
             ca: None,
         }
     }
@@ -230,6 +248,7 @@ impl Default for WebhookSettings {
             documents: 10_000,
             body_bytes: 64 << 10,
             user_agent: "TwilioProxy/1.1".to_owned(),
+            allow: Vec::new(),
             ca: None,
         }
     }
@@ -278,6 +297,12 @@ impl Default for ApiSettings {
     }
 }
 
+impl Default for SharedSettings {
+    fn default() -> Self {
+        SharedSettings { url: None, interval: Duration::from_secs(10) }
+    }
+}
+
 impl ApiSettings {
     /// How others reach it.
     pub fn reached_at(&self) -> String {
@@ -288,7 +313,13 @@ impl ApiSettings {
 impl Default for LimitSettings {
     fn default() -> Self {
         let (call_duration, ringing) = (Duration::from_secs(4 * 3600), Duration::from_secs(600));
-        LimitSettings { call_duration, ringing, sessions: 1_000 }
+        LimitSettings {
+            call_duration,
+            ringing,
+            sessions: 1_000,
+            account_calls: None,
+            account_calls_per_second: None,
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `webhook.rs`, `fetch.rs` | requests to the customer: what they say, and how they are made |
 //! | `files.rs`, `speech.rs` | sounds: fetched and kept, synthesised and kept |
 //! | `platform.rs` | who a call belongs to, and how numbers are reached: the routes file, or the Somleng API |
+//! | `limits.rs`, `shared.rs` | calls at once and per second of trunks and accounts; what controllers share |
 //! | `api.rs` | the calls API, recordings, health, load and metrics |
 //! | `config.rs`, `live.rs`, `run.rs`, `metrics.rs` | settings; what all parts share; from start to end; what is counted |
 #![forbid(unsafe_code)]
@@ -23,11 +24,13 @@ pub mod calls;
 pub mod config;
 pub mod fetch;
 pub mod files;
+pub mod limits;
 pub mod live;
 pub mod metrics;
 pub mod platform;
 mod run;
 mod script;
+pub mod shared;
 pub mod speech;
 pub mod switch;
 mod verbs;

@@ -57,6 +57,7 @@ impl Call {
             phase: Phase::Finished,
             over_at: now.saturating_add(rules.duration).saturating_sub(kept.lasted),
             rang: true,
+            falling_back: false,
         };
         let step = match call.script.load(kept.document.as_bytes()) {
             Ok(()) => {

@@ -10,8 +10,8 @@ use twiml::Document;
 use url::Url;
 
 use super::{
-    ApiSettings, LimitSettings, PlatformSettings, RoutesSettings, Settings, SoundSettings, SpeechSettings,
-    SwitchSettings, WebhookSettings,
+    ApiSettings, LimitSettings, PlatformSettings, RoutesSettings, Settings, SharedSettings, SoundSettings,
+    SpeechSettings, SwitchSettings, WebhookSettings,
 };
 use crate::call::rules::Rules;
 
@@ -32,6 +32,7 @@ pub struct Config {
     /// What stands before `/<sid>.wav` in their URLs, without a slash at its end.
     pub recordings_url: String,
     pub api: ApiSettings,
+    pub shared: SharedSettings,
     pub limits: LimitSettings,
     /// What calls may do, from several sections.
     pub rules: Rules,
@@ -69,6 +70,8 @@ pub struct PlatformConfig {
     pub bucket: Option<(String, String)>,
     /// What callers get while the platform is away.
     pub fallback: Option<String>,
+    /// The function that knows where registered clients are.
+    pub gateway_function: Option<String>,
     pub ca: Option<PathBuf>,
 }
 
@@ -77,7 +80,7 @@ type Checked<T> = Result<T, settings::Error>;
 impl Config {
     pub(super) fn check(settings: Settings) -> Checked<Config> {
         let Settings { drain, freeswitch, routes, platform, webhook, sounds, .. } = settings;
-        let Settings { speech, recordings, api, limits, log, .. } = settings;
+        let Settings { speech, recordings, api, shared, limits, log, .. } = settings;
         let freeswitch = switch(freeswitch)?;
         let platform = somleng(platform)?;
         webhook_limits(&webhook)?;
@@ -93,6 +96,7 @@ impl Config {
                 ),
             );
         }
+        between("shared.interval", shared.interval, Duration::from_millis(100), Duration::from_secs(300))?;
         let recordings_url = match recordings.url {
             Some(url) => http_url("recordings.url", &url)?,
             None => format!("http://{}/recordings", api.bind),
@@ -119,6 +123,7 @@ impl Config {
             recordings,
             recordings_url,
             api,
+            shared,
             limits,
             rules,
             log,
@@ -179,6 +184,12 @@ fn somleng(settings: PlatformSettings) -> Checked<Option<PlatformConfig>> {
             },
         },
     };
+    if settings.gateway_function.is_some() && !cfg!(feature = "lambda") {
+        return wrong(
+            "platform.gateway_function",
+            "expected a controller that was built with the feature lambda",
+        );
+    }
     let bucket = bucket(settings.bucket, settings.bucket_url)?;
     Ok(Some(PlatformConfig {
         url,
@@ -191,6 +202,7 @@ fn somleng(settings: PlatformSettings) -> Checked<Option<PlatformConfig>> {
         leg_events: settings.leg_events,
         bucket,
         fallback,
+        gateway_function: settings.gateway_function,
         ca: settings.ca,
     }))
 }

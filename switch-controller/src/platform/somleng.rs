@@ -20,7 +20,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use esl::Name;
 use hyper::Method as Verb;
 use objects::Objects;
 use serde::Serialize;
@@ -28,6 +27,7 @@ use serde_json::{Map, Value};
 use settings::Secret;
 use twiml::Method;
 
+use super::gateway::Dialer;
 use super::routes::sid;
 use super::{Begun, Claim, Event, Incoming, NotTaken, Platform, Soon};
 use crate::call::action::Report;
@@ -57,7 +57,7 @@ pub struct Somleng {
     config: PlatformConfig,
     /// How PATCH and DELETE reach this controller's calls.
     host: String,
-    profile: Name,
+    dialer: Dialer,
     /// What the controller's beginning was on the wall.
     began: SystemTime,
     metrics: PlatformMetrics,
@@ -67,8 +67,8 @@ pub struct Somleng {
 pub struct Around {
     /// How PATCH and DELETE reach this controller's calls.
     pub host: String,
-    /// The sofia profile of calls that name none.
-    pub profile: Name,
+    /// Who makes dial strings.
+    pub dialer: Dialer,
     /// Where FreeSWITCH writes recordings.
     pub recordings: std::path::PathBuf,
     /// Where they are put, if anywhere.
@@ -84,7 +84,7 @@ pub struct Around {
 impl Somleng {
     /// One that goes on with the recordings that an earlier process has left. The error says what is wrong.
     pub fn new(config: PlatformConfig, around: Around) -> Result<Self, String> {
-        let Around { host, profile, recordings, bucket, raw_url, began, metrics } = around;
+        let Around { host, dialer, recordings, bucket, raw_url, began, metrics } = around;
         let PlatformConfig { url, user, password, timeout, ca, .. } = &config;
         let client = Arc::new(Client::new(url, user, password, *timeout, ca.as_deref())?);
         let outbox = Outbox::new(Arc::clone(&client), config.retry_for, metrics.clone());
@@ -95,7 +95,7 @@ impl Somleng {
             Ok(left) => tracing::info!(left, "recordings that are yet to be brought to the platform"),
             Err(error) => return Err(format!("recordings.directory: {error}")),
         }
-        Ok(Somleng { client, outbox: Arc::new(outbox), spool, config, host, profile, began, metrics })
+        Ok(Somleng { client, outbox: Arc::new(outbox), spool, config, host, dialer, began, metrics })
     }
 
     async fn claimed(&self, incoming: &Incoming) -> Result<Claim, NotTaken> {
@@ -138,6 +138,8 @@ impl Somleng {
             Some(url) => Application::Url { url, method: method(made.voice_method.as_deref()) },
             None => Application::Twiml(made.twiml.unwrap_or_else(|| "<Response/>".to_owned())),
         };
+        let fallback = made.voice_fallback_url.filter(|url| !url.is_empty());
+        let fallback = fallback.map(|url| (url, method(made.voice_fallback_method.as_deref())));
         let payer = Payer {
             carrier_sid: &made.carrier_sid,
             account_sid: &made.account_sid,
@@ -156,6 +158,7 @@ impl Somleng {
             from: made.from,
             to: made.to,
             default_voice: made.default_tts_voice.unwrap_or_else(|| "Basic.Kal".to_owned()),
+            fallback,
         };
         Claim { facts, application, answer_headers, variables }
     }
@@ -174,14 +177,14 @@ impl Somleng {
         }
         let mut routes = Vec::new();
         for (leg, destination) in made.phone_calls.into_iter().zip(destinations) {
-            routes.push(self.route(leg, destination).map_err(Problem)?);
+            routes.push(self.route(leg, destination).await.map_err(Problem)?);
         }
         Ok(routes)
     }
 
-    fn route(&self, leg: wire::Leg, destination: &str) -> Result<Route, String> {
+    async fn route(&self, leg: wire::Leg, destination: &str) -> Result<Route, String> {
         let routing = &leg.routing_parameters;
-        let dial_string = routing.dial_string(&self.profile)?.to_string();
+        let dial_string = self.dialer.dial_string(routing).await?.to_string();
         let payer = Payer {
             carrier_sid: &leg.carrier_sid,
             account_sid: &leg.account_sid,
@@ -248,6 +251,7 @@ fn fallback(incoming: &Incoming, document: &str) -> Claim {
         from: incoming.from.clone(),
         to: incoming.to.clone(),
         default_voice: "Basic.Kal".to_owned(),
+        fallback: None,
     };
     let application = Application::Twiml(document.to_owned());
     Claim { facts, application, answer_headers: Vec::new(), variables: Vec::new() }
