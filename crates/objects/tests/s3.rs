@@ -83,10 +83,12 @@ async fn answer(
             let text = String::from_utf8_lossy(&body).into_owned();
             let keys: Vec<_> =
                 text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
+            let deleted: String =
+                keys.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
             for key in keys {
                 bucket.objects.remove(key);
             }
-            "<DeleteResult/>".into_response()
+            format!("<DeleteResult>{deleted}</DeleteResult>").into_response()
         }
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }

@@ -114,7 +114,7 @@ impl Somleng {
             variables: incoming.variables.iter().map(text).collect::<Map<_, _>>(),
         };
         let path = "/inbound_phone_calls";
-        let made: Result<wire::InboundCallMade, _> = self.client.ask(Verb::POST, path, &asked).await;
+        let made: Result<wire::InboundCallMade, _> = self.client.ask_in_time(Verb::POST, path, &asked).await;
         self.metrics.count(path, if made.is_ok() { "ok" } else { "failed" });
         match made {
             Ok(made) => Ok(self.claim_of(incoming, made)),
@@ -170,7 +170,7 @@ impl Somleng {
         from: Option<&str>,
     ) -> Result<Vec<Route>, Problem> {
         let asked = wire::Legs { parent_call_sid: &facts.call_sid, destinations, from };
-        let made: wire::LegsMade = self.once("/outbound_phone_calls", &asked).await?;
+        let made: wire::LegsMade = self.made("/outbound_phone_calls", &asked).await?;
         if made.phone_calls.len() != destinations.len() {
             let (found, expected) = (made.phone_calls.len(), destinations.len());
             return Err(Problem(format!("the platform: expected {expected} phone_calls, found {found}")));
@@ -200,13 +200,13 @@ impl Somleng {
         })
     }
 
-    /// Asks for what a call waits for: once, since nobody knows what a second time would make.
-    async fn once<T: serde::de::DeserializeOwned>(
+    /// Asks for what a call waits for.
+    async fn made<T: serde::de::DeserializeOwned>(
         &self,
         path: &'static str,
         body: &impl Serialize,
     ) -> Result<T, Problem> {
-        let answer = self.client.ask(Verb::POST, path, body).await;
+        let answer = self.client.ask_in_time(Verb::POST, path, body).await;
         self.metrics.count(path, if answer.is_ok() { "ok" } else { "failed" });
         answer.map_err(|fault| Problem(format!("the platform: {fault}")))
     }
@@ -286,7 +286,14 @@ impl Platform for Somleng {
                 status_callback_url: callback.as_ref().map(|(url, _)| url.as_str()),
                 status_callback_method: callback.as_ref().map(|(_, method)| method.as_str()),
             };
-            let made: wire::Recording = self.once("/recordings", &asked).await?;
+            let made: wire::Recording = self.made("/recordings", &asked).await?;
+            // It becomes the name of a file.
+            if made.sid.is_empty() || !made.sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                return Err(Problem(format!(
+                    "the platform: expected letters and digits as sid, found {:?}",
+                    made.sid
+                )));
+            }
             Ok(Begun { sid: made.sid, url: made.url })
         })
     }

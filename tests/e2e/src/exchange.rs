@@ -76,10 +76,22 @@ impl Exchange {
     ///
     /// Something does not start.
     pub async fn start_at(more: impl FnOnce(Ipv4Addr) -> String) -> Result<Self> {
+        Self::start_where(more, &[]).await
+    }
+
+    /// The same, with variables for a real FreeSWITCH.
+    ///
+    /// # Errors
+    ///
+    /// Something does not start.
+    pub async fn start_where(
+        more: impl FnOnce(Ipv4Addr) -> String,
+        variables: &[(&str, String)],
+    ) -> Result<Self> {
         static NEXT: AtomicU8 = AtomicU8::new(0);
         let ip = Ipv4Addr::new(127, 0, 6, 1 + NEXT.fetch_add(1, Ordering::Relaxed) % 250);
         let trace = Trace::new();
-        let switch = AnySwitch::start(ip, 3, &trace).await?;
+        let switch = AnySwitch::start_with(ip, 3, variables, &trace).await?;
         let application = Application::start(ip).await?;
         let mut carriers = Vec::new();
         for (prefix, behaviour) in CALLEES {
