@@ -7,6 +7,7 @@
 //! | `recordings.rs` | recordings as files |
 //! | `access.rs` | user and password |
 //! | `refusal.rs` | refusals, as JSON |
+//! | `openapi.json` | what all of it looks like from outside |
 
 mod access;
 mod body;
@@ -58,6 +59,7 @@ pub fn router(live: Arc<Live>, routes: Arc<Routes>) -> Router {
         .route("/readyz", get(readyz))
         .route("/load", get(load))
         .route("/metrics", get(metrics))
+        .route("/openapi.json", get(openapi))
         .route("/recordings/{file}", get(recordings::get))
         .merge(calls)
         .fallback(|| async { Refusal::not_found() })
@@ -78,6 +80,11 @@ async fn metrics(State(desk): State<Desk>) -> Response {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
+}
+
+/// What this API is, as OpenAPI 3.1 has it.
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("api/openapi.json")).into_response()
 }
 
 /// How full this FreeSWITCH is: what a proxy chooses targets by.

@@ -47,6 +47,8 @@ pub struct Call {
     rang: bool,
     /// Whether it was forgotten in good order, and its channel goes on.
     released: bool,
+    /// Whether the document that is asked for is the fallback.
+    falling_back: bool,
 }
 
 /// What a call does. Each waits for something, and not forever.
@@ -91,6 +93,7 @@ impl Call {
             over_at: now.saturating_add(rules.duration),
             rang: false,
             released: false,
+            falling_back: false,
         };
         if outbound {
             call.phase = Phase::Calling { application, until: now.saturating_add(rules.ringing) };
@@ -119,6 +122,7 @@ impl Call {
             over_at: now.saturating_add(rules.duration),
             rang: true,
             released: false,
+            falling_back: false,
         };
         call.execute(application);
         call
@@ -233,6 +237,7 @@ impl Call {
 
     /// Begins with an application.
     fn execute(&mut self, application: Application) {
+        self.falling_back = false;
         let step = match application {
             Application::Url { url, method } => match Url::parse(&url) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") => {

@@ -128,6 +128,11 @@ impl Calls {
         Ok(queue)
     }
 
+    /// The channel of the call that was made under this sid.
+    pub fn made(&self, sid: &str) -> Option<String> {
+        self.lock().by_sid.get(sid).cloned()
+    }
+
     /// It is known whose call it is.
     pub fn show(&self, view: &Arc<View>) {
         if let Some(entry) = self.lock().channels.get_mut(&view.id) {

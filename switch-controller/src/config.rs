@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use settings::Secret;
 use settings::log::LogSettings;
@@ -31,6 +32,7 @@ pub struct Settings {
     pub recordings: RecordingSettings,
     pub calls: CallSettings,
     pub api: ApiSettings,
+    pub shared: SharedSettings,
     pub limits: LimitSettings,
     pub log: LogSettings,
 }
@@ -80,6 +82,7 @@ pub struct PlatformSettings {
     pub bucket: Option<String>,
     pub bucket_url: Option<String>,
     pub fallback: Option<PathBuf>,
+    pub gateway_function: Option<String>,
     pub ca: Option<PathBuf>,
 }
 
@@ -94,6 +97,7 @@ pub struct WebhookSettings {
     pub documents: u32,
     pub body_bytes: usize,
     pub user_agent: String,
+    pub allow: Vec<IpNet>,
     pub ca: Option<PathBuf>,
 }
 
@@ -163,6 +167,16 @@ pub struct ApiSettings {
     pub password: Option<Secret>,
 }
 
+/// `[shared]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "switch-controller.example.toml documents each key")]
+pub struct SharedSettings {
+    pub url: Option<String>,
+    #[serde(with = "settings::duration")]
+    pub interval: Duration,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -173,6 +187,8 @@ pub struct LimitSettings {
     #[serde(with = "settings::duration")]
     pub ringing: Duration,
     pub sessions: usize,
+    pub account_calls: Option<u32>,
+    pub account_calls_per_second: Option<u32>,
 }
 
 impl Default for Settings {
@@ -188,6 +204,7 @@ impl Default for Settings {
             recordings: RecordingSettings::default(),
             calls: CallSettings::default(),
             api: ApiSettings::default(),
+            shared: SharedSettings::default(),
             limits: LimitSettings::default(),
             log: LogSettings::default(),
         }
@@ -228,6 +245,7 @@ impl Default for PlatformSettings {
             bucket: None,
             bucket_url: None,
             fallback: None,
+            gateway_function: None,
             ca: None,
         }
     }
@@ -241,6 +259,7 @@ impl Default for WebhookSettings {
             documents: 10_000,
             body_bytes: 64 << 10,
             user_agent: "TwilioProxy/1.1".to_owned(),
+            allow: Vec::new(),
             ca: None,
         }
     }
@@ -295,6 +314,12 @@ impl Default for ApiSettings {
     }
 }
 
+impl Default for SharedSettings {
+    fn default() -> Self {
+        SharedSettings { url: None, interval: Duration::from_secs(10) }
+    }
+}
+
 impl ApiSettings {
     /// How others reach it.
     pub fn reached_at(&self) -> String {
@@ -305,7 +330,13 @@ impl ApiSettings {
 impl Default for LimitSettings {
     fn default() -> Self {
         let (call_duration, ringing) = (Duration::from_secs(4 * 3600), Duration::from_secs(600));
-        LimitSettings { call_duration, ringing, sessions: 1_000 }
+        LimitSettings {
+            call_duration,
+            ringing,
+            sessions: 1_000,
+            account_calls: None,
+            account_calls_per_second: None,
+        }
     }
 }
 

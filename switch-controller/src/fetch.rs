@@ -4,9 +4,13 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `client.rs` | connections: names -> addresses, TLS |
+//! | `reach.rs` | which addresses customers' URLs may lead to |
+//! | `cookies.rs` | what servers want to be told again in the same call |
 //! | `redirect.rs` | where a redirect leads, and with which method |
 
 mod client;
+mod cookies;
+mod reach;
 mod redirect;
 #[cfg(test)]
 mod tests;
@@ -19,7 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full};
 use https::with_causes;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, LOCATION};
+use hyper::header::{AUTHORIZATION, COOKIE, LOCATION};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use settings::Secret;
 use url::Url;
@@ -28,8 +32,9 @@ use crate::call::input::{Answer, Problem};
 use crate::config::WebhookSettings;
 use crate::webhook;
 
-pub use client::{Everywhere, Reach};
 pub(crate) use client::{HttpClient, client};
+pub use cookies::Cookies;
+pub use reach::{Everywhere, Public, Reach};
 pub use redirect::Hop;
 
 /// Makes requests.
@@ -56,14 +61,24 @@ impl Fetcher {
     }
 
     /// A document: within the time, the redirects and the bytes that are allowed for one.
-    pub async fn document(&self, request: &webhook::Request, token: &Secret) -> Result<Answer, Problem> {
+    pub async fn document(
+        &self,
+        request: &webhook::Request,
+        token: &Secret,
+        cookies: &Cookies,
+    ) -> Result<Answer, Problem> {
         let limit = self.settings.timeout;
-        let asked = tokio::time::timeout(limit, self.ask_document(request, token)).await;
+        let asked = tokio::time::timeout(limit, self.ask_document(request, token, cookies)).await;
         let asked = asked.unwrap_or_else(|_| Err(format!("expected an answer within {limit:?}, found none")));
         asked.map_err(|what| Problem(format!("{} {}: {what}", request.method.as_str(), shown(&request.url))))
     }
 
-    async fn ask_document(&self, request: &webhook::Request, token: &Secret) -> Result<Answer, String> {
+    async fn ask_document(
+        &self,
+        request: &webhook::Request,
+        token: &Secret,
+        cookies: &Cookies,
+    ) -> Result<Answer, String> {
         let headers = request.headers(token).into_iter();
         let headers = headers.map(|(name, value)| match name {
             "User-Agent" => (name.to_owned(), self.settings.user_agent.clone()),
@@ -76,7 +91,7 @@ impl Fetcher {
             // What a document is asked with may be a caller's secret: digits, for instance.
             downgrade: false,
         };
-        let reply = self.follow(hop, &headers.collect::<Vec<_>>()).await?;
+        let reply = self.follow(hop, &headers.collect::<Vec<_>>(), Some(cookies)).await?;
         let status = reply.response.status();
         if !status.is_success() {
             return Err(format!("expected an answer of 200, found {status}"));
@@ -87,9 +102,17 @@ impl Fetcher {
     }
 
     /// Asks, and follows redirects. No time limit but the caller's.
-    pub async fn follow(&self, mut hop: Hop, headers: &[(String, String)]) -> Result<Reply, String> {
+    pub async fn follow(
+        &self,
+        mut hop: Hop,
+        headers: &[(String, String)],
+        cookies: Option<&Cookies>,
+    ) -> Result<Reply, String> {
         for _ in 0..=self.settings.redirects {
-            let response = self.ask(&hop, headers).await?;
+            let response = self.ask(&hop, headers, cookies.and_then(|all| all.of(&hop.url))).await?;
+            if let Some(cookies) = cookies {
+                cookies.take(&hop.url, response.headers());
+            }
             let Some(location) = redirected(response.status(), response.headers()) else {
                 return Ok(Reply { url: hop.url, response });
             };
@@ -98,7 +121,12 @@ impl Fetcher {
         Err(format!("expected {} redirects at most, found one more", self.settings.redirects))
     }
 
-    async fn ask(&self, hop: &Hop, headers: &[(String, String)]) -> Result<Response<Incoming>, String> {
+    async fn ask(
+        &self,
+        hop: &Hop,
+        headers: &[(String, String)],
+        cookies: Option<String>,
+    ) -> Result<Response<Incoming>, String> {
         let mut url = hop.url.clone();
         let authorization = credentials(&mut url);
         if let Some(address) = literal(&url)
@@ -109,6 +137,9 @@ impl Fetcher {
         let mut request = Request::builder().method(hop.method.as_str()).uri(url.as_str());
         for (name, value) in headers {
             request = request.header(name, value);
+        }
+        if let Some(cookies) = cookies {
+            request = request.header(COOKIE, cookies);
         }
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);

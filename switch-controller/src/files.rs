@@ -88,7 +88,7 @@ impl Files {
                 known.into_iter().filter_map(|(name, value)| Some((name.to_string(), value.clone()?))),
             );
         }
-        let reply = self.fetcher.follow(Hop::get(fetch::parse(url)?), &headers).await?;
+        let reply = self.fetcher.follow(Hop::get(fetch::parse(url)?), &headers, None).await?;
         let field = |name| {
             let value: Option<&hyper::header::HeaderValue> = reply.response.headers().get(name);
             value.and_then(|value| value.to_str().ok()).map(str::to_owned)

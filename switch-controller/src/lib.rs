@@ -16,6 +16,7 @@
 //! | `files.rs`, `speech.rs` | sounds: fetched and kept, synthesised and kept |
 //! | `kept.rs` | what is kept of each call, for the process that comes after this one |
 //! | `platform.rs` | who a call belongs to, and how numbers are reached: the routes file, or the Somleng API |
+//! | `limits.rs`, `shared.rs` | calls at once and per second of trunks and accounts; what controllers share |
 //! | `api.rs` | the calls API, recordings, health, load and metrics |
 //! | `config.rs`, `live.rs`, `run.rs`, `metrics.rs` | settings; what all parts share; from start to end; what is counted |
 #![forbid(unsafe_code)]
@@ -27,12 +28,14 @@ pub mod config;
 pub mod fetch;
 pub mod files;
 pub mod kept;
+pub mod limits;
 pub mod live;
 pub mod metrics;
 pub mod platform;
 pub mod rooms;
 mod run;
 mod script;
+pub mod shared;
 pub mod speech;
 pub mod switch;
 pub mod tell;

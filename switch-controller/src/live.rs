@@ -14,9 +14,13 @@ use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::files::Files;
 use crate::kept::Kept;
+use crate::limits::{Group, Limit, Limits, Over, Place, host_of};
 use crate::metrics::Metrics;
 use crate::platform::Platform;
+use crate::platform::gateway::Dialer;
+use crate::platform::routes::Routes;
 use crate::rooms::{Effect, Rooms};
+use crate::shared::Shared;
 use crate::speech::Synthesiser;
 use crate::switch::load::Load;
 use crate::tell::Teller;
@@ -33,6 +37,14 @@ pub struct Live {
     pub files: Files,
     /// Who makes speech.
     pub speech: Box<dyn Synthesiser>,
+    /// Who makes dial strings of what the platform says.
+    pub dialer: Dialer,
+    /// The trunks' limits.
+    pub routes: Arc<Routes>,
+    /// What it shares with other controllers.
+    pub shared: Shared,
+    /// How many calls trunks and accounts have.
+    pub limits: Arc<Limits>,
     /// The calls.
     pub calls: Calls,
     /// What is kept of them.
@@ -89,6 +101,46 @@ impl Live {
             return Err("as many calls as limits.sessions allows");
         }
         Ok(())
+    }
+
+    /// Whether FreeSWITCH said that it has room for another call; if not, why.
+    pub fn room(&self) -> Result<(), &'static str> {
+        match self.load() {
+            Some(load) if load.max_sessions > 0 && load.sessions >= load.max_sessions => {
+                Err("FreeSWITCH has as many sessions as it takes")
+            }
+            // It says so every twenty seconds: the first ones need not wait for it.
+            _ => Ok(()),
+        }
+    }
+
+    /// A call or a leg takes its place in its trunk, and a call in its account.
+    pub fn enter(&self, dial_string: &str, account: Option<&str>) -> Result<Place, Over> {
+        let mut groups: Vec<_> = account.map(|sid| self.account(sid)).into_iter().collect();
+        let host = host_of(dial_string);
+        let whole = self.routes.limit(host);
+        if whole != Limit::default() {
+            let share = self.shared.share().ok_or_else(|| Over {
+                what: "this controller has no part of the trunk's limit: it has just come, or the shared store is away"
+                    .to_owned(),
+                after: self.config.shared.interval,
+            })?;
+            let part = |limit: Option<u32>| limit.map(|limit| share.part(limit));
+            let own = Limit { calls: part(whole.calls), per_second: part(whole.per_second) };
+            groups.push((Group::Trunk(host.to_owned()), own));
+        }
+        self.limits.enter(&groups, Instant::now())
+    }
+
+    /// A call that came in takes its place in its account.
+    pub fn enter_account(&self, sid: &str) -> Result<Place, Over> {
+        self.limits.enter(&[self.account(sid)], Instant::now())
+    }
+
+    fn account(&self, sid: &str) -> (Group, Limit) {
+        let limits = &self.config.limits;
+        let limit = Limit { calls: limits.account_calls, per_second: limits.account_calls_per_second };
+        (Group::Account(sid.to_owned()), limit)
     }
 
     /// How full FreeSWITCH said that it is.

@@ -5,10 +5,12 @@
 //! | `routes.rs` | the answers out of one file |
 //! | `routes/` | that file: how it is read, which number fits |
 //! | `somleng.rs` | the answers of the Somleng API, and what it is told |
+//! | `gateway.rs` | registered clients: where one is just now |
 //! | `dial.rs` | how a number is written for a trunk |
 //! | `national.rs` | numbers as they are dialled within their country |
 
 pub mod dial;
+pub mod gateway;
 mod national;
 pub mod routes;
 pub mod somleng;

@@ -203,6 +203,7 @@ mod tests {
             from: "1".to_owned(),
             to: "2".to_owned(),
             default_voice: "Basic.Kal".to_owned(),
+            fallback: None,
         }
     }
 

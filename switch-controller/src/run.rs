@@ -12,14 +12,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::calls::Calls;
 use crate::config::{Config, SpeechEngine};
-use crate::fetch::{Everywhere, Fetcher};
+use crate::fetch::{Fetcher, Public};
 use crate::files::{Files, Room};
 use crate::kept::Kept;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::platform::Platform;
+use crate::platform::gateway::{Dialer, Gateway};
 use crate::platform::routes::Routes;
 use crate::platform::somleng::{Around, Somleng};
+use crate::shared::Shared;
 use crate::speech::{Program, Speak, Synthesiser};
 use crate::{api, switch};
 
@@ -38,9 +40,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let random = || uuid::Uuid::new_v4().as_u64_pair().0;
     let (client, inbox, driver) = esl::client::client(switch::settings(&config.freeswitch), random);
     let heartbeat = config.platform.as_ref().map(|platform| platform.heartbeat);
+    let dialer = Dialer { profile: config.freeswitch.profile.clone(), gateway: gateway(&config).await };
     let (kept, left) = Kept::open(config.calls.as_deref()).context("calls.directory")?;
-    let live = Arc::new(live(config, Arc::clone(&routes), client, kept)?);
+    let live = Arc::new(live(config, Arc::clone(&routes), dialer, client, kept)?);
     switch::take_over(&live, left);
+    let attending = Arc::clone(&live);
+    let attending = tokio::spawn(async move { attending.shared.attend().await });
     if let Some(interval) = heartbeat {
         tokio::spawn(switch::heartbeats(Arc::clone(&live), interval));
     }
@@ -49,6 +54,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let serving = tokio::spawn(api::serve(Arc::clone(&live), routes, listener));
     signals.next().await;
     drain(&live, &mut signals).await;
+    attending.abort();
+    live.shared.leave().await;
     if tokio::time::timeout(FLUSH, live.platform.flush()).await.is_err() {
         tracing::warn!("the platform was not told everything");
     }
@@ -73,14 +80,28 @@ fn routes(config: &Config) -> anyhow::Result<Routes> {
     }
 }
 
+/// Who knows where registered clients are.
+#[cfg(feature = "lambda")]
+async fn gateway(config: &Config) -> Option<Arc<dyn Gateway>> {
+    let name = config.platform.as_ref()?.gateway_function.clone()?;
+    Some(Arc::new(crate::platform::gateway::lambda::Function::new(name).await))
+}
+
+/// Nobody: see the feature `lambda`.
+#[cfg(not(feature = "lambda"))]
+async fn gateway(_: &Config) -> Option<Arc<dyn Gateway>> {
+    None
+}
+
 fn live(
     config: Config,
     routes: Arc<Routes>,
+    dialer: Dialer,
     client: esl::client::Client,
     kept: Kept,
 ) -> anyhow::Result<Live> {
-    let fetcher =
-        Fetcher::new(config.webhook.clone(), Arc::new(Everywhere)).map_err(|error| anyhow!(error))?;
+    let reach = Public::but(config.webhook.allow.clone());
+    let fetcher = Fetcher::new(config.webhook.clone(), Arc::new(reach)).map_err(|error| anyhow!(error))?;
     let fetcher = Arc::new(fetcher);
     let sounds = config.sounds.clone();
     let room = Room::new(sounds.directory.clone(), sounds.cache_bytes);
@@ -98,11 +119,20 @@ fn live(
         }
     };
     let (metrics, began) = (Metrics::new()?, (Instant::now(), SystemTime::now()));
-    let platform = platform(&config, routes, &metrics, began.1)?;
+    let platform = platform(&config, Arc::clone(&routes), dialer.clone(), &metrics, began.1)?;
+    let shared = match &config.shared.url {
+        Some(url) => Some(Objects::open(url, None).context("shared.url")?),
+        None => None,
+    };
+    let shared = Shared::new(shared, uuid::Uuid::new_v4().to_string(), config.shared.interval);
     let agent = config.webhook.user_agent.clone();
     Ok(Live {
         files: Files::new(Arc::clone(&fetcher), sounds, agent, room),
         platform,
+        dialer,
+        routes,
+        shared,
+        limits: Arc::default(),
         fetcher,
         speech,
         calls: Calls::default(),
@@ -123,6 +153,7 @@ fn live(
 fn platform(
     config: &Config,
     routes: Arc<Routes>,
+    dialer: Dialer,
     metrics: &Metrics,
     began: SystemTime,
 ) -> anyhow::Result<Arc<dyn Platform>> {
@@ -133,7 +164,7 @@ fn platform(
     };
     let around = Around {
         host: config.api.reached_at(),
-        profile: config.freeswitch.profile.clone(),
+        dialer,
         recordings: config.recordings.clone(),
         bucket,
         raw_url: platform.bucket.as_ref().map_or(&config.recordings_url, |(_, url)| url).clone(),

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use settings::Secret;
 use tokio::sync::mpsc::{Sender, channel};
 
+use crate::fetch::Cookies;
 use crate::live::Live;
 use crate::webhook::Request;
 
@@ -22,7 +23,7 @@ impl Teller {
         let (sender, mut waiting) = channel::<Request>(MOST);
         tokio::spawn(async move {
             while let Some(request) = waiting.recv().await {
-                let told = live.fetcher.document(&request, &token).await;
+                let told = live.fetcher.document(&request, &token, &Cookies::default()).await;
                 live.metrics.fetched(told.is_ok());
                 if let Err(problem) = told {
                     tracing::info!(why = problem.0, "a customer could not be told");

@@ -168,6 +168,7 @@ mod tests {
             from: "1000".into(),
             to: "+85512456869".into(),
             default_voice: "Basic.Kal".into(),
+            fallback: None,
         }
     }
 

@@ -51,6 +51,7 @@ fn facts() -> Facts {
         from: "+85512345678".into(),
         to: "+85512456869".into(),
         default_voice: "Polly.Joanna-Neural".into(),
+        fallback: None,
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::SIPP.require()?;
     tools::CHROMIUM.require()?;
     [tools::KAMAILIO, tools::IP, tools::NFT].iter().for_each(tools::Tool::prefer);
+    tools::schemathesis().unwrap_or_else(|why| eprintln!("==> LEFT OUT, for want of schemathesis: {why:#}"));
     let lints = if arguments.no_lint { &[][..] } else { &LINTS[..] };
     let steps: Vec<_> = lints.iter().chain(&TESTS).collect();
     let began = Instant::now();

@@ -5,15 +5,17 @@ mod connector;
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig,
+};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
@@ -75,6 +77,25 @@ impl Objects {
     ///
     /// It is no URL of a store; S3's region or credentials make no sense; the directory cannot be made.
     pub fn open(url: &str, ca: Option<&FilePath>) -> Result<Self, Error> {
+        let variables = std::env::vars_os();
+        Self::open_with(
+            url,
+            ca,
+            variables.filter_map(|(a, b)| Some((a.into_string().ok()?, b.into_string().ok()?))),
+        )
+    }
+
+    /// The same, with other variables than those of this process: `AWS_REGION`, `AWS_ACCESS_KEY_ID` and their like. What else
+    /// is there is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Objects::open`].
+    pub fn open_with(
+        url: &str,
+        ca: Option<&FilePath>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
         let fault = |why: String| Error::Url { url: url.to_owned(), why };
         let parsed = Url::parse(url).map_err(|error| fault(error.to_string()))?;
         match parsed.scheme() {
@@ -87,8 +108,18 @@ impl Objects {
             }
             "s3" => {
                 let bucket = parsed.host_str().ok_or_else(|| fault("no bucket".to_owned()))?;
-                let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-                let store = builder.with_http_connector(Connector::new(ca).map_err(fault)?).build()?;
+                let known =
+                    variables.filter(|(name, _)| name.starts_with("AWS_")).filter_map(|(name, value)| {
+                        Some((name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>().ok()?, value))
+                    });
+                let builder =
+                    AmazonS3Builder::new().with_client_options(ClientOptions::new().with_allow_http(true));
+                let builder = known.fold(builder, |builder, (key, value)| builder.with_config(key, value));
+                let store = builder
+                    .with_bucket_name(bucket)
+                    .with_http_connector(Connector::new(ca).map_err(fault)?)
+                    .with_retry(retry())
+                    .build()?;
                 let prefix = Path::parse(parsed.path().trim_matches('/'));
                 let prefix = prefix.map_err(|error| fault(error.to_string()))?;
                 Ok(Objects { store: Arc::new(store), prefix })
@@ -131,6 +162,19 @@ impl Objects {
         }
     }
 
+    /// What is in an object, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The store does not answer.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.store.get(&self.path(key)).await {
+            Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Makes an object, if there is none of that name: of any number who try at the same time, one succeeds.
     ///
     /// # Errors
@@ -142,8 +186,7 @@ impl Objects {
         match self.store.put_opts(&path, PutPayload::from(bytes), options).await {
             Ok(_) => Ok(Created::New),
             Err(object_store::Error::AlreadyExists { .. }) => {
-                let there = self.store.get(&path).await?.bytes().await?;
-                Ok(Created::There(there.to_vec()))
+                Ok(Created::There(self.get(key).await?.unwrap_or_default()))
             }
             Err(error) => Err(error.into()),
         }
@@ -173,6 +216,16 @@ impl Objects {
             .filter_map(|object| Some((object.location.filename()?.to_owned(), object.last_modified.into())));
         Ok(named.collect())
     }
+}
+
+/// Whoever asks has a patience of its own.
+fn retry() -> RetryConfig {
+    let backoff = BackoffConfig {
+        init_backoff: Duration::from_millis(100),
+        max_backoff: Duration::from_secs(1),
+        base: 2.,
+    };
+    RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), backoff }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use url::Url;
 use super::refusal::Refusal;
 use crate::call::facts::Application;
 use crate::platform::dial::Routing;
+use crate::platform::somleng::Billing;
 
 /// POST /calls. What the platform sends, and the few of it that a person writes.
 #[derive(Debug, Deserialize)]
@@ -20,12 +21,18 @@ pub(super) struct NewCall {
     pub from: String,
     #[serde(flatten)]
     pub update: Update,
+    #[serde(flatten)]
+    pub fallback: Fallback,
+    pub carrier_sid: Option<String>,
+    /// Who pays, if anybody does.
+    pub billing_parameters: Option<Billing>,
     pub sid: Option<String>,
     pub account_sid: Option<String>,
     pub account_auth_token: Option<Secret>,
     pub default_tts_voice: Option<String>,
     pub api_version: Option<String>,
     pub direction: Option<String>,
+    pub call_direction: Option<String>,
     /// How it is reached. Without it a trunk of the routes file is chosen.
     pub routing_parameters: Option<Routing>,
 }
@@ -36,6 +43,13 @@ pub(super) struct Update {
     pub voice_url: Option<String>,
     pub voice_method: Option<String>,
     pub twiml: Option<String>,
+}
+
+/// Where a call turns when a document cannot be had or read.
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct Fallback {
+    pub voice_fallback_url: Option<String>,
+    pub voice_fallback_method: Option<String>,
 }
 
 /// Reads JSON: 400 for what is none, 422 for what is something else than expected.
@@ -53,25 +67,32 @@ impl Update {
         let twiml = self.twiml.as_deref().filter(|twiml| !twiml.is_empty());
         match (url, twiml) {
             (Some(_), Some(twiml)) if document_first => document(twiml),
-            (Some(url), _) => self.url(url),
+            (Some(url), _) => {
+                let (url, method) = http("voice_url", url, self.voice_method.as_deref())?;
+                Ok(Application::Url { url, method })
+            }
             (None, Some(twiml)) => document(twiml),
             (None, None) => Err(Refusal::wrong_value("expected voice_url or twiml, found neither")),
         }
     }
+}
 
-    fn url(&self, url: &str) -> Result<Application, Refusal> {
-        match Url::parse(url) {
-            Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
-                // H7, as Twilio has it: in any case.
-                let is_get =
-                    self.voice_method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("GET"));
-                let method = if is_get { Method::Get } else { Method::Post };
-                Ok(Application::Url { url: url.to_owned(), method })
-            }
-            _ => {
-                Err(Refusal::wrong_value(format!("voice_url: expected an http or https URL, found {url:?}")))
-            }
+impl Fallback {
+    /// The URL and how it is asked, if there is one.
+    pub(super) fn target(&self) -> Result<Option<(String, Method)>, Refusal> {
+        let url = self.voice_fallback_url.as_deref().filter(|url| !url.is_empty());
+        url.map(|url| http("voice_fallback_url", url, self.voice_fallback_method.as_deref())).transpose()
+    }
+}
+
+fn http(key: &str, url: &str, method: Option<&str>) -> Result<(String, Method), Refusal> {
+    match Url::parse(url) {
+        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {
+            // H7, as Twilio has it: in any case.
+            let is_get = method.is_some_and(|method| method.eq_ignore_ascii_case("GET"));
+            Ok((url.to_owned(), if is_get { Method::Get } else { Method::Post }))
         }
+        _ => Err(Refusal::wrong_value(format!("{key}: expected an http or https URL, found {url:?}"))),
     }
 }
 

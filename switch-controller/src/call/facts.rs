@@ -35,6 +35,8 @@ pub struct Facts {
     pub to: String,
     /// The voice where a Say names none.
     pub default_voice: String,
+    /// Where it turns when a document cannot be had or read: absolute, and how it is asked.
+    pub fallback: Option<(String, Method)>,
 }
 
 /// What a call executes: at its beginning, and from when it is updated.

@@ -8,6 +8,10 @@ use super::{Asked, Call, Phase};
 use crate::verbs::{Step, Target};
 use crate::webhook::Request;
 
+/// Twilio's names for what went wrong, which the fallback is told.
+const NOT_FETCHED: &str = "11200";
+const NOT_READ: &str = "12100";
+
 /// How many problems of one document are logged.
 const PROBLEMS: usize = 10;
 
@@ -106,14 +110,27 @@ impl Call {
             self.desk.log(Severity::Customer, format!("{url}: {problem}"));
             return self.wind_up();
         }
-        self.fail(format!("{url}: {problem}"));
+        let step = self.fall_back(NOT_FETCHED, url, problem);
+        self.step(step);
+    }
+
+    /// Turns to the call's fallback; ends the call if it has none, or if it is the fallback itself that is of no use.
+    fn fall_back(&mut self, code: &str, url: String, problem: &str) -> Step {
+        let fallback = self.desk.facts.fallback.clone().filter(|_| !self.falling_back);
+        let fallback = fallback.and_then(|(url, method)| Some((Url::parse(&url).ok()?, method)));
+        let Some((fallback, method)) = fallback else { return self.fail(format!("{url}: {problem}")) };
+        self.desk.log(Severity::Customer, format!("{url}: {problem}: the call turns to its fallback"));
+        self.falling_back = true;
+        let extras = vec![("ErrorCode", code.to_owned()), ("ErrorUrl", url)];
+        self.go(&fallback, method, extras, false)
     }
 
     /// Goes on with a document. `name` is for the log.
     pub(super) fn load(&mut self, bytes: &[u8], name: &str) -> Step {
         if let Err(error) = self.script.load(bytes) {
-            return self.fail(format!("{name}: {error}"));
+            return self.fall_back(NOT_READ, name.to_owned(), &error.to_string());
         }
+        self.falling_back = false;
         let problems = self.script.problems();
         for problem in problems.iter().take(PROBLEMS) {
             let severity = match problem.severity {

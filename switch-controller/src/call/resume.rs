@@ -67,6 +67,7 @@ impl Call {
             over_at: now.saturating_add(rules.duration).saturating_sub(kept.lasted),
             rang: true,
             released: false,
+            falling_back: false,
         };
         let step = match call.script.load(kept.document.as_bytes()) {
             Ok(()) => {
@@ -102,6 +103,7 @@ impl Call {
             over_at: now.saturating_add(rules.duration),
             rang: true,
             released: false,
+            falling_back: false,
         }
     }
 }

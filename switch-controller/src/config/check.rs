@@ -10,8 +10,8 @@ use twiml::Document;
 use url::Url;
 
 use super::{
-    ApiSettings, LimitSettings, PlatformSettings, RoutesSettings, Settings, SoundSettings, SpeechSettings,
-    SwitchSettings, WebhookSettings,
+    ApiSettings, LimitSettings, PlatformSettings, RoutesSettings, Settings, SharedSettings, SoundSettings,
+    SpeechSettings, SwitchSettings, WebhookSettings,
 };
 use crate::call::rules::Rules;
 
@@ -34,6 +34,7 @@ pub struct Config {
     /// What stands before `/<sid>.wav` in their URLs, without a slash at its end.
     pub recordings_url: String,
     pub api: ApiSettings,
+    pub shared: SharedSettings,
     pub limits: LimitSettings,
     /// What calls may do, from several sections.
     pub rules: Rules,
@@ -71,6 +72,8 @@ pub struct PlatformConfig {
     pub bucket: Option<(String, String)>,
     /// What callers get while the platform is away.
     pub fallback: Option<String>,
+    /// The function that knows where registered clients are.
+    pub gateway_function: Option<String>,
     pub ca: Option<PathBuf>,
 }
 
@@ -79,7 +82,7 @@ type Checked<T> = Result<T, settings::Error>;
 impl Config {
     pub(super) fn check(settings: Settings) -> Checked<Config> {
         let Settings { drain, freeswitch, routes, platform, webhook, sounds, .. } = settings;
-        let Settings { speech, recordings, calls, api, limits, log, .. } = settings;
+        let Settings { speech, recordings, calls, api, shared, limits, log, .. } = settings;
         let freeswitch = switch(freeswitch)?;
         let platform = somleng(platform)?;
         webhook_limits(&webhook)?;
@@ -96,6 +99,7 @@ impl Config {
                 ),
             );
         }
+        between("shared.interval", shared.interval, Duration::from_millis(100), Duration::from_secs(300))?;
         let recordings_url = match recordings.url {
             Some(url) => http_url("recordings.url", &url)?,
             None => format!("http://{}/recordings", api.bind),
@@ -123,6 +127,7 @@ impl Config {
             recordings_url,
             calls: calls.keep.then_some(calls.directory),
             api,
+            shared,
             limits,
             rules,
             log,
@@ -183,6 +188,12 @@ fn somleng(settings: PlatformSettings) -> Checked<Option<PlatformConfig>> {
             },
         },
     };
+    if settings.gateway_function.is_some() && !cfg!(feature = "lambda") {
+        return wrong(
+            "platform.gateway_function",
+            "expected a controller that was built with the feature lambda",
+        );
+    }
     let bucket = bucket(settings.bucket, settings.bucket_url)?;
     Ok(Some(PlatformConfig {
         url,
@@ -195,6 +206,7 @@ fn somleng(settings: PlatformSettings) -> Checked<Option<PlatformConfig>> {
         leg_events: settings.leg_events,
         bucket,
         fallback,
+        gateway_function: settings.gateway_function,
         ca: settings.ca,
     }))
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,24 +17,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::reach::Reach;
+
 pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
-
-/// Which addresses customers' URLs may lead to. Asked for each address that a name has, each time it is looked up, and for
-/// hosts that are addresses themselves: a name that changes its mind gets nowhere.
-pub trait Reach: Send + Sync {
-    /// Whether this address may be reached.
-    fn permits(&self, address: IpAddr) -> bool;
-}
-
-/// No address is refused.
-#[derive(Debug, Clone, Copy)]
-pub struct Everywhere;
-
-impl Reach for Everywhere {
-    fn permits(&self, _: IpAddr) -> bool {
-        true
-    }
-}
 
 /// The system's resolver, without addresses that may not be reached.
 #[derive(Clone)]

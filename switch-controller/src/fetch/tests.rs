@@ -79,7 +79,7 @@ fn request(method: Method, url: String) -> webhook::Request {
 
 async fn ask(settings: WebhookSettings, method: Method, url: String) -> Result<(String, String), String> {
     let fetcher = Fetcher::new(settings, Arc::new(Everywhere)).expect("a fetcher");
-    let answer = fetcher.document(&request(method, url), &Secret::new("token")).await;
+    let answer = fetcher.document(&request(method, url), &Secret::new("token"), &Cookies::default()).await;
     let answer = answer.map_err(|problem| problem.0)?;
     Ok((answer.url, String::from_utf8(answer.body).expect("text")))
 }
@@ -158,7 +158,8 @@ async fn what_may_not_be_reached_is_not_by_address_nor_by_name() {
     let fetcher = Fetcher::new(settings(), Arc::new(Nowhere)).expect("a fetcher");
     for host in ["127.0.0.1", "localhost"] {
         let request = request(Method::Get, format!("http://{host}:{}/", server.port()));
-        let problem = fetcher.document(&request, &Secret::new("t")).await.expect_err("refused");
+        let problem =
+            fetcher.document(&request, &Secret::new("t"), &Cookies::default()).await.expect_err("refused");
         assert!(
             problem.0.contains("may be reached") || problem.0.contains("may not be reached"),
             "{problem:?}"

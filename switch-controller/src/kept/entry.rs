@@ -100,6 +100,7 @@ struct Written {
     from: String,
     to: String,
     default_voice: String,
+    fallback: Option<(String, bool)>,
     application: Option<WrittenApplication>,
     document: Option<WrittenDocument>,
     began: u64,
@@ -136,6 +137,7 @@ impl From<&Entry> for Written {
             from: facts.from,
             to: facts.to,
             default_voice: facts.default_voice,
+            fallback: facts.fallback.map(|(url, method)| (url, method == Method::Post)),
             application: entry.application.clone().map(|application| match application {
                 Application::Url { url, method } => {
                     WrittenApplication::Url { url, post: method == Method::Post }
@@ -166,6 +168,7 @@ impl From<Written> for Entry {
                 from: written.from,
                 to: written.to,
                 default_voice: written.default_voice,
+                fallback: written.fallback.map(|(url, post)| (url, method(post))),
             },
             application: written.application.map(|application| match application {
                 WrittenApplication::Url { url, post } => Application::Url { url, method: method(post) },
@@ -196,6 +199,7 @@ pub(super) mod tests {
                 from: "1294".to_owned(),
                 to: "+855715100860".to_owned(),
                 default_voice: "Basic.Kal".to_owned(),
+                fallback: Some(("https://b.example/".to_owned(), Method::Post)),
             },
             application: Some(Application::Url { url: "https://a.example/".to_owned(), method: Method::Get }),
             document: Some(Document {

@@ -38,10 +38,7 @@ fn or_default<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Erro
 impl Routing {
     /// What FreeSWITCH is told, without variables. The error says what is missing or wrong.
     pub fn dial_string(&self, default_profile: &Name) -> Result<DialString, String> {
-        let profile = match filled(&self.sip_profile) {
-            Some(name) => Name::new(name).map_err(|error| format!("sip_profile: {error}"))?,
-            None => default_profile.clone(),
-        };
+        let profile = self.profile(default_profile)?;
         let (user, host) = match (filled(&self.address), filled(&self.destination), filled(&self.host)) {
             (Some(address), _, _) => {
                 let (user, host) = address
@@ -59,10 +56,46 @@ impl Routing {
         DialString::sofia(&profile, &user, host).map_err(|error| error.to_string())
     }
 
-    fn user(&self, destination: &str) -> String {
-        let number = self.number(destination);
+    /// The client that this leads to, and the number that it is called with; `None` where no client is meant.
+    pub fn client(&self) -> Option<(&str, String)> {
+        let is_elsewhere = filled(&self.address).is_some() || filled(&self.host).is_some();
+        let client = filled(&self.username).filter(|_| !is_elsewhere)?;
+        Some((client, self.number(filled(&self.destination)?)))
+    }
+
+    /// The same as [`Routing::dial_string`] for a client that is here: at `user@host`, behind a proxy.
+    pub fn dial_string_to(
+        &self,
+        default_profile: &Name,
+        address: &str,
+        proxy: Option<&str>,
+    ) -> Result<DialString, String> {
+        let (user, host) =
+            address.split_once('@').ok_or_else(|| format!("expected user@host, found {address:?}"))?;
+        let destination = filled(&self.destination).unwrap_or_default();
+        let user = format!("{}{user}", self.before(destination));
+        let host = match proxy {
+            Some(proxy) => format!("{host};fs_path=sip:{proxy}"),
+            None => host.to_owned(),
+        };
+        DialString::sofia(&self.profile(default_profile)?, &user, &host).map_err(|error| error.to_string())
+    }
+
+    fn profile(&self, default: &Name) -> Result<Name, String> {
+        match filled(&self.sip_profile) {
+            Some(name) => Name::new(name).map_err(|error| format!("sip_profile: {error}")),
+            None => Ok(default.clone()),
+        }
+    }
+
+    /// What stands before a number.
+    fn before(&self, destination: &str) -> String {
         let plus = if self.plus_prefix && is_plausible(&digits(destination)) { "+" } else { "" };
-        format!("{plus}{}{number}", filled(&self.dial_string_prefix).unwrap_or_default())
+        format!("{plus}{}", filled(&self.dial_string_prefix).unwrap_or_default())
+    }
+
+    fn user(&self, destination: &str) -> String {
+        format!("{}{}", self.before(destination), self.number(destination))
     }
 
     /// A number as this trunk writes it, without prefix and plus.

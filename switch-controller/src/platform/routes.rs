@@ -15,6 +15,7 @@ use super::{Begun, Claim, Incoming, NotTaken, Platform, Soon};
 use crate::call::action::Report;
 use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{Problem, Route};
+use crate::limits::Limit;
 
 pub use file::{Account, Number, RoutesFile, Trunk};
 
@@ -96,8 +97,20 @@ impl Routes {
             from: incoming.from.clone(),
             to: incoming.to.clone(),
             default_voice: file.account.voice.clone(),
+            fallback: number.fallback(),
         };
         Ok(Claim { facts, application, answer_headers: Vec::new(), variables: Vec::new() })
+    }
+
+    /// What may leave by this host: the least that any of its trunks says.
+    pub fn limit(&self, host: &str) -> Limit {
+        let file = self.file();
+        let trunks = file.trunk.iter().map(toml::Spanned::get_ref).filter(|trunk| trunk.host == host);
+        let least = |a: Option<u32>, b: Option<u32>| a.into_iter().chain(b).min();
+        trunks.fold(Limit::default(), |limit, trunk| Limit {
+            calls: least(limit.calls, trunk.calls),
+            per_second: least(limit.per_second, trunk.calls_per_second),
+        })
     }
 
     /// How a number or a SIP URI is reached, and whom the callee sees.

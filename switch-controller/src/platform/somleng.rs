@@ -20,7 +20,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use esl::Name;
 use hyper::Method as Verb;
 use objects::Objects;
 use serde::Serialize;
@@ -28,6 +27,7 @@ use serde_json::{Map, Value};
 use settings::Secret;
 use twiml::Method;
 
+use super::gateway::Dialer;
 use super::routes::sid;
 use super::{Begun, Claim, Event, Incoming, NotTaken, Platform, Soon};
 use crate::call::action::Report;
@@ -57,7 +57,7 @@ pub struct Somleng {
     config: PlatformConfig,
     /// How PATCH and DELETE reach this controller's calls.
     host: String,
-    profile: Name,
+    dialer: Dialer,
     /// What the controller's beginning was on the wall.
     began: SystemTime,
     metrics: PlatformMetrics,
@@ -67,8 +67,8 @@ pub struct Somleng {
 pub struct Around {
     /// How PATCH and DELETE reach this controller's calls.
     pub host: String,
-    /// The sofia profile of calls that name none.
-    pub profile: Name,
+    /// Who makes dial strings.
+    pub dialer: Dialer,
     /// Where FreeSWITCH writes recordings.
     pub recordings: std::path::PathBuf,
     /// Where they are put, if anywhere.
@@ -84,7 +84,7 @@ pub struct Around {
 impl Somleng {
     /// One that goes on with the recordings that an earlier process has left. The error says what is wrong.
     pub fn new(config: PlatformConfig, around: Around) -> Result<Self, String> {
-        let Around { host, profile, recordings, bucket, raw_url, began, metrics } = around;
+        let Around { host, dialer, recordings, bucket, raw_url, began, metrics } = around;
         let PlatformConfig { url, user, password, timeout, ca, .. } = &config;
         let client = Arc::new(Client::new(url, user, password, *timeout, ca.as_deref())?);
         let outbox = Outbox::new(Arc::clone(&client), config.retry_for, metrics.clone());
@@ -95,7 +95,7 @@ impl Somleng {
             Ok(left) => tracing::info!(left, "recordings that are yet to be brought to the platform"),
             Err(error) => return Err(format!("recordings.directory: {error}")),
         }
-        Ok(Somleng { client, outbox: Arc::new(outbox), spool, config, host, profile, began, metrics })
+        Ok(Somleng { client, outbox: Arc::new(outbox), spool, config, host, dialer, began, metrics })
     }
 
     async fn claimed(&self, incoming: &Incoming) -> Result<Claim, NotTaken> {
@@ -114,7 +114,7 @@ impl Somleng {
             variables: incoming.variables.iter().map(text).collect::<Map<_, _>>(),
         };
         let path = "/inbound_phone_calls";
-        let made: Result<wire::InboundCallMade, _> = self.client.ask(Verb::POST, path, &asked).await;
+        let made: Result<wire::InboundCallMade, _> = self.client.ask_in_time(Verb::POST, path, &asked).await;
         self.metrics.count(path, if made.is_ok() { "ok" } else { "failed" });
         match made {
             Ok(made) => Ok(self.claim_of(incoming, made)),
@@ -138,6 +138,8 @@ impl Somleng {
             Some(url) => Application::Url { url, method: method(made.voice_method.as_deref()) },
             None => Application::Twiml(made.twiml.unwrap_or_else(|| "<Response/>".to_owned())),
         };
+        let fallback = made.voice_fallback_url.filter(|url| !url.is_empty());
+        let fallback = fallback.map(|url| (url, method(made.voice_fallback_method.as_deref())));
         let payer = Payer {
             carrier_sid: &made.carrier_sid,
             account_sid: &made.account_sid,
@@ -156,6 +158,7 @@ impl Somleng {
             from: made.from,
             to: made.to,
             default_voice: made.default_tts_voice.unwrap_or_else(|| "Basic.Kal".to_owned()),
+            fallback,
         };
         Claim { facts, application, answer_headers, variables }
     }
@@ -167,21 +170,21 @@ impl Somleng {
         from: Option<&str>,
     ) -> Result<Vec<Route>, Problem> {
         let asked = wire::Legs { parent_call_sid: &facts.call_sid, destinations, from };
-        let made: wire::LegsMade = self.once("/outbound_phone_calls", &asked).await?;
+        let made: wire::LegsMade = self.made("/outbound_phone_calls", &asked).await?;
         if made.phone_calls.len() != destinations.len() {
             let (found, expected) = (made.phone_calls.len(), destinations.len());
             return Err(Problem(format!("the platform: expected {expected} phone_calls, found {found}")));
         }
         let mut routes = Vec::new();
         for (leg, destination) in made.phone_calls.into_iter().zip(destinations) {
-            routes.push(self.route(leg, destination).map_err(Problem)?);
+            routes.push(self.route(leg, destination).await.map_err(Problem)?);
         }
         Ok(routes)
     }
 
-    fn route(&self, leg: wire::Leg, destination: &str) -> Result<Route, String> {
+    async fn route(&self, leg: wire::Leg, destination: &str) -> Result<Route, String> {
         let routing = &leg.routing_parameters;
-        let dial_string = routing.dial_string(&self.profile)?.to_string();
+        let dial_string = self.dialer.dial_string(routing).await?.to_string();
         let payer = Payer {
             carrier_sid: &leg.carrier_sid,
             account_sid: &leg.account_sid,
@@ -197,13 +200,13 @@ impl Somleng {
         })
     }
 
-    /// Asks for what a call waits for: once, since nobody knows what a second time would make.
-    async fn once<T: serde::de::DeserializeOwned>(
+    /// Asks for what a call waits for.
+    async fn made<T: serde::de::DeserializeOwned>(
         &self,
         path: &'static str,
         body: &impl Serialize,
     ) -> Result<T, Problem> {
-        let answer = self.client.ask(Verb::POST, path, body).await;
+        let answer = self.client.ask_in_time(Verb::POST, path, body).await;
         self.metrics.count(path, if answer.is_ok() { "ok" } else { "failed" });
         answer.map_err(|fault| Problem(format!("the platform: {fault}")))
     }
@@ -248,6 +251,7 @@ fn fallback(incoming: &Incoming, document: &str) -> Claim {
         from: incoming.from.clone(),
         to: incoming.to.clone(),
         default_voice: "Basic.Kal".to_owned(),
+        fallback: None,
     };
     let application = Application::Twiml(document.to_owned());
     Claim { facts, application, answer_headers: Vec::new(), variables: Vec::new() }
@@ -282,7 +286,14 @@ impl Platform for Somleng {
                 status_callback_url: callback.as_ref().map(|(url, _)| url.as_str()),
                 status_callback_method: callback.as_ref().map(|(_, method)| method.as_str()),
             };
-            let made: wire::Recording = self.once("/recordings", &asked).await?;
+            let made: wire::Recording = self.made("/recordings", &asked).await?;
+            // It becomes the name of a file.
+            if made.sid.is_empty() || !made.sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                return Err(Problem(format!(
+                    "the platform: expected letters and digits as sid, found {:?}",
+                    made.sid
+                )));
+            }
             Ok(Begun { sid: made.sid, url: made.url })
         })
     }

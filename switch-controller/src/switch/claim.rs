@@ -91,6 +91,15 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
             return live.kill(&channel, "NORMAL_TEMPORARY_FAILURE").await;
         }
     }
+    let _place = match live.enter_account(&claim.facts.account_sid) {
+        Ok(place) => place,
+        Err(over) => {
+            tracing::info!(call = claim.facts.call_sid, %over, "a call is refused");
+            live.metrics.refused.with_label_values(&["account_full"]).inc();
+            // No other FreeSWITCH is to be tried: the platform knows the call.
+            return live.kill(&channel, "USER_BUSY").await;
+        }
+    };
     let view = Arc::new(View::new(&claim.facts));
     live.calls.show(&view);
     live.kept.keep(Entry {

@@ -15,9 +15,11 @@ use crate::call::Call;
 use crate::call::action::{Action, LegEnd, Severity, Sound, Whom};
 use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{Ask, HangUp, Input, LegId, LegInput, Problem, Route};
-use crate::call::resume::Place;
+use crate::call::resume;
 use crate::calls::{Happened, Message, Queue, View};
+use crate::fetch::Cookies;
 use crate::kept::{Document, Entry, unix};
+use crate::limits::Place;
 use crate::live::Live;
 use crate::platform::{Begun, Event};
 use crate::tell::Teller;
@@ -35,6 +37,7 @@ struct Driver {
     call: Call,
     queue: Arc<Queue>,
     view: Arc<View>,
+    cookies: Arc<Cookies>,
     /// Whether the channel is gone.
     gone: bool,
     finished: bool,
@@ -46,7 +49,7 @@ struct Driver {
     legs: HashMap<LegId, Rung>,
     bridged: Option<LegId>,
     /// Where the call was when it was kept last.
-    kept_at: Option<Place>,
+    kept_at: Option<resume::Place>,
     /// Legs that execute something of their own, each with the queue of that.
     briefed: HashMap<LegId, Arc<Queue>>,
     /// The conference that is heard, by its name for FreeSWITCH.
@@ -62,6 +65,8 @@ struct Driver {
 #[derive(Debug)]
 struct Rung {
     channel: Uuid,
+    /// Its place among the calls of its trunk.
+    _place: Place,
     rang: bool,
     answered_at: Option<Duration>,
 }
@@ -95,6 +100,7 @@ pub(super) async fn drive(
         call,
         queue,
         view,
+        cookies: Arc::default(),
         gone: false,
         finished: false,
         answered,
@@ -378,8 +384,9 @@ impl Driver {
             Action::Finish => self.finished = true,
             Action::Fetch { ask, request } => {
                 let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
+                let cookies = Arc::clone(&self.cookies);
                 self.later(async move {
-                    let result = live.fetcher.document(&request, &facts.auth_token).await;
+                    let result = live.fetcher.document(&request, &facts.auth_token, &cookies).await;
                     live.metrics.fetched(result.is_ok());
                     Input::Fetched { ask, result }
                 });
@@ -602,8 +609,19 @@ impl Driver {
         });
         match api {
             Ok((api, channel)) => {
+                let place = match self.live.enter(&route.dial_string, None) {
+                    Ok(place) => place,
+                    Err(over) => {
+                        tracing::info!(call = self.facts.call_sid, %over, "a leg is not called");
+                        let end = HangUp { cause: "NORMAL_CIRCUIT_CONGESTION".to_owned(), sip_status: None };
+                        return self.input(Input::Leg(leg, LegInput::HungUp(end)));
+                    }
+                };
                 self.live.metrics.legs.inc();
-                self.legs.insert(leg, Rung { channel: channel.clone(), rang: false, answered_at: None });
+                self.legs.insert(
+                    leg,
+                    Rung { channel: channel.clone(), _place: place, rang: false, answered_at: None },
+                );
                 self.live.calls.add_leg(channel.as_str(), leg, &self.queue);
                 let (live, queue) = (Arc::clone(&self.live), Arc::clone(&self.queue));
                 tokio::spawn(originate(live, channel, Some(leg), api, timeout, queue));

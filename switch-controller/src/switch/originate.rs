@@ -13,6 +13,7 @@ use crate::call::facts::{Application, Facts};
 use crate::call::input::{HangUp, LegId};
 use crate::calls::{Forget, Full, Happened, Message, Queue, View};
 use crate::kept::Entry;
+use crate::limits::Place;
 use crate::live::Live;
 
 /// How much later than the call itself FreeSWITCH may tell that it failed.
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const OWN_END: Duration = Duration::from_secs(2);
 
 /// A call that the API asks for.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Outbound {
     /// What is known of it; its channel is new.
     pub facts: Facts,
@@ -34,6 +35,10 @@ pub struct Outbound {
     pub caller_id: String,
     /// Header fields of its INVITE.
     pub headers: Vec<(String, String)>,
+    /// More variables of its channel.
+    pub variables: Vec<(String, String)>,
+    /// Its place among the calls of its trunk and its account, for as long as it lasts.
+    pub place: Option<Place>,
 }
 
 /// Why a call is not made.
@@ -50,10 +55,11 @@ pub enum NotMade {
 /// Makes a call, and does not wait for its answer. Says its channel.
 pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
     let channel = Uuid::new(outbound.facts.channel.clone()).map_err(|e| NotMade::Refused(e.to_string()))?;
-    let Outbound { facts, application, dial_string, caller_id, headers } = outbound;
+    let Outbound { facts, application, dial_string, caller_id, headers, variables: given, place } = outbound;
     let park_timeout = (live.config.limits.call_duration.as_secs() + 3600).to_string();
     let mut variables = own_variables(&facts).to_vec();
     variables.push(("park_timeout", &park_timeout));
+    variables.extend(given.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let made = Made {
         channel: &channel,
         dial_string,
@@ -83,6 +89,7 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
     let (live, id) = (Arc::clone(live), facts.channel.clone());
     tokio::spawn(async move {
         let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
+        let _place = place;
         let timeout = live.config.limits.ringing;
         tokio::spawn(originate(Arc::clone(&live), channel.clone(), None, api, timeout, Arc::clone(&queue)));
         let _ = drive(Arc::clone(&live), channel, Arc::new(facts), call, queue, view).await;

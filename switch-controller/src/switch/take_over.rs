@@ -37,6 +37,8 @@ pub(crate) fn take_over(live: &Arc<Live>, left: Vec<Entry>) {
 async fn go_on(live: Arc<Live>, channel: Uuid, mut entry: Entry, queue: Arc<Queue>, view: Arc<View>) {
     let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
     let facts = Arc::new(entry.facts.clone());
+    // It is there, whatever the limit.
+    let _place = live.enter_account(&facts.account_sid).ok();
     let found = find(&live, &channel, &mut entry, &queue).await;
     let (rules, now) = (live.config.rules, live.now());
     let answered =

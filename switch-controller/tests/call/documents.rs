@@ -1,7 +1,12 @@
 //! 2.3: documents.
 
+use std::time::Duration;
+
+use controller::call::Call;
 use controller::call::facts::Direction;
 use controller::call::rules::{Rules, Unsupported};
+
+use twiml::Method;
 
 use crate::story::*;
 
@@ -72,4 +77,55 @@ fn d8_d9_what_is_wrong_later_is_told_at_once_and_does_not_keep_earlier_verbs_fro
 #[test]
 fn an_empty_document_ends_the_call() {
     assert_eq!(outcome("<Response/>").0, HANGS_UP);
+}
+
+const AWAY: &str = "https://example.net/away";
+
+/// A call with a fallback.
+fn with_fallback() -> Story {
+    let mut facts = facts(Direction::Inbound);
+    facts.fallback = Some((AWAY.into(), Method::Get));
+    let now = Duration::from_secs(1000);
+    Story::of(Call::new(facts, url(VOICE), Rules::DEFAULT, now), now)
+}
+
+#[test]
+fn h14_h15_a_document_that_cannot_be_had_or_read_leads_to_the_fallback() {
+    for (page, code) in [(None, "11200"), (Some("<Play/>"), "12100")] {
+        let mut call = with_fallback();
+        match page {
+            Some(page) => call.page(VOICE, page),
+            None => call.broken_page(VOICE, "no answer"),
+        }
+        call.page(AWAY, "<Response><Play>a</Play></Response>");
+        call.run();
+        let request = call.request.clone().expect("a request");
+        assert_eq!((request.url.as_str(), request.method), (AWAY, Method::Get));
+        let extras: Vec<_> =
+            request.parameters.iter().rev().take(2).map(|(_, value)| value.as_str()).collect();
+        assert_eq!(extras, [VOICE, code]);
+        call.wait(60.0);
+        assert!(call.did().contains(&"play https://example.net/a".to_owned()));
+        assert!(call.customer_was_told("the call turns to its fallback"));
+    }
+}
+
+#[test]
+fn a_fallback_that_is_of_no_use_ends_the_call_and_one_is_asked_at_each_failure() {
+    let mut call = with_fallback();
+    call.broken_page(VOICE, "no answer");
+    call.broken_page(AWAY, "no answer either");
+    call.wait(60.0);
+    let asked = call.did().iter().filter(|line| line.contains("example.net")).count();
+    assert!(asked == 1 && call.finished, "{asked}");
+
+    let mut call = with_fallback();
+    call.broken_page(VOICE, "no answer");
+    call.page(
+        AWAY,
+        "<Response><Pause length=\"1\"/><Redirect>https://example.com/twiml</Redirect></Response>",
+    );
+    call.wait(10.0);
+    let asked = call.did().iter().filter(|line| line.contains("example.net")).count();
+    assert!(asked > 1 && !call.finished, "{asked}");
 }

@@ -57,6 +57,7 @@ pub fn facts(direction: Direction) -> Facts {
         from: "1000".into(),
         to: "85512456869".into(),
         default_voice: "Basic.Kal".into(),
+        fallback: None,
     }
 }
 

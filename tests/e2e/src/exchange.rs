@@ -60,16 +60,38 @@ impl Exchange {
         Self::start_with("").await
     }
 
-    /// The same, with more settings of the controller: whole sections of its file.
+    /// The same, with more settings of the controller: whole sections of its file. What stands before the first one is
+    /// `[api]`.
     ///
     /// # Errors
     ///
     /// Something does not start.
     pub async fn start_with(more: &str) -> Result<Self> {
+        Self::start_at(|_| more.to_owned()).await
+    }
+
+    /// The same, where the settings depend on the customer's address.
+    ///
+    /// # Errors
+    ///
+    /// Something does not start.
+    pub async fn start_at(more: impl FnOnce(Ipv4Addr) -> String) -> Result<Self> {
+        Self::start_where(more, &[]).await
+    }
+
+    /// The same, with variables for a real FreeSWITCH.
+    ///
+    /// # Errors
+    ///
+    /// Something does not start.
+    pub async fn start_where(
+        more: impl FnOnce(Ipv4Addr) -> String,
+        variables: &[(&str, String)],
+    ) -> Result<Self> {
         static NEXT: AtomicU8 = AtomicU8::new(0);
         let ip = Ipv4Addr::new(127, 0, 6, 1 + NEXT.fetch_add(1, Ordering::Relaxed) % 250);
         let trace = Trace::new();
-        let switch = AnySwitch::start(ip, 3, &trace).await?;
+        let switch = AnySwitch::start_with(ip, 3, variables, &trace).await?;
         let application = Application::start(ip).await?;
         let mut carriers = Vec::new();
         for (prefix, behaviour) in CALLEES {
@@ -84,7 +106,7 @@ impl Exchange {
             password: switch.password().to_owned(),
             directory: Some(directory.path().to_owned()),
             api: Some(api),
-            more: format!("[log]\nlevel = \"debug\"\n{more}"),
+            more: format!("{}\n[log]\nlevel = \"debug\"\n", more(ip)),
             ..ControllerSettings::default()
         };
         let controller = ControllerProcess::start(&settings)?;

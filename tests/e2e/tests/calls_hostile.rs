@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use e2e::exchange::{Exchange, Page};
+use e2e::wait_until;
 
 /// What would be seen of a command that came through: a file, a channel, a variable.
 const COMMANDS: [&str; 6] = [
@@ -115,5 +116,63 @@ async fn what_a_document_says_is_never_a_command() -> Result<()> {
     assert!(!file.exists(), "a document has run a command\n{}", exchange.controller.log());
     exchange.wait_nothing_left()?;
     assert_eq!(exchange.controller.http("GET", "/readyz", "")?.0, 200);
+    Ok(())
+}
+
+/// Counts who connects to an address of this machine that no customer has any business with.
+async fn secret() -> Result<(u16, std::sync::Arc<std::sync::atomic::AtomicU32>)> {
+    let listener = tokio::net::TcpListener::bind("[::]:0").await?;
+    let port = listener.local_addr()?.port();
+    let count = std::sync::Arc::<std::sync::atomic::AtomicU32>::default();
+    let counting = std::sync::Arc::clone(&count);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counting.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    Ok((port, count))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_network_is_reached_by_no_document_and_no_file() -> Result<()> {
+    // The customer's own address alone is allowed.
+    let exchange = Exchange::start_at(|ip| format!("[webhook]\nallow = [\"{ip}/32\"]\n")).await?;
+    let (port, count) = secret().await?;
+    // A listener that nobody can reach would prove nothing.
+    tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+    wait_until("it counts", Duration::from_secs(10), || {
+        Ok(count.load(std::sync::atomic::Ordering::Relaxed) == 1)
+    })?;
+    for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "0.0.0.0"] {
+        let url = format!("http://{host}:{port}/secret.wav");
+        exchange.application.put("/voice", Page::elsewhere(&url));
+        exchange.call([]).await?;
+        exchange.application.twiml("/voice", &format!("<Redirect>{url}</Redirect>"));
+        exchange.call([]).await?;
+        exchange.application.put("/file.wav", Page::elsewhere(&url));
+        let played = exchange.application.url("/file.wav");
+        exchange.application.twiml("/voice", &format!("<Play>{url}</Play><Play>{played}</Play>"));
+        exchange.call([]).await?;
+    }
+    assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), 1, "{}", exchange.controller.log());
+    exchange.wait_logged("may be reached")?;
+    exchange.wait_logged("may not be reached")?;
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_sets_as_a_cookie_comes_back_within_the_call_alone() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let mut page = Page::twiml("<Response><Redirect>/next</Redirect></Response>");
+    page.headers = vec![("Set-Cookie".to_owned(), "session=abc; Path=/".to_owned())];
+    exchange.application.put("/voice", page);
+    exchange.application.twiml("/next", "<Hangup/>");
+    exchange.call([]).await?;
+    exchange.call([]).await?;
+    let cookies = |path: &str| -> Vec<String> {
+        exchange.application.asked(path).iter().map(|asked| asked.header("cookie").to_owned()).collect()
+    };
+    assert_eq!(cookies("/next"), ["session=abc", "session=abc"]);
+    assert_eq!(cookies("/voice"), ["", ""]);
     Ok(())
 }

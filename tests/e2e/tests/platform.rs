@@ -79,7 +79,7 @@ async fn what_the_platform_does_not_want_is_refused_with_403_and_what_it_cannot_
     let report = exchange.placing(unknown).await??;
     assert_eq!(report.status, Some(403), "{report}\n{}", exchange.controller.log());
     for disturbance in [
-        Disturbance::failing("POST /inbound_phone_calls", 500, 1),
+        Disturbance::failing("POST /inbound_phone_calls", 500, usize::MAX),
         Disturbance::failing("POST /inbound_phone_calls", 401, 1),
         Disturbance::lagging("POST /inbound_phone_calls", Duration::from_secs(12), 1),
     ] {
@@ -87,7 +87,13 @@ async fn what_the_platform_does_not_want_is_refused_with_403_and_what_it_cannot_
         let report = exchange.call([]).await?;
         assert_eq!(report.status, Some(503), "{disturbance:?}: {report}");
         assert!(report.duration < Duration::from_secs(9), "{disturbance:?}: {report}");
+        platform.undisturb();
     }
+    // A moment is waited for.
+    platform.disturb(Disturbance::failing("POST /inbound_phone_calls", 503, 1));
+    exchange.application.twiml("/voice", "<Hangup/>");
+    let report = exchange.call([]).await?;
+    assert_ne!(report.status, Some(503), "{report}");
     exchange.wait_nothing_left()
 }
 
@@ -99,11 +105,15 @@ async fn while_the_platform_is_away_callers_get_the_fallback() -> Result<()> {
     let platform = Platform::start("127.0.0.1:0".parse()?).await?;
     let more = format!("{}fallback = \"{}\"\n", platform.settings(), file.display());
     let exchange = Exchange::start_with(&more).await?;
-    platform.disturb(Disturbance::failing("POST /inbound_phone_calls", 503, 1));
+    platform.disturb(Disturbance::failing("POST /inbound_phone_calls", 503, usize::MAX));
     let report = exchange.call([]).await?;
     assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{report}");
     exchange.wait_nothing_left()?;
-    assert_eq!(platform.told("POST").len(), 1, "nothing is told of a call that it does not know");
+    let told = platform.told("");
+    assert!(
+        told.iter().all(|told| told.what == "POST /inbound_phone_calls"),
+        "it knows nothing of this call: {told:?}"
+    );
     Ok(())
 }
 
@@ -235,5 +245,155 @@ async fn a_recording_that_cannot_be_told_of_is_after_a_restart_and_the_call_did_
     wait_for(&platform, &exchange, "it is told of", |state| {
         state.recordings.values().all(|recording| recording.raw.is_some())
     })?;
+    Ok(())
+}
+
+/// What the platform sends for a call, to a carrier.
+fn new_call(exchange: &Exchange, sid: &str, carrier: &str) -> Value {
+    json!({
+        "sid": sid, "carrier_sid": "CR1", "account_sid": lab::platform::ACCOUNT,
+        "account_auth_token": lab::platform::TOKEN, "direction": "outbound-api", "api_version": "2010-04-01",
+        "call_direction": "outbound", "voice_url": exchange.application.url("/out"), "voice_method": "GET",
+        "twiml": null, "to": "+855715100860", "from": "1294", "default_tts_voice": "Basic.Kal",
+        "routing_parameters": {
+            "address": null, "destination": "855715100860", "dial_string_prefix": null, "plus_prefix": true,
+            "national_dialing": false, "host": exchange.carrier_host(carrier), "username": null,
+            "sip_profile": null,
+        },
+        "billing_parameters": { "enabled": true, "category": "outbound_calls", "billing_mode": "postpaid" },
+    })
+}
+
+/// Asks for it, as the platform does: the answer's `id` and `host` are what it knows the call by.
+fn ask(platform: &Platform, exchange: &Exchange, call: &Value) -> Result<String> {
+    let (status, answer) = exchange.controller.http("POST", "/calls", &call.to_string())?;
+    let answer: Value = serde_json::from_slice(&answer)?;
+    assert_eq!(status, 200, "{answer}");
+    let text =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    assert_eq!(text(&answer, "host"), exchange.controller.api().to_string());
+    platform.made(&text(call, "sid"), &text(&answer, "id"));
+    Ok(text(&answer, "id"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_platform_asks_for_is_made_as_it_says_and_it_is_told_of_it() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    exchange.application.twiml("/out", "<Pause length=\"5\"/>");
+    let id = ask(&platform, &exchange, &new_call(&exchange, "CA7", "8555"))?;
+    let asked = exchange.application.only("/out").with_context(|| exchange.controller.log())?;
+    assert_eq!((asked.method.as_str(), asked.parameter("CallSid")), ("GET", "CA7"));
+    let mut console = exchange.switch.console()?;
+    for (name, expected) in [
+        ("record_cdr", "true"),
+        ("cgr_tenant", "CR1"),
+        ("cgr_account", lab::platform::ACCOUNT),
+        ("cgr_category", "outbound_calls"),
+        ("cgr_destination", "+855715100860"),
+        ("cgr_reqtype", "*postpaid"),
+    ] {
+        assert_eq!(console.api(&format!("uuid_getvar {id} {name}"))?.trim(), expected, "{name}");
+    }
+    let state = wait_for(&platform, &exchange, "it is over", completed)?;
+    assert_eq!(state.calls.get("CA7").context("the call")?.events, ["ringing", "answered", "completed"]);
+    let call = exchange.carrier("8555").calls.remove(0);
+    let invite = String::from_utf8_lossy(&call.invite.bytes).into_owned();
+    assert!(
+        invite.contains("X-Somleng-CallSid: CA7\r\n") && !invite.contains(lab::platform::ACCOUNT),
+        "{invite}"
+    );
+    assert_eq!(call.user, "+855715100860");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_does_something_else_when_the_platform_says_so_and_ends_when_it_says_so() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    let update = json!({ "voice_url": exchange.application.url("/new"), "voice_method": "GET" }).to_string();
+    exchange.application.put("/tone.wav", Page::sound("audio/wav", wav(880, 60)));
+    exchange.application.twiml("/new", "<Pause length=\"60\"/>");
+    let verbs = [
+        format!("<Play>{}</Play>", exchange.application.url("/tone.wav")),
+        "<Gather timeout=\"60\"/>".to_owned(),
+        "<Record timeout=\"60\"/>".to_owned(),
+        "<Dial>85530001</Dial>".to_owned(),
+        "<Pause length=\"60\"/>".to_owned(),
+    ];
+    for (number, verb) in verbs.iter().enumerate() {
+        exchange.application.twiml("/out", verb);
+        let id = ask(&platform, &exchange, &new_call(&exchange, &format!("CA{number}"), "8551"))?;
+        wait_until(verb, Duration::from_secs(20), || Ok(exchange.application.asked("/out").len() > number))
+            .with_context(|| exchange.controller.log())?;
+        e2e::pause(Duration::from_secs(1));
+        let path = format!("/calls/{id}");
+        assert_eq!(exchange.controller.http("PATCH", &path, &update)?.0, 204);
+        wait_until(verb, Duration::from_secs(20), || Ok(exchange.application.asked("/new").len() > number))
+            .with_context(|| exchange.controller.log())?;
+        assert_eq!(exchange.controller.http("DELETE", &path, "")?.0, 204);
+        exchange.wait_nothing_left()?;
+        assert_eq!(exchange.controller.http("PATCH", &path, &update)?.0, 204, "one that is over needs none");
+    }
+    let over = |state: &State| {
+        let own = state.calls.values().filter(|call| call.parent.is_none());
+        own.filter(|call| call.events.last().is_some_and(|last| last == "completed")).count() == verbs.len()
+    };
+    wait_for(&platform, &exchange, "all are over", over)?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_comes_in_has_its_name_on_its_channel_and_in_its_answer() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    exchange.application.twiml("/voice", "<Pause length=\"1\"/><Say>x</Say><Pause length=\"4\"/>");
+    let calling = exchange.calling([Step::Wait(Duration::from_secs(3)), Step::HangUp]);
+    let asked = exchange.application.only("/voice")?;
+    let sid = asked.parameter("CallSid").to_owned();
+    let told = platform.told("POST /inbound_phone_calls").remove(0).body;
+    let id = told.get("external_id").and_then(Value::as_str).context("an id")?.to_owned();
+    let mut console = exchange.switch.console()?;
+    for (name, expected) in [("record_cdr", "true"), ("sip_rh_X-Somleng-CallSid", sid.as_str())] {
+        assert_eq!(console.api(&format!("uuid_getvar {id} {name}"))?.trim(), expected, "{name}");
+    }
+    assert!(console.api(&format!("uuid_getvar {id} cgr_reqtype"))?.contains("_undef_"), "nobody pays");
+    calling.await??;
+    wait_for(&platform, &exchange, "it is over", completed)?;
+    Ok(())
+}
+
+/// mod_json_cdr of a real FreeSWITCH: each call of the platform's has one record, by which it knows how it ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_call_has_one_record_that_says_how_it_ended() -> Result<()> {
+    let platform = Platform::start("127.0.0.1:0".parse()?).await?;
+    let variables = [
+        ("FREESWITCH_CDR_URL", format!("{}/call_data_records", platform.url())),
+        ("FREESWITCH_CDR_CREDENTIALS", format!("{}:{}", lab::platform::USER, lab::platform::PASSWORD)),
+    ];
+    let exchange = Exchange::start_where(|_| platform.settings(), &variables).await?;
+    if !exchange.is_real() {
+        e2e::skipped(
+            "call data records are sent by a real FreeSWITCH alone: SWITCHYARD_FREESWITCH names none",
+        );
+        return Ok(());
+    }
+    platform.number("1294", json!({ "voice_url": exchange.application.url("/voice") }));
+    for (prefix, _) in e2e::exchange::CALLEES {
+        platform.way(prefix, json!({ "host": exchange.carrier_host(prefix) }));
+    }
+    exchange.application.twiml("/voice", "<Dial><Number>85550001</Number><Number>85520001</Number></Dial>");
+    exchange.call([]).await?;
+    exchange.application.twiml("/voice", "<Reject/>");
+    exchange.call([]).await?;
+    exchange.application.twiml("/out", "<Hangup/>");
+    ask(&platform, &exchange, &new_call(&exchange, "CAbusy", "8552"))?;
+    ask(&platform, &exchange, &new_call(&exchange, "CAdone", "8551"))?;
+    let state = wait_for(&platform, &exchange, "all have one", |state| {
+        state.calls.len() == 6 && state.calls.values().all(|call| call.status.is_some())
+    })?;
+    let status = |sid: &str| state.calls.get(sid).and_then(|call| call.status);
+    assert_eq!((status("CAbusy"), status("CAdone")), (Some("busy"), Some("completed")));
+    let mut all: Vec<_> = state.calls.values().filter_map(|call| call.status).collect();
+    all.sort_unstable();
+    assert_eq!(all.iter().filter(|status| **status == "completed").count(), 3, "{all:?}");
+    assert_eq!(platform.told("POST /call_data_records").len(), 6, "one each");
     Ok(())
 }

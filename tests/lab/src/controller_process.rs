@@ -32,7 +32,8 @@ pub struct ControllerSettings {
     pub directory: Option<PathBuf>,
     /// Its API; `None`: a free port on loopback.
     pub api: Option<SocketAddr>,
-    /// More settings: whole sections of its file.
+    /// More settings: whole sections of its file. Where they do not say which networks customers' URLs may lead to, loopback
+    /// is allowed, where the customers of tests are.
     pub more: String,
 }
 
@@ -148,6 +149,18 @@ impl ControllerProcess {
 }
 
 impl ControllerSettings {
+    fn with_loopback(&self) -> String {
+        let (section, allow) = ("[webhook]\n", "allow = [\"127.0.0.0/8\"]\n");
+        match self.more.find(section) {
+            _ if self.more.contains("allow = ") => self.more.clone(),
+            Some(at) => {
+                let (before, after) = self.more.split_at(at + section.len());
+                format!("{before}{allow}{after}")
+            }
+            None => format!("{}\n{section}{allow}", self.more),
+        }
+    }
+
     fn to_toml(&self, directory: &Path, api: SocketAddr) -> String {
         let text = |value: &str| serde_json::Value::from(value).to_string();
         let path = |name: &str| text(&directory.join(name).display().to_string());
@@ -165,7 +178,7 @@ impl ControllerSettings {
             path("sounds"),
             path("recordings"),
             path("calls"),
-            self.more,
+            self.with_loopback(),
         )
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use settings::Secret;
+use twiml::Method;
 use url::Url;
 
 use super::super::dial::Routing;
@@ -60,6 +61,10 @@ pub struct Number {
     pub method: Option<String>,
     /// A file with its document, instead of a URL.
     pub twiml: Option<PathBuf>,
+    /// Where a call turns when a document cannot be had or read.
+    pub fallback_url: Option<String>,
+    /// How that is asked.
+    pub fallback_method: Option<String>,
 }
 
 /// `[[trunk]]`: how numbers are reached.
@@ -85,6 +90,10 @@ pub struct Trunk {
     pub profile: Option<String>,
     /// Whom callees see, whatever the customer says.
     pub caller_id: Option<String>,
+    /// Calls that leave by its host at once, of all controllers together.
+    pub calls: Option<u32>,
+    /// And how many begin in a second.
+    pub calls_per_second: Option<u32>,
 }
 
 fn every() -> String {
@@ -139,10 +148,24 @@ impl Number {
             (Some(_), Some(_)) => return Err("expected url or twiml, found both".to_owned()),
             (None, None) => return Err("expected url or twiml, found neither".to_owned()),
         }
-        match self.method.as_deref() {
-            None | Some("GET" | "POST") => Ok(()),
-            Some(method) => Err(format!("method: expected \"GET\" or \"POST\", found {method:?}")),
+        if let Some(url) = &self.fallback_url
+            && !Url::parse(url).is_ok_and(|parsed| matches!(parsed.scheme(), "http" | "https"))
+        {
+            return Err(format!("fallback_url: expected an http or https URL, found {url:?}"));
         }
+        for (key, method) in [("method", &self.method), ("fallback_method", &self.fallback_method)] {
+            match method.as_deref() {
+                None | Some("GET" | "POST") => {}
+                Some(method) => return Err(format!("{key}: expected \"GET\" or \"POST\", found {method:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a call turns when a document cannot be had or read, and how.
+    pub fn fallback(&self) -> Option<(String, Method)> {
+        let is_get = self.fallback_method.as_deref() == Some("GET");
+        Some((self.fallback_url.clone()?, if is_get { Method::Get } else { Method::Post }))
     }
 }
 

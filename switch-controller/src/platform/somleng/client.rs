@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use settings::Secret;
 
+use super::backoff::{self, random};
 use crate::fetch::{self, Everywhere, HttpClient};
 
 /// The most bytes of an answer.
@@ -77,12 +78,38 @@ impl Client {
         serde_json::from_slice(&answer).map_err(|error| Fault::Unsure(format!("{path}: {error}")))
     }
 
+    /// The same for whoever waits: again, if it was surely not done, but in no more time than one request has.
+    pub async fn ask_in_time<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Fault> {
+        let until = Instant::now() + self.timeout;
+        let mut failures = 0;
+        let asking = async {
+            loop {
+                let answer = self.ask(method.clone(), path, body).await;
+                failures += 1;
+                let wait = backoff::wait(failures, random());
+                match answer {
+                    Err(Fault::NotDone(_)) if Instant::now() + wait < until => tokio::time::sleep(wait).await,
+                    answer => return answer,
+                }
+            }
+        };
+        let asked = tokio::time::timeout_at(until.into(), asking).await;
+        asked.unwrap_or_else(|_| Err(self.late(path)))
+    }
+
+    fn late(&self, path: &str) -> Fault {
+        Fault::Unsure(format!("{path}: expected an answer within {:?}, found none", self.timeout))
+    }
+
     /// Sends JSON. The answer's body.
     pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
         let sent = tokio::time::timeout(self.timeout, self.sent(method, path, body)).await;
-        sent.unwrap_or_else(|_| {
-            Err(Fault::Unsure(format!("{path}: expected an answer within {:?}, found none", self.timeout)))
-        })
+        sent.unwrap_or_else(|_| Err(self.late(path)))
     }
 
     async fn sent(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Fault> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hyper::Method;
 use tokio::sync::{Notify, Semaphore};
 
-use super::backoff;
+use super::backoff::{self, random};
 use super::client::{Client, Fault};
 use crate::metrics::PlatformMetrics;
 
@@ -134,9 +134,4 @@ impl Outbox {
             tokio::time::sleep(backoff::wait(failures, random())).await;
         }
     }
-}
-
-/// Any number.
-pub(super) fn random() -> u64 {
-    uuid::Uuid::new_v4().as_u64_pair().0
 }

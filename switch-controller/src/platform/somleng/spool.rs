@@ -5,14 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use objects::Objects;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::backoff;
+use super::backoff::{self, random};
 use super::client::{Client, Fault};
-use super::outbox::random;
 use super::wire::{Recording, RecordingDone};
 use crate::metrics::PlatformMetrics;
 
@@ -119,7 +118,7 @@ impl Spool {
                 }
                 Err(Fault::Refused { status, message }) => {
                     self.metrics.count(PATCH, "failed");
-                    tracing::error!(call, sid, %status, message, "the platform refuses a recording: it stays here");
+                    tracing::error!(call, sid, %status, message, "a recording cannot be brought to the platform: it stays here");
                     let note = self.note(sid);
                     let _ = tokio::fs::rename(&note, note.with_extension(REFUSED)).await;
                     break;
@@ -135,6 +134,10 @@ impl Spool {
     }
 
     async fn try_once(&self, note: &Note, file: &Path, uploaded: &mut bool) -> Result<String, Fault> {
+        if tokio::fs::metadata(file).await.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            let message = format!("{} is not there any more", file.display());
+            return Err(Fault::Refused { status: StatusCode::GONE, message });
+        }
         let key = match &self.bucket {
             Some(bucket) => {
                 let key = format!("{}.wav", note.external_id);

@@ -35,6 +35,8 @@ pub(super) struct InboundCallMade {
     pub voice_url: Option<String>,
     pub voice_method: Option<String>,
     pub twiml: Option<String>,
+    pub voice_fallback_url: Option<String>,
+    pub voice_fallback_method: Option<String>,
     pub api_version: Option<String>,
     pub default_tts_voice: Option<String>,
     pub billing_parameters: Option<Billing>,

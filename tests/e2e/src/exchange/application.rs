@@ -22,6 +22,8 @@ pub struct Page {
     pub kind: &'static str,
     /// `Location`, if any.
     pub location: Option<String>,
+    /// More header fields.
+    pub headers: Vec<(String, String)>,
     /// Sent so long after the request.
     pub delay: Duration,
     /// The body.
@@ -32,7 +34,14 @@ impl Page {
     /// A document, sent at once.
     pub fn twiml(body: impl Into<String>) -> Self {
         let body = body.into().into_bytes();
-        Self { status: "200 OK", kind: "text/xml", location: None, delay: Duration::ZERO, body }
+        Self {
+            status: "200 OK",
+            kind: "text/xml",
+            location: None,
+            headers: Vec::new(),
+            delay: Duration::ZERO,
+            body,
+        }
     }
 
     /// A sound.
@@ -170,9 +179,10 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> Result<()> {
     let page = page.unwrap_or(Page { status: "404 Not Found", ..Page::twiml("") });
     tokio::time::sleep(page.delay).await;
     let location = page.location.map(|to| format!("Location: {to}\r\n")).unwrap_or_default();
+    let more = page.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
     let (status, kind, length) = (page.status, page.kind, page.body.len());
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{location}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{location}{more}Content-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(&page.body).await?;

@@ -212,7 +212,7 @@ async fn answer(
     });
     let (status, answer) = match &disturbance {
         Some(Disturbance { status: Some(status), .. }) => (*status, json!({ "message": "disturbed" })),
-        _ => match heard(&headers) {
+        _ => match heard(&headers, uri.path()) {
             Err((status, message)) => {
                 let mut state = locked(&shared.state);
                 state.faults.push(format!("{what}: {message}"));
@@ -237,7 +237,7 @@ async fn answer(
 }
 
 /// Whether the one who asks may, and says JSON both ways.
-fn heard(headers: &HeaderMap) -> Result<(), (u16, String)> {
+fn heard(headers: &HeaderMap, path: &str) -> Result<(), (u16, String)> {
     let value = |name: &header::HeaderName| {
         headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     };
@@ -245,9 +245,14 @@ fn heard(headers: &HeaderMap) -> Result<(), (u16, String)> {
     if value(&header::AUTHORIZATION) != expected {
         return Err((401, "expected the user and password of the platform".to_owned()));
     }
-    for name in [header::CONTENT_TYPE, header::ACCEPT] {
-        if value(&name) != "application/json" {
-            return Err((406, format!("{name}: expected application/json, found {:?}", value(&name))));
+    let json = "application/json";
+    let expected = match path {
+        "/call_data_records" => vec![(header::CONTENT_TYPE, "application/x-www-form-base64-encoded")],
+        _ => vec![(header::CONTENT_TYPE, json), (header::ACCEPT, json)],
+    };
+    for (name, expected) in expected {
+        if value(&name) != expected {
+            return Err((406, format!("{name}: expected {expected}, found {:?}", value(&name))));
         }
     }
     Ok(())

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use axum::http::Method;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::body::{Kind, read, text};
@@ -22,6 +24,8 @@ pub struct Call {
     pub characters: u64,
     /// How often it was said to live.
     pub beats: u64,
+    /// What became of it, by its call data record: `completed`, `no-answer`, `busy`, `canceled` or `failed`.
+    pub status: Option<&'static str>,
 }
 
 /// A recording.
@@ -93,6 +97,7 @@ impl State {
                 self.recorded(path.trim_start_matches("/recordings/"), body)
             }
             ("POST", "/call_heartbeats") => self.beat(body),
+            ("POST", "/call_data_records") => self.record(body),
             _ => Err((404, "there is nothing here".to_owned())),
         };
         answer.unwrap_or_else(|(status, message)| {
@@ -263,6 +268,49 @@ impl State {
         Ok((200, shown(sid)))
     }
 
+    /// A call data record of mod_json_cdr: `cdr=` and base64.
+    fn record(&mut self, body: &[u8]) -> Answer {
+        let encoded = body.strip_prefix(b"cdr=").ok_or_else(|| unprocessable("expected cdr="))?;
+        let json = STANDARD.decode(encoded).map_err(|error| unprocessable(format!("cdr: {error}")))?;
+        let cdr: Value =
+            serde_json::from_slice(&json).map_err(|error| unprocessable(format!("cdr: {error}")))?;
+        let variables = cdr.get("variables").and_then(Value::as_object).cloned().unwrap_or_default();
+        if !variables.contains_key("record_cdr") {
+            self.faults.push(format!("a record without record_cdr: {}", text(&variables, "uuid")));
+            return Ok((204, Value::Null));
+        }
+        for key in [
+            "uuid",
+            "hangup_cause",
+            "direction",
+            "duration",
+            "billsec",
+            "start_epoch",
+            "end_epoch",
+            "answer_epoch",
+        ] {
+            if text(&variables, key).is_empty() {
+                self.faults.push(format!("a record without {key}: {}", text(&variables, "uuid")));
+            }
+        }
+        let named = ["sip_rh_X-Somleng-CallSid", "sip_h_X-Somleng-CallSid"];
+        let sid = named.iter().map(|name| text(&variables, name)).find(|sid| !sid.is_empty());
+        let status = final_status(&variables);
+        let call = match sid {
+            Some(sid) => self.calls.get_mut(sid),
+            None => {
+                let uuid = text(&variables, "uuid");
+                self.calls.values_mut().find(|call| call.external_id.as_deref() == Some(uuid))
+            }
+        };
+        match call {
+            // A second one is dropped.
+            Some(call) => drop(call.status.get_or_insert(status)),
+            None => self.faults.push(format!("a record of a call that is unknown: {variables:?}")),
+        }
+        Ok((204, Value::Null))
+    }
+
     fn beat(&mut self, body: &[u8]) -> Answer {
         let told = read(body, &[("call_ids", Kind::Texts)], &[]).map_err(unprocessable)?;
         let ids = told.get("call_ids").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -273,6 +321,19 @@ impl State {
             }
         }
         Ok((204, Value::Null))
+    }
+}
+
+/// What became of a call, by the variables of its record.
+fn final_status(variables: &Map<String, Value>) -> &'static str {
+    let is = |key: &str, codes: &[&str]| codes.contains(&text(variables, key));
+    let not_answered = ["480", "487", "603"];
+    match text(variables, "answer_epoch").parse::<u64>() {
+        Ok(answered) if answered > 0 => "completed",
+        _ if is("sip_term_status", &not_answered) => "no-answer",
+        _ if is("sip_term_status", &["486"]) => "busy",
+        _ if is("sip_invite_failure_status", &not_answered) => "canceled",
+        _ => "failed",
     }
 }
 

@@ -24,8 +24,23 @@ impl AnySwitch {
     /// # Errors
     /// When it does not start.
     pub async fn start(ip: Ipv4Addr, take_within: u64, trace: &Trace) -> Result<Self> {
+        Self::start_with(ip, take_within, &[], trace).await
+    }
+
+    /// The same, with more variables of a real one's `start.sh`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_with(
+        ip: Ipv4Addr,
+        take_within: u64,
+        variables: &[(&str, String)],
+        trace: &Trace,
+    ) -> Result<Self> {
         if std::env::var_os(BINARY).is_some_and(|path| !path.is_empty()) {
             let settings = SwitchSettings::at(ip).set("FREESWITCH_TAKE_WITHIN", &take_within.to_string());
+            let settings =
+                variables.iter().fold(settings, |settings, (name, value)| settings.set(name, value));
             let started = tokio::task::spawn_blocking(move || RealSwitch::start(&settings)).await??;
             if let Some(real) = started {
                 return Ok(Self::Real(real));

@@ -1,0 +1,182 @@
+//! What controllers share: which of them has made which call, and who of them is there. In a store that all reach, or in
+//! memory, where there is one alone.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use objects::{Created, Objects};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex as Turn, MutexGuard};
+
+use crate::limits::{Members, Share};
+
+/// The folders of the store.
+const CALLS: &str = "calls";
+const CONTROLLERS: &str = "controllers";
+
+/// How long the store may take, where somebody waits for it.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// What a call is known by that some controller has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its name in the API of that controller.
+    pub id: String,
+    /// Where that API is.
+    pub host: String,
+    /// The platform's name.
+    pub sid: String,
+}
+
+/// A call as the store has it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claimed {
+    #[serde(flatten)]
+    made: Made,
+    /// The controller that makes it.
+    by: String,
+}
+
+/// What controllers share.
+pub struct Shared {
+    /// None: this one is alone.
+    objects: Option<Objects>,
+    name: String,
+    interval: Duration,
+    members: Mutex<Members>,
+    /// Calls are made one after the other that have the same name, and a few others with them.
+    turns: Vec<Turn<()>>,
+}
+
+/// How many calls of different names are made at once, at most.
+const TURNS: usize = 256;
+
+impl Shared {
+    /// For a controller of this name, which must be no other's and need not be the same again.
+    pub fn new(objects: Option<Objects>, name: String, interval: Duration) -> Self {
+        let members = Mutex::new(Members::new(name.clone(), interval));
+        let turns = (0..TURNS).map(|_| Turn::new(())).collect();
+        Shared { objects, name, interval, members, turns }
+    }
+
+    /// Waits until nobody else here makes a call of this name; until the guard is dropped, nobody does.
+    pub async fn turn(&self, sid: &str) -> Option<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        sid.hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or_default();
+        Some(self.turns.get(index)?.lock().await)
+    }
+
+    /// Makes a call this controller's own, unless it was somebody's before: of all that try, one has it. Else what it was
+    /// made as. The error says why nobody knows. To be asked by whoever has the [`Shared::turn`], and by nobody of
+    /// whose call memory knows.
+    pub async fn claim(&self, made: &Made) -> Result<Option<Made>, String> {
+        let Some(objects) = &self.objects else { return Ok(None) };
+        let key = key(&made.sid);
+        let claimed = Claimed { made: made.clone(), by: self.name.clone() };
+        let text = serde_json::to_vec(&claimed).map_err(|error| error.to_string())?;
+        let created = tokio::time::timeout(WITHIN, objects.create(&key, text.clone())).await;
+        let created = created.map_err(|_| format!("expected an answer within {WITHIN:?}, found none"))?;
+        let created = created.map_err(|error| error.to_string())?;
+        let Created::There(there) = created else { return Ok(None) };
+        let there: Claimed = serde_json::from_slice(&there).map_err(|error| format!("{key}: {error}"))?;
+        if there.by != self.name {
+            return Ok(Some(there.made));
+        }
+        // Our own, of a try of which the store's answer was lost. Whether there is a call, our memory knows.
+        objects.put(&key, text).await.map_err(|error| error.to_string())?;
+        Ok(None)
+    }
+
+    /// Nobody knows whether a claim came to the store, and no call was made: it is taken back, should it be there a little
+    /// later, so that somebody may try again.
+    pub async fn undo(&self, made: &Made) {
+        let Some(objects) = &self.objects else { return };
+        tokio::time::sleep(WITHIN).await;
+        let _turn = self.turn(&made.sid).await;
+        let there = objects.get(&key(&made.sid)).await.ok().flatten();
+        let there = there.and_then(|text| serde_json::from_slice::<Claimed>(&text).ok());
+        if there.is_some_and(|there| there.by == self.name && there.made == *made) {
+            self.give_back(&made.sid).await;
+        }
+    }
+
+    /// A call was not made after all: somebody may try again.
+    pub async fn give_back(&self, sid: &str) {
+        let Some(objects) = &self.objects else { return };
+        if let Err(error) = objects.delete(&key(sid)).await {
+            tracing::error!(call = sid, %error, "a call that was not made cannot be made by others either");
+        }
+    }
+
+    /// This controller's part of what all have. None while the others may not count with it.
+    pub fn share(&self) -> Option<Share> {
+        match &self.objects {
+            Some(_) => self.members.lock().unwrap_or_else(PoisonError::into_inner).share(Instant::now()),
+            None => Some(Share::WHOLE),
+        }
+    }
+
+    /// Says every now and then that this controller is there, and looks who else is; for ever.
+    pub async fn attend(&self) {
+        let Some(objects) = &self.objects else { return };
+        loop {
+            if let Err(error) = self.attend_once(objects).await {
+                tracing::warn!(%error, "the shared store is away");
+            }
+            tokio::time::sleep(self.interval).await;
+        }
+    }
+
+    async fn attend_once(&self, objects: &Objects) -> Result<(), objects::Error> {
+        // What comes later than this was not known by then.
+        let now = Instant::now();
+        objects.put(&format!("{CONTROLLERS}/{}", self.name), Vec::new()).await?;
+        let listed = objects.list(CONTROLLERS).await?;
+        let gone = self.members.lock().unwrap_or_else(PoisonError::into_inner).seen(&listed, now);
+        for name in gone {
+            objects.delete(&format!("{CONTROLLERS}/{name}")).await?;
+        }
+        Ok(())
+    }
+
+    /// This controller takes no new calls any more: its part is for others.
+    pub async fn leave(&self) {
+        let Some(objects) = &self.objects else { return };
+        let _ = objects.delete(&format!("{CONTROLLERS}/{}", self.name)).await;
+    }
+}
+
+fn key(sid: &str) -> String {
+    format!("{CALLS}/{sid}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(id: &str) -> Made {
+        Made { id: id.to_owned(), host: "10.0.0.1:8081".to_owned(), sid: "CA1".to_owned() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_one_controllers_until_it_gives_it_back() {
+        let objects = Objects::memory();
+        let of = |name: &str| Shared::new(Some(objects.clone()), name.to_owned(), Duration::from_secs(1));
+        let (one, other) = (of("one"), of("other"));
+        assert_eq!(one.claim(&made("a")).await, Ok(None));
+        assert_eq!(other.claim(&made("b")).await, Ok(Some(made("a"))));
+        // Its own claim, of which it did not hear.
+        assert_eq!(one.claim(&made("c")).await, Ok(None));
+        assert_eq!(other.claim(&made("b")).await, Ok(Some(made("c"))));
+        one.undo(&made("a")).await;
+        assert_eq!(other.claim(&made("b")).await, Ok(Some(made("c"))), "not the claim that was not heard of");
+        other.undo(&made("c")).await;
+        assert_eq!(other.claim(&made("b")).await, Ok(Some(made("c"))), "not another's claim");
+        one.undo(&made("c")).await;
+        assert_eq!(one.claim(&made("c")).await, Ok(None));
+        one.give_back("CA1").await;
+        assert_eq!(other.claim(&made("b")).await, Ok(None));
+    }
+}
