@@ -4,6 +4,7 @@
 
 mod fuzz;
 mod instructions;
+mod lint;
 mod process;
 mod programs;
 mod release;
@@ -41,6 +42,8 @@ enum Task {
     Release,
     /// Runs what has to pass before a change is merged: format, lints, all tests. Installs SIPp if it can.
     Test(test::Arguments),
+    /// Checks what is not Rust: scripts, YAML, Dockerfiles, compose file, Kubernetes manifests, alerts. A part of `test`.
+    Lint,
     /// Counts the instructions that the routing of a message takes, and compares them with the figures kept in
     /// proxy/benches/instructions.toml. Needs Valgrind.
     Instructions(instructions::Arguments),
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
         Task::Flame(arguments) => programs::load("flame", &arguments),
         Task::Release => release::run().map(drop),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Lint => lint::run(),
         Task::Instructions(arguments) => instructions::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     }
