@@ -56,9 +56,10 @@ pub fn files(places: &[&str], endings: &[&str]) -> Result<Vec<File>> {
 #[must_use]
 pub fn names(text: &str, prefix: &str) -> BTreeSet<String> {
     let belongs = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let begins = text.match_indices(prefix).filter(|(at, _)| !text[..*at].ends_with(belongs));
-    let name = |at: usize| text[at..].chars().take_while(|c| belongs(*c)).collect::<String>();
-    begins.map(|(at, _)| name(at)).filter(|name| name != prefix && !name.ends_with('_')).collect()
+    let begins = text.match_indices(prefix).map(|(at, _)| text.split_at(at));
+    let whole = begins.filter(|(before, _)| !before.ends_with(belongs));
+    let name = |(_, rest): (&str, &str)| rest.chars().take_while(|c| belongs(*c)).collect::<String>();
+    whole.map(name).filter(|name| name != prefix && !name.ends_with('_')).collect()
 }
 
 /// What stands between backticks on one line.

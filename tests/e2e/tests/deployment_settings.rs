@@ -20,9 +20,14 @@ const FILLED: [(&str, &str); 5] = [
 
 /// The variables of one service of the compose file: those under `environment:`.
 fn environment(compose: &str, service: &str) -> Result<BTreeMap<String, String>> {
-    let begin =
-        compose.find(&format!("\n  {service}:\n")).with_context(|| format!("no service {service}"))?;
-    let lines = compose[begin..].lines().skip(2).take_while(|line| line.starts_with("    "));
+    let (_, service) = compose
+        .split_once(&format!(
+            "
+  {service}:
+"
+        ))
+        .with_context(|| format!("no service {service}"))?;
+    let lines = service.lines().take_while(|line| line.starts_with("    "));
     let lines = lines.skip_while(|line| *line != "    environment:").skip(1);
     let mut variables = BTreeMap::new();
     let mut last = String::new();
@@ -47,7 +52,7 @@ fn filled(text: &str) -> String {
     // A default may be one of these itself.
     let mut open = 1;
     let end = rest.char_indices().find(|(at, c)| {
-        open += usize::from(rest[*at..].starts_with("${"));
+        open += usize::from(rest.split_at(*at).1.starts_with("${"));
         open -= usize::from(*c == '}');
         open == 0
     });
