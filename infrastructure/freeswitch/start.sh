@@ -31,6 +31,7 @@ check() {
 # Text that may hold nearly anything, as it must stand in an attribute.
 escape() {
     eval "value=\${$1-}"
+    # shellcheck disable=SC2016 # FreeSWITCH is to get no variable either.
     case $value in
     '') unset "$1" && return ;;
     *"$newline"*) refuse "$1 has more than one line" ;;
@@ -53,10 +54,13 @@ check FREESWITCH_NAT_INSTANCE_IP "$ipv4" 'an IPv4 address'
 for name in NAT_GATEWAY UAS_NAT_INSTANCE UAC_NAT_INSTANCE INTERNAL RTP_FIRST RTP_LAST ESL; do
     check "FREESWITCH_${name}_PORT" "$port" 'a port'
 done
-for name in MAX_SESSIONS SESSIONS_PER_SECOND TAKE_WITHIN SESSION_EXPIRES RTP_TIMEOUT RTP_HOLD_TIMEOUT; do
+for name in MAX_SESSIONS SESSIONS_PER_SECOND TAKE_WITHIN SESSION_EXPIRES RTP_TIMEOUT RTP_HOLD_TIMEOUT \
+    CDR_RETRIES CDR_DELAY; do
     check "FREESWITCH_$name" "$number" 'a number from 1 to 9999999'
 done
 check FREESWITCH_CODECS '[A-Za-z0-9]+(,[A-Za-z0-9]+)*' 'codecs such as PCMU,PCMA,G722'
+check FREESWITCH_INBAND_DTMF 'on|off' 'on or off'
+check FREESWITCH_LOG_FORMAT 'text|json' 'text or json'
 check FREESWITCH_LOG_LEVEL 'debug|info|notice|warning|err|crit|alert' \
     'debug, info, notice, warning, err, crit or alert'
 [ "${FREESWITCH_RTP_FIRST_PORT:-16384}" -lt "${FREESWITCH_RTP_LAST_PORT:-32766}" ] ||
@@ -66,14 +70,27 @@ umask 077
 mkdir -p "$directory/log/cdr-not-sent" "$directory/db" "$directory/run" "$directory/temp" ||
     refuse "$directory cannot be made: set FREESWITCH_DIRECTORY"
 
-# A controller that is not told the password finds it in this file.
+# A controller that is not told the password finds it in this file. One that was made up is kept: a controller goes on
+# with it when FreeSWITCH alone is started again.
 password_file=$directory/run/esl-password
-if [ -z "${FREESWITCH_ESL_PASSWORD-}" ]; then
+if [ -z "${FREESWITCH_ESL_PASSWORD-}" ] && [ -s "$password_file" ]; then
+    FREESWITCH_ESL_PASSWORD=$(cat "$password_file")
+elif [ -z "${FREESWITCH_ESL_PASSWORD-}" ]; then
     FREESWITCH_ESL_PASSWORD=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
 fi
-printf '%s\n' "$FREESWITCH_ESL_PASSWORD" >"$password_file"
+as_it_is=$FREESWITCH_ESL_PASSWORD
 escape FREESWITCH_ESL_PASSWORD
+printf '%s\n' "$as_it_is" >"$password_file"
 export FREESWITCH_ESL_PASSWORD
+
+# What follows from others.
+FREESWITCH_LOG_JSON=false
+[ "${FREESWITCH_LOG_FORMAT-}" != json ] || FREESWITCH_LOG_JSON=true
+case ,${FREESWITCH_CODECS-}, in
+*,G729,*) FREESWITCH_G729=on ;;
+*) FREESWITCH_G729=off ;;
+esac
+export FREESWITCH_LOG_JSON FREESWITCH_G729
 
 escape FREESWITCH_CDR_URL
 escape FREESWITCH_CDR_CREDENTIALS

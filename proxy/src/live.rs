@@ -105,6 +105,9 @@ impl Live {
         self.metrics.target_up.reset();
         self.metrics.refresh_health(&table);
         self.report_changes(old, &table);
+        for target in table.targets() {
+            self.metrics.call_failures.with_label_values(&[&target.id]);
+        }
         let invites =
             table.targets().iter().map(|t| self.metrics.invites.with_label_values(&[&t.id])).collect();
         self.table.store(Some(Arc::new(Targets { table, invites })));

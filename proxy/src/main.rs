@@ -17,6 +17,7 @@ SIGTERM or SIGINT: /readyz says 503 at once, datagrams are forwarded on for the 
         not_settings: &[],
         load: |path, environment| Config::load(path, environment),
         log: |config| &config.log,
+        healthz: |config| config.admin.bind,
         check: |_| Ok(()),
         run: |config| {
             let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();

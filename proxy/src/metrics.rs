@@ -118,7 +118,7 @@ impl Metrics {
         let counters = |short: &str, help: &str, label: &str| {
             register(&registry, IntCounterVec::new(Opts::new(name(short), help), &[label])?)
         };
-        Ok(Metrics {
+        let metrics = Metrics {
             received: counters(
                 "messages_received_total",
                 "SIP messages and keepalives that came",
@@ -240,7 +240,29 @@ impl Metrics {
             dns_waiting: gauge("dns_waiting", "Messages that are kept for a name's sake")?,
             dns_refused: counter("dns_refused_total", "Messages that had no room to wait for DNS")?,
             registry,
-        })
+        };
+        metrics.show_all();
+        Ok(metrics)
+    }
+
+    /// What can be counted shows at zero from the start: who looks at rates would not see a series' first count.
+    fn show_all(&self) {
+        let known: [(&IntCounterVec, &[&str]); 8] = [
+            (&self.received, &["udp", "tcp", "tls"]),
+            (&self.failovers, &["silent", "refused", "down"]),
+            (&self.lost, &["socket", "mailbox"]),
+            (&self.tokens, &["valid", "expired", "forged", "missing"]),
+            (&self.limited, &["source", "overall"]),
+            (&self.handshakes_failed, &["tls", "proxy_protocol"]),
+            (&self.probes, &["answered", "failed"]),
+            (&self.dns_lookups, &["found", "nothing", "failed"]),
+        ];
+        for (counter, values) in known {
+            values.iter().for_each(|value| drop(counter.with_label_values(&[value])));
+        }
+        for cause in CAUSES {
+            self.dropped.with_label_values(&[label(cause)]);
+        }
     }
 
     /// Counts an answer of our own.
@@ -353,6 +375,21 @@ fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> p
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
+
+/// All there are.
+const CAUSES: [Cause; 11] = [
+    Cause::Keepalive,
+    Cause::Unreadable,
+    Cause::Malformed,
+    Cause::Refused,
+    Cause::OwnAck,
+    Cause::Ack,
+    Cause::NotOurs,
+    Cause::ForUs,
+    Cause::Unsolicited,
+    Cause::NoAddress,
+    Cause::Absorbed,
+];
 
 /// The label of a cause.
 pub fn label(cause: Cause) -> &'static str {

@@ -19,6 +19,7 @@ second one ends it.",
         not_settings: &["SWITCHYARD_FREESWITCH"],
         load: |path, environment| Config::load(path, environment),
         log: |config| &config.log,
+        healthz: |config| config.api.bind,
         check: |config| controller::check(config).map_err(|error| format!("{error:#}")),
         run: |config| {
             let runtime = Builder::new_multi_thread().enable_all().build();

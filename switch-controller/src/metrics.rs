@@ -75,7 +75,7 @@ impl Metrics {
         let counters = |short: &str, help: &str, label: &str| {
             register(&registry, IntCounterVec::new(Opts::new(name(short), help), &[label])?)
         };
-        Ok(Metrics {
+        let metrics = Metrics {
             calls: counters("calls_total", "Calls that began", "direction")?,
             refused: counters("calls_refused_total", "Calls that came in and were not taken", "reason")?,
             active: gauge("calls", "Calls that are here")?,
@@ -114,7 +114,24 @@ impl Metrics {
             },
             ready: gauge("ready", "What /readyz says")?,
             registry,
-        })
+        };
+        metrics.show_all();
+        Ok(metrics)
+    }
+
+    /// What can be counted shows at zero from the start: who looks at rates would not see a series' first count.
+    fn show_all(&self) {
+        let results: &[&str] = &[result(true), result(false)];
+        let known: [(&IntCounterVec, &[&str]); 5] = [
+            (&self.calls, &["inbound", "outbound"]),
+            (&self.refused, &["no_such_number", "forbidden", "unavailable", "full", "draining"]),
+            (&self.documents, results),
+            (&self.sounds, results),
+            (&self.speech, results),
+        ];
+        for (counter, values) in known {
+            values.iter().for_each(|value| drop(counter.with_label_values(&[value])));
+        }
     }
 
     /// A document was asked for.

@@ -4,8 +4,11 @@
 
 mod fuzz;
 mod instructions;
+mod lint;
 mod process;
+mod profile;
 mod programs;
+mod python;
 mod release;
 mod test;
 mod tools;
@@ -37,10 +40,13 @@ enum Task {
     /// Draws where the proxy's CPU time goes as a flame graph: `--rate 2000 --out docs/flame.svg`. Needs `perf`.
     #[command(disable_help_flag = true)]
     Flame(programs::Arguments),
-    /// Builds the proxy as it is shipped, optimised by a profile of itself under load: two builds and ten seconds of calls.
-    Release,
+    /// Makes what is handed out: programs for x86_64 and arm64 Linux, SBOMs, checksums. The proxy is optimised by a profile
+    /// of itself under load.
+    Release(release::Arguments),
     /// Runs what has to pass before a change is merged: format, lints, all tests. Installs SIPp if it can.
     Test(test::Arguments),
+    /// Checks what is not Rust: scripts, YAML, Dockerfiles, compose file, Kubernetes manifests, alerts. A part of `test`.
+    Lint,
     /// Counts the instructions that the routing of a message takes, and compares them with the figures kept in
     /// proxy/benches/instructions.toml. Needs Valgrind.
     Instructions(instructions::Arguments),
@@ -54,8 +60,9 @@ fn main() -> Result<()> {
         Task::Load(arguments) => programs::load("run", &arguments),
         Task::Bench(arguments) => programs::bench(&arguments),
         Task::Flame(arguments) => programs::load("flame", &arguments),
-        Task::Release => release::run().map(drop),
+        Task::Release(arguments) => release::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Lint => lint::run(),
         Task::Instructions(arguments) => instructions::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     }

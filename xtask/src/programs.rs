@@ -4,7 +4,7 @@ use std::{os::unix::process::CommandExt as _, process::Command};
 
 use anyhow::{Context, Result};
 
-use crate::{process, release};
+use crate::{process, profile};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -28,7 +28,7 @@ pub(crate) fn load(verb: &str, arguments: &Arguments) -> Result<()> {
 
 /// Measures the proxy as it is shipped.
 pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
-    let shipped = release::run()?;
+    let shipped = profile::run()?;
     let load = process::built("../release/load")?;
     let mut command = Command::new(load);
     command.current_dir(process::root()).arg("bench").args(&arguments.arguments);

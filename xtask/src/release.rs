@@ -1,85 +1,182 @@
-//! `cargo xtask release`: the proxy as it is shipped, optimised for what it does under load.
+//! `cargo xtask release`: what is handed out. For each kind of machine an archive with the programs, their settings and what
+//! they are run with; for each program what it is made of (SBOM, CycloneDX); checksums of all of it.
 //!
-//! Profile-guided optimisation takes two builds: the first counts, under the calls of `load train`, how often each way
-//! through the program is taken; the second puts what is taken often close together.
+//! It is linked by Zig, which links for other machines, and for an older C library than this one has.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process;
+use crate::{process, profile, python};
 
-/// Builds it, and says where it is.
-///
-/// # Errors
-///
-/// A build fails, the calls fail, or `llvm-profdata` is missing and cannot be installed.
-pub(crate) fn run() -> Result<PathBuf> {
-    let directory = directory();
-    let (counts, profile) = (directory.join("counts"), directory.join("proxy.profdata"));
-    let _ = fs::remove_dir_all(&counts);
-    let merge = llvm_profdata()?;
-    let counting = build("counting", &format!("-Cprofile-generate={}", counts.display()))?;
-    train(&counting)?;
-    let mut command = Command::new(merge);
-    command.arg("merge").arg("--output").arg(&profile).arg(&counts);
-    process::run(command)?;
-    let built = build("shipped", &format!("-Cprofile-use={}", profile.display()))?;
-    let shipped = directory.join("proxy");
-    fs::copy(&built, &shipped).with_context(|| built.display().to_string())?;
-    println!("built {}", shipped.display());
-    Ok(shipped)
+/// What builds and links, from PyPI.
+const FROM_PYPI: [&str; 2] = ["cargo-zigbuild==0.24.0", "ziglang==0.17.1"];
+
+/// What writes down what programs are made of, from crates.io.
+const SBOM: &str = "cargo-cyclonedx@0.5.9";
+
+/// The oldest C library that the programs run with: RHEL 8, Debian 10, Ubuntu 20.04, Amazon Linux 2023.
+const C_LIBRARY: &str = "2.28";
+
+/// All of this workspace's version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Those that are handed out, as far as they are there; each has a directory of its name.
+const PROGRAMS: [&str; 3] = ["proxy", "switch-controller", "scaler-lambda"];
+
+/// What goes with them, where it is there.
+const BESIDE: [&str; 6] = ["LICENSE", "CHANGELOG.md", "README.md", "docs", "infrastructure", "terraform"];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The kinds of machines.
+    #[arg(long, value_delimiter = ',', default_values = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"])]
+    targets: Vec<String>,
+    /// Does not count first what the proxy does under load: saves two builds and ten seconds of calls, and costs speed.
+    #[arg(long)]
+    no_profile: bool,
 }
 
-/// Where all of it goes.
-fn directory() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| process::root().join("target")).join("profile")
-}
-
-/// Builds the proxy with a flag for all its code. The target is named so that build scripts do without the flag.
-fn build(name: &str, flag: &str) -> Result<PathBuf> {
-    let (host, directory) = (host()?, directory().join(name));
-    let mut cargo = process::cargo(&["build", "--release", "--package", "proxy", "--target", &host]);
-    cargo.arg("--target-dir").arg(&directory).env("RUSTFLAGS", flag);
-    println!("==> the proxy with {flag}");
-    process::run(cargo)?;
-    Ok(directory.join(host).join("release/proxy"))
-}
-
-/// Has the proxy that counts carry calls.
-fn train(counting: &Path) -> Result<()> {
-    process::run(process::cargo(&["build", "--release", "--package", "load"]))?;
-    let mut load = Command::new(process::built("../release/load")?);
-    load.arg("train").env("SWITCHYARD_PROXY", counting);
-    process::run(load)
-}
-
-/// The compiler's own, which reads what the compiler's code writes.
-fn llvm_profdata() -> Result<PathBuf> {
-    let program = Path::new(&rustc(&["--print", "target-libdir"])?).with_file_name("bin/llvm-profdata");
-    if !program.exists() {
-        let mut rustup = Command::new("rustup");
-        rustup.args(["component", "add", "llvm-tools"]);
-        process::run(rustup)
-            .context("optimising by a profile needs `llvm-profdata` of rustup's llvm-tools")?;
+/// Makes all of it, in `target/release-VERSION`.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let programs: Vec<_> =
+        PROGRAMS.into_iter().filter(|name| process::root().join(name).join("Cargo.toml").exists()).collect();
+    let out = process::root().join("target").join(format!("release-{VERSION}"));
+    let _ = fs::remove_dir_all(&out);
+    fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+    let profile = if arguments.no_profile { None } else { Some(profile::profile()?) };
+    for target in &arguments.targets {
+        // A profile of this machine's code says little about another's.
+        let profile = profile.as_deref().filter(|_| profile::host().is_ok_and(|host| host == *target));
+        archive(&out, target, &build(target, &programs, profile)?)?;
     }
-    ensure!(program.exists(), "expected llvm-profdata at {}", program.display());
-    Ok(program)
+    bills_of_materials(&out, &programs)?;
+    checksums(&out)?;
+    println!("==> {} has:", out.display());
+    for name in files(&out)? {
+        println!("    {name}");
+    }
+    Ok(())
 }
 
-fn host() -> Result<String> {
-    let version = rustc(&["-vV"])?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).context("rustc did not name its host")
+/// Builds the programs for one kind of machine. The proxy by itself: the profile is its own.
+fn build(target: &str, programs: &[&str], profile: Option<&Path>) -> Result<Vec<PathBuf>> {
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", target]);
+    process::run(rustup).context("building for other machines needs rustup")?;
+    let bin = python::programs(&FROM_PYPI)?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths([bin].into_iter().chain(env::split_paths(&path)))?;
+    let directory = process::root().join("target/zig");
+    for program in programs {
+        println!("==> {program} for {target}");
+        let linked = format!("{target}.{C_LIBRARY}");
+        let mut cargo =
+            process::cargo(&["zigbuild", "--release", "--locked", "--package", program, "--target", &linked]);
+        cargo.arg("--target-dir").arg(&directory).env("PATH", &path);
+        cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+        if let Some(profile) = profile.filter(|_| *program == "proxy") {
+            cargo.env("RUSTFLAGS", profile::using(profile));
+        }
+        process::run(cargo)?;
+    }
+    Ok(programs.iter().map(|program| directory.join(target).join("release").join(program)).collect())
 }
 
-fn rustc(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("rustc").args(arguments).output().context("rustc does not start")?;
-    ensure!(output.status.success(), "rustc failed: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+/// Packs programs and what goes with them, the same bytes for the same contents.
+fn archive(out: &Path, target: &str, programs: &[PathBuf]) -> Result<()> {
+    let machine = target.split('-').next().unwrap_or(target);
+    let name = format!("switchyard-{VERSION}-{machine}-linux");
+    let directory = out.join(&name);
+    fs::create_dir_all(&directory)?;
+    for program in programs {
+        let file = program.file_name().context("a program's name")?;
+        fs::copy(program, directory.join(file)).with_context(|| program.display().to_string())?;
+        let example = format!("{0}/{0}.example.toml", file.to_string_lossy());
+        copy_known(&example, &directory)?;
+    }
+    BESIDE.iter().try_for_each(|place| copy_known(place, &directory))?;
+    let mut tar = Command::new("tar");
+    tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"]);
+    tar.arg(format!("--mtime=@{}", git(&["log", "-1", "--format=%ct"])?.trim()));
+    tar.args(["--use-compress-program=gzip -n", "--create", "--file"])
+        .arg(out.join(format!("{name}.tar.gz")));
+    process::run({
+        tar.arg("--directory").arg(out).arg(&name);
+        tar
+    })?;
+    fs::remove_dir_all(&directory).with_context(|| directory.display().to_string())
+}
+
+/// Copies what git has of a place: what lies there besides is not for others. A file that ends in `.example.toml` goes to the top.
+fn copy_known(place: &str, directory: &Path) -> Result<()> {
+    for file in git(&["ls-files", "--", place])?.lines() {
+        let example = file.ends_with(".example.toml") && !file.starts_with("infrastructure");
+        let to = if example { file.rsplit('/').next().unwrap_or(file) } else { file };
+        let to = directory.join(to);
+        fs::create_dir_all(to.parent().unwrap_or(directory))?;
+        fs::copy(process::root().join(file), &to).with_context(|| file.to_owned())?;
+    }
+    Ok(())
+}
+
+/// What each program is made of.
+fn bills_of_materials(out: &Path, programs: &[&str]) -> Result<()> {
+    let tools = process::root().join("target/tools");
+    process::run({
+        let mut cargo = process::cargo(&["install", "--quiet", "--locked", SBOM, "--root"]);
+        cargo.arg(&tools);
+        cargo
+    })?;
+    for program in programs {
+        let mut cyclonedx = Command::new(tools.join("bin/cargo-cyclonedx"));
+        cyclonedx.args([
+            "cyclonedx",
+            "--format",
+            "json",
+            "--spec-version",
+            "1.5",
+            "--target",
+            "all",
+            "--quiet",
+        ]);
+        // It writes beside every Cargo.toml of the workspace, under this name.
+        cyclonedx.args(["--override-filename", "switchyard-sbom", "--manifest-path"]);
+        cyclonedx.arg(process::root().join(program).join("Cargo.toml"));
+        process::run(cyclonedx)?;
+        let written = process::root().join(program).join("switchyard-sbom.json");
+        let kept = out.join(format!("switchyard-{VERSION}-{program}.cdx.json"));
+        fs::copy(&written, &kept).with_context(|| written.display().to_string())?;
+        for file in git(&["ls-files", "--others", "--", "*switchyard-sbom.json"])?.lines() {
+            fs::remove_file(process::root().join(file)).with_context(|| file.to_owned())?;
+        }
+    }
+    Ok(())
+}
+
+/// SHA-256 of all that is there, as `sha256sum --check` reads it.
+fn checksums(out: &Path) -> Result<()> {
+    let mut sums = Command::new("sha256sum");
+    let output = sums.args(files(out)?).current_dir(out).output().context("sha256sum")?;
+    ensure!(output.status.success(), "sha256sum: {}", String::from_utf8_lossy(&output.stderr));
+    fs::write(out.join("SHA256SUMS"), output.stdout)?;
+    Ok(())
+}
+
+fn files(directory: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn git(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("git").args(arguments).current_dir(process::root()).output().context("git")?;
+    ensure!(output.status.success(), "git: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{instructions, process, tools};
+use crate::{instructions, lint, process, tools};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -27,6 +27,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let lints = if arguments.no_lint { &[][..] } else { &LINTS[..] };
     let steps: Vec<_> = lints.iter().chain(&TESTS).collect();
     let began = Instant::now();
+    if !arguments.no_lint {
+        lint::run()?;
+    }
     for (number, step) in steps.iter().enumerate() {
         let command = process::cargo(step);
         let name = format!("step {} of {}", number + 1, steps.len());

@@ -65,12 +65,34 @@ pub(crate) const VALGRIND: Tool = Tool {
      on Debian and Ubuntu `sudo apt-get install valgrind`, elsewhere see https://valgrind.org",
 };
 
+/// For shell scripts.
+pub(crate) const SHELLCHECK: Tool = Tool {
+    program: "shellcheck",
+    package: "shellcheck",
+    how_to_get_it: "checking scripts needs `shellcheck` in the PATH: on Debian and Ubuntu `sudo apt-get install shellcheck`",
+};
+
+/// For YAML.
+pub(crate) const YAMLLINT: Tool = Tool {
+    program: "yamllint",
+    package: "yamllint",
+    how_to_get_it: "checking YAML needs `yamllint` in the PATH: on Debian and Ubuntu `sudo apt-get install yamllint`",
+};
+
+/// For alerts.
+pub(crate) const PROMTOOL: Tool = Tool {
+    program: "promtool",
+    package: "prometheus",
+    how_to_get_it: "checking alerts needs Prometheus' `promtool` in the PATH: \
+     on Debian and Ubuntu `sudo apt-get install prometheus`, elsewhere see https://prometheus.io/download",
+};
+
 impl Tool {
-    /// Sees to it that it is there if that can be; else says which tests are left out.
-    pub(crate) fn prefer(&self) {
-        if let Err(why) = self.require() {
-            eprintln!("==> LEFT OUT, for want of `{}`: {why:#}", self.program);
-        }
+    /// Sees to it that it is there if that can be; else says which tests are left out. Whether it is there.
+    pub(crate) fn prefer(&self) -> bool {
+        self.require()
+            .inspect_err(|why| eprintln!("==> LEFT OUT, for want of `{}`: {why:#}", self.program))
+            .is_ok()
     }
 
     /// Sees to it that it is there; as root on Debian by installing it.

@@ -21,9 +21,11 @@
 //! - [`duration`], [`Secret`]: kinds of values that most programs have
 //! - [`log`]: `[log]`, the same for all programs
 //! - [`program`]: arguments, settings, log, run
+//! - [`probe`]: asking a running program whether it is well
 
 pub mod duration;
 pub mod log;
+pub mod probe;
 pub mod program;
 
 mod environment;

@@ -11,6 +11,7 @@
 //! | [`wire`] | plain sockets, for what SIPp would not send |
 //! | [`collector`] | what a proxy tells a collector of messages |
 //! | [`web`] | a web server with a list |
+//! | [`repository`] | what docs, dashboards and manifests say, as text |
 //! | [`exchange`] | FreeSWITCH or its stand-in, the real switch-controller, a customer's server, a telephone, carriers |
 //! | [`tls`] | certificates made for a test, and connections that use them |
 //!
@@ -23,6 +24,7 @@ pub mod internet;
 pub mod machine;
 pub mod message;
 pub mod outcome;
+pub mod repository;
 pub mod sipp;
 pub mod site;
 pub mod tls;

@@ -12,6 +12,9 @@ use lab::real_switch::{start_script, try_start_script};
 /// Wrong use of a command (sysexits.h).
 const USAGE: i32 = 64;
 
+/// What start.sh itself makes of others, without FREESWITCH_.
+const FOLLOWS: [&str; 3] = ["CDR", "G729", "LOG_JSON"];
+
 /// A directory with a FreeSWITCH that prints what it was given.
 struct Place(PathBuf);
 
@@ -86,6 +89,9 @@ fn values_that_freeswitch_would_misread_are_refused() {
         ("FREESWITCH_RTP_TIMEOUT", "-1"),
         ("FREESWITCH_CODECS", "PCMU PCMA"),
         ("FREESWITCH_LOG_LEVEL", "loud"),
+        ("FREESWITCH_LOG_FORMAT", "xml"),
+        ("FREESWITCH_INBAND_DTMF", "always"),
+        ("FREESWITCH_CDR_RETRIES", "0"),
         ("FREESWITCH_RTP_FIRST_PORT", "40000"),
         ("FREESWITCH_ESL_PASSWORD", "two\nlines"),
         ("FREESWITCH_CDR_URL", "https://${host}/"),
@@ -133,21 +139,37 @@ fn a_variable_that_is_set_to_nothing_leaves_the_default() {
 }
 
 #[test]
-fn each_start_makes_up_another_password_which_only_its_user_can_read() {
-    let place = Place::new("password");
+fn a_password_is_made_up_once_and_only_its_user_can_read_it() {
     let mut seen = BTreeSet::new();
-    for _ in 0..3 {
+    for number in 0..3 {
+        let place = Place::new(&format!("password-{number}"));
         let (_, said) = place.start(&[]);
         let password = place.password();
         assert!(password.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()), "{password}");
+        assert_eq!(password.trim_end().len(), 48);
         assert!(said.contains(&format!("FREESWITCH_ESL_PASSWORD={password}")), "{said}");
+        let (_, said) = place.start(&[]);
+        assert!(said.contains(&format!("FREESWITCH_ESL_PASSWORD={password}")), "{said}");
+        for path in ["state", "state/log", "state/run", "state/run/esl-password"] {
+            let mode = fs::metadata(place.0.join(path)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
+        }
         seen.insert(password);
     }
     assert_eq!(seen.len(), 3);
-    for path in ["state", "state/log", "state/run", "state/run/esl-password"] {
-        let mode = fs::metadata(place.0.join(path)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
-    }
+}
+
+#[test]
+fn a_password_file_of_no_use_is_replaced_or_refused() {
+    let place = Place::new("useless");
+    place.start(&[]);
+    fs::write(place.0.join("state/run/esl-password"), "").unwrap();
+    let (code, said) = place.start(&[]);
+    assert_eq!((code, place.password().trim_end().len()), (0, 48), "{said}");
+    fs::write(place.0.join("state/run/esl-password"), "two\nlines\n").unwrap();
+    let (code, said) = place.start(&[]);
+    assert_eq!(code, USAGE, "{said}");
+    assert!(said.contains("FREESWITCH_ESL_PASSWORD") && !said.contains("arguments:"), "{said}");
 }
 
 #[test]
@@ -161,6 +183,20 @@ fn texts_are_escaped_for_xml_and_the_password_file_holds_the_password_itself() {
     assert!(said.contains("FREESWITCH_CDR_URL=https://example.com/?a=1&amp;b=2\n"), "{said}");
     assert!(said.contains("FREESWITCH_CDR=on\n"), "{said}");
     assert_eq!(place.password(), "a\"b<c>&d\n");
+}
+
+#[test]
+fn what_follows_from_a_setting_is_not_for_the_environment_to_say() {
+    let place = Place::new("follows");
+    let given = [("FREESWITCH_G729", "on"), ("FREESWITCH_LOG_JSON", "x\"/>"), ("FREESWITCH_CDR", "../on")];
+    let (_, said) = place.start(&given);
+    for line in ["FREESWITCH_G729=off", "FREESWITCH_LOG_JSON=false", "FREESWITCH_CDR=off"] {
+        assert!(said.lines().any(|said| said == line), "{line}: {said}");
+    }
+    let (_, said) = place.start(&[("FREESWITCH_CODECS", "PCMA,G729"), ("FREESWITCH_LOG_FORMAT", "json")]);
+    for line in ["FREESWITCH_G729=on", "FREESWITCH_LOG_JSON=true"] {
+        assert!(said.lines().any(|said| said == line), "{line}: {said}");
+    }
 }
 
 #[test]
@@ -189,7 +225,7 @@ fn each_setting_is_checked_by_start_sh_and_explained_in_the_docs() {
     let settings = names(&vars, "=$FREESWITCH_");
     assert!(settings.len() > 20, "{settings:?}");
     let place = Place::new("checked");
-    for setting in settings.iter().filter(|setting| *setting != "CDR") {
+    for setting in settings.iter().filter(|setting| !FOLLOWS.contains(&setting.as_str())) {
         let name = format!("FREESWITCH_{setting}");
         assert!(docs.contains(&format!("`{name}`")), "docs/freeswitch.md does not explain {name}");
         let (code, said) = place.start(&[(&name, "never\nright")]);

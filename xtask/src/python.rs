@@ -1,0 +1,30 @@
+//! Programs from PyPI, in a place of their own under `target/`: nothing is installed into the system.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+
+/// The directory of programs of these packages, such as `yamllint==1.37.0`; installed the first time.
+///
+/// # Errors
+///
+/// There is no `python3` with its module venv, or PyPI cannot be reached.
+pub(crate) fn programs(packages: &[&str]) -> Result<PathBuf> {
+    // Other versions are in another place.
+    let place = process::root().join("target/python").join(packages.join("-"));
+    let (bin, done) = (place.join("bin"), place.join("installed"));
+    if !done.exists() {
+        println!("==> installing {}", packages.join(", "));
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(&place);
+        process::run(venv).context("expected `python3` with its module venv (Debian: python3-venv)")?;
+        let mut pip = Command::new(bin.join("pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages);
+        process::run(pip)?;
+        std::fs::write(&done, "").with_context(|| done.display().to_string())?;
+    }
+    Ok(bin)
+}
