@@ -158,11 +158,11 @@ variable "settings" {
 variable "user" {
   description = "User and group that the proxy runs as, by number."
   type        = string
-  default     = "10001:10001"
+  default     = "65532:65532"
 
   validation {
     condition     = can(regex("^[1-9][0-9]*:[1-9][0-9]*$", var.user))
-    error_message = "Expected two numbers such as 10001:10001, neither of them root's."
+    error_message = "Expected two numbers such as 65532:65532, neither of them root's."
   }
 }
 

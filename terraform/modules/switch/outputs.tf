@@ -27,3 +27,8 @@ output "log_group" {
   description = "Where FreeSWITCH and the controllers log."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "maximum_tasks" {
+  description = "How many tasks there may be."
+  value       = var.capacity.maximum
+}

@@ -41,7 +41,12 @@ umask 027
     # Without one, calls of those profiles leave by the NAT gateway too.
     echo "export FREESWITCH_NAT_INSTANCE_IP=${nat_instance:-$nat_gateway}"
 } >"$RUN/freeswitch.env"
-printf '[api]\nhost = "%s:8081"\n' "$address" >"$RUN/controller.toml"
+cat >"$RUN/controller.toml" <<TOML
+[api]
+host = "$address:8081"
+[recordings]
+url = "http://$address:8081/recordings"
+TOML
 [ -z "${ROUTES-}" ] || printf '%s\n' "$ROUTES" >"$RUN/routes.toml"
 
 mkdir -p "$STATE/freeswitch" "$STATE/recordings" "$CACHE/sounds"

@@ -49,7 +49,7 @@ locals {
     readonlyRootFilesystem = true
     stopTimeout            = var.stop_timeout
     entryPoint             = ["sh", "-c", ". ${local.run}/freeswitch.env && exec \"$@\"", "sh"]
-    command                = var.freeswitch_command
+    command                = ["${var.freeswitch_directory}/start.sh"]
     linuxParameters        = { capabilities = { add = [], drop = ["ALL"] } }
     ulimits                = [{ name = "nofile", softLimit = 65536, hardLimit = 65536 }]
     environment            = [for name, value in local.freeswitch_environment : { name = name, value = value }]
@@ -60,7 +60,7 @@ locals {
 
     # Whether it answers at all: paused, full or without a controller it has calls, which a replacement would end.
     healthCheck = {
-      command     = ["CMD-SHELL", "fs_cli -p \"$(cat ${local.state}/freeswitch/run/esl-password)\" -t 3000 -x status | grep -q ^UP"]
+      command     = ["CMD", "${var.freeswitch_directory}/healthy.sh"]
       interval    = 10
       timeout     = 5
       retries     = 6

@@ -40,10 +40,10 @@ variable "images" {
   })
 }
 
-variable "freeswitch_command" {
-  description = "What starts FreeSWITCH in its image: start.sh of infrastructure/freeswitch."
-  type        = list(string)
-  default     = ["/usr/local/lib/switchyard/freeswitch/start.sh"]
+variable "freeswitch_directory" {
+  description = "Where infrastructure/freeswitch is in FreeSWITCH's image, with start.sh and healthy.sh."
+  type        = string
+  default     = "/opt/switchyard/freeswitch"
 }
 
 variable "architecture" {
@@ -216,11 +216,11 @@ variable "task_policies" {
 variable "user" {
   description = "User and group that FreeSWITCH and the controller run as, by number: they share files."
   type        = string
-  default     = "10001:10001"
+  default     = "65532:65532"
 
   validation {
     condition     = can(regex("^[1-9][0-9]*:[1-9][0-9]*$", var.user))
-    error_message = "Expected two numbers such as 10001:10001, neither of them root's."
+    error_message = "Expected two numbers such as 65532:65532, neither of them root's."
   }
 }
 

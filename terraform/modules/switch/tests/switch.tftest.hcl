@@ -96,7 +96,7 @@ run "the_controller_is_told_first_when_a_task_ends" {
 
 run "freeswitch_counts_only_when_it_answers" {
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].healthCheck.command[0] == "CMD-SHELL" && strcontains(jsondecode(aws_ecs_task_definition.this.container_definitions)[1].healthCheck.command[1], "fs_cli")
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].healthCheck.command == ["CMD", "/opt/switchyard/freeswitch/healthy.sh"] && jsondecode(aws_ecs_task_definition.this.container_definitions)[1].command == ["/opt/switchyard/freeswitch/start.sh"]
     error_message = "Expected FreeSWITCH to be asked."
   }
 
@@ -152,7 +152,7 @@ run "no_task_is_public_and_none_is_root" {
   }
 
   assert {
-    condition     = alltrue([for container in jsondecode(aws_ecs_task_definition.this.container_definitions) : container.user == "10001:10001" && container.linuxParameters.capabilities.drop == ["ALL"] if contains(["freeswitch", "controller"], container.name)])
+    condition     = alltrue([for container in jsondecode(aws_ecs_task_definition.this.container_definitions) : container.user == "65532:65532" && container.linuxParameters.capabilities.drop == ["ALL"] if contains(["freeswitch", "controller"], container.name)])
     error_message = "Expected a plain user without capabilities."
   }
 
