@@ -92,6 +92,8 @@ resource "aws_eip" "nat_instance" {
 }
 
 resource "aws_instance" "nat" {
+  #checkov:skip=CKV2_AWS_41:It has nothing to do in AWS, so it may do nothing
+
   for_each = local.nat_instances
 
   ami           = data.aws_ssm_parameter.nat_instance_image[0].insecure_value

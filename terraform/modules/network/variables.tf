@@ -36,10 +36,10 @@ variable "nat_gateway_per_zone" {
 }
 
 variable "nat_instance" {
-  description = <<-E
+  description = <<-EOT
     A NAT instance in each zone, which keeps source ports, for carriers that do not send RTP back to where it comes from.
     Traffic to `carriers` takes it, all other the NAT gateways. null: none.
-  E
+  EOT
   type = object({
     carriers      = list(string)
     instance_type = optional(string, "t4g.small")

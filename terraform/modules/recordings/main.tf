@@ -44,6 +44,10 @@ resource "aws_kms_alias" "this" {
 }
 
 resource "aws_s3_bucket" "this" {
+  #checkov:skip=CKV_AWS_18:Who read what is for CloudTrail's data events, where an account wants them
+  #checkov:skip=CKV_AWS_144:Recordings stay in the country they were made in
+  #checkov:skip=CKV2_AWS_62:Nobody waits for its objects
+
   bucket_prefix = "${var.name}-recordings-"
   force_destroy = var.force_destroy
   tags          = var.tags

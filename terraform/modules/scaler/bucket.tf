@@ -5,6 +5,10 @@ locals {
 }
 
 resource "aws_s3_bucket" "snapshot" {
+  #checkov:skip=CKV_AWS_18:Who read what is for CloudTrail's data events, where an account wants them
+  #checkov:skip=CKV_AWS_144:The snapshot is about tasks of this region
+  #checkov:skip=CKV2_AWS_62:Nobody waits for its objects
+
   bucket_prefix = "${var.name}-snapshot-"
   force_destroy = var.force_destroy
   tags          = var.tags

@@ -88,6 +88,11 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:It calls ECS and S3 in one short run; its log says what it did and why
+  #checkov:skip=CKV_AWS_116:What fails goes to the queue by the destination of aws_lambda_function_event_invoke_config
+  #checkov:skip=CKV_AWS_117:It needs nothing inside the VPC, and must work when NAT does not
+  #checkov:skip=CKV_AWS_272:The zip is built and uploaded by whoever applies this
+
   function_name                  = local.function_name
   description                    = "Writes who is a target of calls"
   role                           = aws_iam_role.this.arn

@@ -109,6 +109,8 @@ resource "aws_cloudwatch_log_group" "this" {
 
 # Figures, which CloudWatch makes metrics of; nothing reads them here.
 resource "aws_cloudwatch_log_group" "metrics" {
+  #checkov:skip=CKV_AWS_338:CloudWatch keeps the metrics; these lines are only their way there
+
   name              = "/switchyard/${var.name}/switch-metrics"
   retention_in_days = 1
   kms_key_id        = var.logs.kms_key_arn
