@@ -7,6 +7,7 @@ mod instructions;
 mod process;
 mod programs;
 mod release;
+mod terraform;
 mod test;
 mod tools;
 
@@ -41,6 +42,8 @@ enum Task {
     Release,
     /// Runs what has to pass before a change is merged: format, lints, all tests. Installs SIPp if it can.
     Test(test::Arguments),
+    /// Checks terraform/ alone, as `test` does: format, validity, tests, policies, as far as what is needed is here.
+    Terraform,
     /// Counts the instructions that the routing of a message takes, and compares them with the figures kept in
     /// proxy/benches/instructions.toml. Needs Valgrind.
     Instructions(instructions::Arguments),
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
         Task::Flame(arguments) => programs::load("flame", &arguments),
         Task::Release => release::run().map(drop),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Terraform => terraform::run(),
         Task::Instructions(arguments) => instructions::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{instructions, process, tools};
+use crate::{instructions, process, terraform, tools};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         process::run(command).with_context(|| name.clone())?;
         println!("==> {name}: done in {:.0?}", step_began.elapsed());
     }
+    terraform::run().context("terraform")?;
     if !arguments.no_lint {
         instructions::run(&instructions::Arguments::default())?;
     }

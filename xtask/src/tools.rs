@@ -65,6 +65,9 @@ pub(crate) const VALGRIND: Tool = Tool {
      on Debian and Ubuntu `sudo apt-get install valgrind`, elsewhere see https://valgrind.org",
 };
 
+/// What can check terraform/, in the order of preference.
+pub(crate) const TERRAFORM: [&str; 2] = ["terraform", "tofu"];
+
 impl Tool {
     /// Sees to it that it is there if that can be; else says which tests are left out.
     pub(crate) fn prefer(&self) {
@@ -104,7 +107,8 @@ fn is_there(program: &str) -> bool {
     starts(program) || starts(&format!("/usr/sbin/{program}"))
 }
 
-fn starts(program: &str) -> bool {
+/// Whether a program of the PATH can be started.
+pub(crate) fn starts(program: &str) -> bool {
     let nowhere = Stdio::null;
     Command::new(program)
         .arg("--version")

@@ -47,7 +47,13 @@ impl Task {
 
     fn shell(&self, script: &str, variables: &BTreeMap<String, String>) -> Output {
         let path = format!("{}:{}", self.0.join("bin").display(), std::env::var("PATH").unwrap());
-        Command::new("sh").args(["-c", script]).env_clear().env("PATH", path).envs(variables).output().unwrap()
+        Command::new("sh")
+            .args(["-c", script])
+            .env_clear()
+            .env("PATH", path)
+            .envs(variables)
+            .output()
+            .unwrap()
     }
 
     fn prepare(&self, further: &[(&str, &str)]) -> Output {
@@ -88,7 +94,8 @@ fn a_task_learns_which_addresses_carriers_see_of_its_zone() {
     let expected = "export FREESWITCH_IP=10.0.16.21\nexport FREESWITCH_NAT_GATEWAY_IP=203.0.113.2\n\
                     export FREESWITCH_NAT_INSTANCE_IP=203.0.113.4\n";
     assert_eq!(task.read("freeswitch.env"), expected);
-    let controller = "[api]\nhost = \"10.0.16.21:8081\"\n[recordings]\nurl = \"http://10.0.16.21:8081/recordings\"\n";
+    let controller =
+        "[api]\nhost = \"10.0.16.21:8081\"\n[recordings]\nurl = \"http://10.0.16.21:8081/recordings\"\n";
     assert_eq!(task.read("controller.toml"), controller);
 }
 
@@ -105,7 +112,8 @@ fn freeswitch_takes_what_the_task_and_the_module_say() {
     let task = Task::new("freeswitch", METADATA);
     assert!(task.prepare(&[]).status.success());
     let mut variables = task.environment("freeswitch");
-    variables.insert("FREESWITCH_DIRECTORY".to_owned(), task.0.join("state/freeswitch").display().to_string());
+    variables
+        .insert("FREESWITCH_DIRECTORY".to_owned(), task.0.join("state/freeswitch").display().to_string());
     let script = format!(". {}/run/freeswitch.env && exec {}", task.0.display(), start_script().display());
     let output = task.shell(&script, &variables);
     let said = said(&output);
