@@ -52,8 +52,14 @@ locals {
     },
     {
       no-active-target = {
-        means   = "No switch takes calls: the proxies answer 500."
+        means   = "The snapshot has no active target: the proxies answer 500."
         runbook = "deploy-aws.md#what-do-the-alarms-mean"
+        metric  = merge({ name = "ActiveTargets" }, var.scaler.metrics)
+        when    = "LessThanThreshold", threshold = 1, statistic = "Maximum", minutes = 2, missing = "breaching"
+      }
+      no-switch-ready = {
+        means   = "No controller takes calls: FreeSWITCH refuses them, and the proxies answer 500."
+        runbook = "switch-controller.md#what-can-i-watch"
         metric  = local.switches.ready
         when    = "LessThanThreshold", threshold = 1, statistic = "Maximum", minutes = 2, missing = "breaching"
       }

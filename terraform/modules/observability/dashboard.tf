@@ -11,6 +11,13 @@ locals {
       ]
     },
     {
+      title = "Targets in the snapshot"
+      lines = [
+        for name in ["ActiveTargets", "DrainingTargets"] :
+        { metric = merge({ name = name }, var.scaler.metrics), statistic = "Maximum", label = name }
+      ]
+    },
+    {
       title = "Tasks that run"
       lines = [
         for service in [var.switch.service_name, var.proxy_service_name] : {
@@ -93,10 +100,10 @@ resource "aws_cloudwatch_dashboard" "this" {
       }],
       [{
         type   = "alarm"
-        x      = 12
-        y      = 18
-        width  = 12
-        height = 6
+        x      = 0
+        y      = 24
+        width  = 24
+        height = 4
         properties = {
           title  = "Alarms"
           alarms = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.arn], [aws_cloudwatch_metric_alarm.snapshot_age.arn])

@@ -59,10 +59,14 @@ variable "switch" {
 }
 
 variable "scaler" {
-  description = "The scaler's function, and the queue of what failed."
+  description = "The scaler's function, the queue of what failed, and its metrics."
   type = object({
     function_name     = string
     failed_queue_name = string
+    metrics = object({
+      namespace  = string
+      dimensions = map(string)
+    })
   })
 }
 

@@ -119,6 +119,8 @@ module "scaler" {
   architecture         = lower(var.architecture)
   cluster_arn          = aws_ecs_cluster.this.arn
   service_name         = module.switch.service_name
+  sessions_per_task    = module.switch.sessions_target
+  maximum_tasks        = module.switch.maximum_tasks
   settings             = var.scaler_settings
   reserved_concurrency = var.scaler_reserved_concurrency
   kms_key_arn          = local.key_arn
@@ -169,5 +171,6 @@ module "observability" {
   scaler = {
     function_name     = module.scaler.function_name
     failed_queue_name = module.scaler.failed_queue_name
+    metrics           = module.scaler.metrics
   }
 }

@@ -78,7 +78,8 @@ variable "switch" {
 }
 
 variable "scaler_settings" {
-  description = "More settings of the scaler, as environment variables."
+  description = "More settings of the scaler, as environment variables. As in the module scaler."
+  sensitive   = true
   type        = map(string)
   default     = {}
 }

@@ -1,7 +1,9 @@
 # It lists the service's tasks, computes the whole snapshot, and writes it if it is another. An event only wakes it.
 
 locals {
-  function_name = "${var.name}-scaler"
+  function_name    = "${var.name}-scaler"
+  cluster_name     = split("/", var.cluster_arn)[1]
+  metric_namespace = "Switchyard"
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -110,16 +112,20 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = merge(
       {
-        SWITCHYARD_ECS_CLUSTER  = var.cluster_arn
-        SWITCHYARD_ECS_SERVICE  = var.service_name
-        SWITCHYARD_SNAPSHOT_URL = "s3://${aws_s3_bucket.snapshot.id}/${local.key}"
+        SWITCHYARD_ECS_CLUSTER       = local.cluster_name
+        SWITCHYARD_ECS_SERVICE       = var.service_name
+        SWITCHYARD_SESSIONS_PER_TASK = tostring(var.sessions_per_task)
+        SWITCHYARD_MAX_TASKS         = tostring(var.maximum_tasks)
+        SWITCHYARD_METRICS_NAMESPACE = local.metric_namespace
+        SWITCHYARD_SNAPSHOT_URL      = "s3://${aws_s3_bucket.snapshot.id}/${local.key}"
       },
       var.settings,
     )
   }
 
+  # As the program writes them: lines of JSON, some of which CloudWatch makes metrics of.
   logging_config {
-    log_format = "JSON"
+    log_format = "Text"
     log_group  = aws_cloudwatch_log_group.this.name
   }
 

@@ -22,3 +22,8 @@ output "log_group" {
   description = "What it changed, and why."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "metrics" {
+  description = "Its metrics in CloudWatch, ActiveTargets among them: namespace and dimensions."
+  value       = { namespace = local.metric_namespace, dimensions = { Cluster = local.cluster_name, Service = var.service_name } }
+}

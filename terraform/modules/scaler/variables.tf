@@ -34,8 +34,21 @@ variable "service_name" {
   type        = string
 }
 
+variable "sessions_per_task" {
+  description = "Sessions that a task is kept at: how many tasks a prescale of so many calls wants."
+  type        = number
+  default     = 100
+}
+
+variable "maximum_tasks" {
+  description = "The most tasks that a prescale may want."
+  type        = number
+  default     = 20
+}
+
 variable "settings" {
-  description = "More settings of the scaler, as environment variables."
+  description = "More settings of the scaler, as environment variables: { SWITCHYARD_PLATFORM_URL = \"https://...\" }. They are encrypted with kms_key_arn, and stand in the state."
+  sensitive   = true
   type        = map(string)
   default     = {}
 

@@ -32,3 +32,8 @@ output "maximum_tasks" {
   description = "How many tasks there may be."
   value       = var.capacity.maximum
 }
+
+output "sessions_target" {
+  description = "Sessions that a task is kept at."
+  value       = var.capacity.sessions_target
+}

@@ -19,7 +19,7 @@ variables {
     maximum      = 20
     metric       = { namespace = "Switchyard", name = "switchyard_controller_freeswitch_sessions", dimensions = { Service = "exchange-switch" } }
   }
-  scaler          = { function_name = "exchange-scaler", failed_queue_name = "exchange-scaler-failed" }
+  scaler          = { function_name = "exchange-scaler", failed_queue_name = "exchange-scaler-failed", metrics = { namespace = "Switchyard", dimensions = { Cluster = "exchange", Service = "exchange-switch" } } }
   nat_gateway_ids = { "eu-central-1a" = "nat-a", "eu-central-1b" = "nat-b" }
 }
 
@@ -49,7 +49,8 @@ run "each_alarm_looks_at_what_it_says" {
       proxy-unhealthy-alternative = "AWS/NetworkELB UnHealthyHostCount Maximum GreaterThanThreshold 0 5 notBreaching"
       nat-ports-eu-central-1a     = "AWS/NATGateway ErrorPortAllocation Sum GreaterThanThreshold 0 1 notBreaching"
       nat-ports-eu-central-1b     = "AWS/NATGateway ErrorPortAllocation Sum GreaterThanThreshold 0 1 notBreaching"
-      no-active-target            = "Switchyard switchyard_controller_ready Maximum LessThanThreshold 1 2 breaching"
+      no-active-target            = "Switchyard ActiveTargets Maximum LessThanThreshold 1 2 breaching"
+      no-switch-ready             = "Switchyard switchyard_controller_ready Maximum LessThanThreshold 1 2 breaching"
       controller-without-switch   = "Switchyard switchyard_controller_link_up Minimum LessThanThreshold 1 5 notBreaching"
       room-is-short               = "Switchyard switchyard_controller_freeswitch_sessions Average GreaterThanThreshold 135 1 notBreaching"
       fleet-at-its-maximum        = "ECS/ContainerInsights RunningTaskCount Maximum GreaterThanOrEqualToThreshold 20 5 notBreaching"
@@ -59,7 +60,7 @@ run "each_alarm_looks_at_what_it_says" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["no-proxy-sip"].dimensions == tomap({ LoadBalancer = "net/exchange/1", TargetGroup = "targetgroup/sip/1" }) && aws_cloudwatch_metric_alarm.this["no-active-target"].dimensions == tomap({ Service = "exchange-switch" }) && aws_cloudwatch_metric_alarm.this["events-lost"].dimensions == tomap({ QueueName = "exchange-scaler-failed" })
+    condition     = aws_cloudwatch_metric_alarm.this["no-proxy-sip"].dimensions == tomap({ LoadBalancer = "net/exchange/1", TargetGroup = "targetgroup/sip/1" }) && aws_cloudwatch_metric_alarm.this["no-active-target"].dimensions == tomap({ Cluster = "exchange", Service = "exchange-switch" }) && aws_cloudwatch_metric_alarm.this["no-switch-ready"].dimensions == tomap({ Service = "exchange-switch" }) && aws_cloudwatch_metric_alarm.this["events-lost"].dimensions == tomap({ QueueName = "exchange-scaler-failed" })
     error_message = "An alarm looks at something of somebody else."
   }
 }
@@ -78,7 +79,7 @@ run "a_snapshot_that_nobody_confirms_is_noticed" {
 
 run "the_dashboard_shows_the_fleet" {
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 8
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 9
     error_message = "A graph is missing."
   }
 

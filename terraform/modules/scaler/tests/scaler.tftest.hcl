@@ -19,13 +19,18 @@ variables {
 
 run "the_settings_are_the_scalers" {
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables == tomap(jsondecode(file("./tests/environment.json")))
+    condition     = nonsensitive(aws_lambda_function.this.environment[0].variables) == tomap(jsondecode(file("./tests/environment.json")))
     error_message = "tests/environment.json has other settings."
   }
 
   assert {
     condition     = aws_lambda_function.this.runtime == "provided.al2023" && aws_lambda_function.this.handler == "bootstrap" && aws_lambda_function.this.architectures == tolist(["arm64"])
     error_message = "Expected the zip's runtime."
+  }
+
+  assert {
+    condition     = output.metrics == { namespace = "Switchyard", dimensions = { Cluster = "exchange", Service = "exchange-switch" } } && aws_lambda_function.this.logging_config[0].log_format == "Text"
+    error_message = "Its metrics would be looked for elsewhere, or be wrapped in other JSON."
   }
 
   assert {
@@ -119,7 +124,7 @@ run "the_snapshot_is_versioned_encrypted_and_nobody_elses" {
   }
 
   assert {
-    condition     = output.snapshot.url == aws_lambda_function.this.environment[0].variables["SWITCHYARD_SNAPSHOT_URL"] && output.snapshot.object_arn == "arn:aws:s3:::snapshot/targets.json"
+    condition     = output.snapshot.url == nonsensitive(aws_lambda_function.this.environment[0].variables["SWITCHYARD_SNAPSHOT_URL"]) && output.snapshot.object_arn == "arn:aws:s3:::snapshot/targets.json"
     error_message = "Proxies would read another object than the scaler writes."
   }
 }
