@@ -42,9 +42,10 @@ resource "aws_iam_role_policy" "this" {
           Condition = { ArnEquals = { "ecs:cluster" = var.cluster_arn } }
         },
         {
+          # Those with calls are protected, and are the last to leave.
           Sid      = "DescribeTasks"
           Effect   = "Allow"
-          Action   = ["ecs:DescribeTasks"]
+          Action   = ["ecs:DescribeTasks", "ecs:GetTaskProtection"]
           Resource = ["${replace(var.cluster_arn, ":cluster/", ":task/")}/*"]
         },
         {

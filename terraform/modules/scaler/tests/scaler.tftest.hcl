@@ -43,7 +43,7 @@ run "it_may_do_what_it_does_and_nothing_else" {
   assert {
     condition = { for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
       ListTasks                  = [["ecs:ListTasks"], ["*"]]
-      DescribeTasks              = [["ecs:DescribeTasks"], ["arn:aws:ecs:eu-central-1:123456789012:task/exchange/*"]]
+      DescribeTasks              = [["ecs:DescribeTasks", "ecs:GetTaskProtection"], ["arn:aws:ecs:eu-central-1:123456789012:task/exchange/*"]]
       DescribeAndScaleTheService = [["ecs:DescribeServices", "ecs:UpdateService"], ["arn:aws:ecs:eu-central-1:123456789012:service/exchange/exchange-switch"]]
       ReadAndWriteTheSnapshot    = [["s3:GetObject", "s3:PutObject"], ["arn:aws:s3:::snapshot/targets.json"]]
       SeeWhetherThereIsOne       = [["s3:ListBucket"], ["arn:aws:s3:::snapshot"]]
