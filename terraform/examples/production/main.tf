@@ -50,6 +50,7 @@ locals {
   }
 
   interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
+  recordings          = var.platform == null ? null : { expire_after_days = 90, readers = var.recording_readers }
   nat_instance        = length(var.carriers_without_symmetric_rtp) == 0 ? null : { carriers = var.carriers_without_symmetric_rtp }
 }
 
@@ -65,7 +66,8 @@ module "switchyard" {
   proxy                       = local.proxy
   switch                      = local.switch
   api                         = length(var.api_clients) == 0 ? null : { clients = var.api_clients, certificate_arn = var.api_certificate_arn }
-  recordings                  = { expire_after_days = 90, readers = var.recording_readers }
+  platform                    = var.platform == null ? null : { url = var.platform.url, region = var.platform.region }
+  recordings                  = local.recordings
   nat_instance                = local.nat_instance
   interface_endpoints         = local.interface_endpoints
   log_retention_days          = 365
@@ -88,7 +90,8 @@ module "second" {
   proxy                       = local.proxy
   switch                      = local.switch
   api                         = length(var.api_clients) == 0 ? null : { clients = var.api_clients, certificate_arn = var.second_region.certificate_arn }
-  recordings                  = { expire_after_days = 90, readers = var.recording_readers }
+  platform                    = var.platform == null ? null : { url = var.platform.url, region = coalesce(var.platform.second_region, var.platform.region) }
+  recordings                  = local.recordings
   nat_instance                = local.nat_instance
   interface_endpoints         = local.interface_endpoints
   log_retention_days          = 365

@@ -44,3 +44,8 @@ output "dashboards" {
   description = "Names of the dashboards in CloudWatch, by region."
   value       = { for region, fleet in local.regions : region => fleet.dashboard }
 }
+
+output "protected" {
+  description = "Whether the addresses that carriers know are kept from being deleted by mistake, by region."
+  value       = { for region, fleet in local.regions : region => fleet.protected }
+}

@@ -65,6 +65,16 @@ variable "api_certificate_arn" {
   default     = null
 }
 
+variable "platform" {
+  description = "The Somleng API, which says whose calls are: its URL, and what it calls the regions here. null: a routes file does."
+  type = object({
+    url           = string
+    region        = string
+    second_region = optional(string)
+  })
+  default = null
+}
+
 variable "recording_readers" {
   description = "Roles that read recordings: the platform's."
   type        = list(string)

@@ -39,3 +39,8 @@ output "target_group_arn_suffixes" {
   description = "How CloudWatch calls the target groups, by listener."
   value       = { for name, group in aws_lb_target_group.this : name => group.arn_suffix }
 }
+
+output "deletion_protection" {
+  description = "Whether it has to be turned off before the load balancer can be deleted."
+  value       = aws_lb.this.enable_deletion_protection
+}

@@ -47,10 +47,11 @@ locals {
     ulimits                = [{ name = "nofile", softLimit = 65536, hardLimit = 65536 }]
     environment            = [for name, value in local.environment : { name = name, value = value }]
     secrets                = [for name, arn in local.secrets : { name = name, valueFrom = arn }]
+    # ECS refuses a port that stands here twice. That costs nothing: a task's own interface has all of its ports over UDP and TCP,
+    # and these only say what registers with the load balancer.
     portMappings = concat(
       [for port in [5060, 5080] : { containerPort = port, hostPort = port, protocol = "udp" }],
-      [for port in concat([5060, 5080], var.tls == null ? [] : [5061]) : { containerPort = port, hostPort = port, protocol = "tcp" }],
-      [{ containerPort = 8080, hostPort = 8080, protocol = "tcp" }],
+      [for port in concat([8080], var.tls == null ? [] : [5061]) : { containerPort = port, hostPort = port, protocol = "tcp" }],
     )
     mountPoints      = var.tls == null ? [] : [{ sourceVolume = "tls", containerPath = local.files, readOnly = true }]
     dependsOn        = var.tls == null ? [] : [{ containerName = "certificate", condition = "SUCCESS" }]

@@ -90,7 +90,7 @@ module "switch" {
   capacity                = var.switch.capacity
   ec2                     = var.switch.ec2
   stop_timeout            = var.switch.stop_timeout
-  settings                = merge(local.recording_settings, var.switch.settings)
+  settings                = var.switch.settings
   freeswitch_settings     = var.switch.freeswitch_settings
   media_networks          = toset(var.switch.media_networks)
   cdr_url                 = var.switch.cdr_url
@@ -102,9 +102,17 @@ module "switch" {
   logs                    = local.logs
   tags                    = var.tags
 
+  platform = var.platform == null ? null : {
+    url          = var.platform.url
+    user         = var.platform.user
+    region       = var.platform.region
+    password_arn = aws_secretsmanager_secret.this["platform"].arn
+    recordings   = one([for recordings in module.recordings : { url = recordings.url, https_url = recordings.https_url }])
+  }
+
   secrets = {
     api_password    = aws_secretsmanager_secret.this["api"].arn
-    routes          = aws_secretsmanager_secret.this["routes"].arn
+    routes          = one([for name, secret in aws_secretsmanager_secret.this : secret.arn if name == "routes"])
     cdr_credentials = var.switch.cdr_credentials
     settings        = var.switch.secrets
     kms_key_arn     = local.key_arn
@@ -138,10 +146,6 @@ module "recordings" {
   readers           = var.recordings.readers
   force_destroy     = !var.protection
   tags              = var.tags
-}
-
-locals {
-  recording_settings = {}
 }
 
 module "observability" {

@@ -64,3 +64,8 @@ output "vpc_id" {
   description = "The VPC, to peer with."
   value       = module.network.vpc_id
 }
+
+output "protected" {
+  description = "Whether the addresses that carriers know are kept from being deleted by mistake."
+  value       = module.load_balancer.deletion_protection
+}

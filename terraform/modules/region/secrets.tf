@@ -2,12 +2,14 @@
 # and are never changed from here: docs/deploy-aws.md says how to rotate them.
 
 locals {
-  secrets = {
-    proxy  = "What all proxies share, as TOML: [\"k1:...\"]"
-    token  = "Token for draining targets at the proxies' admin port"
-    api    = "Password of the calls API"
-    routes = "The routes file: numbers, trunks, the account's token"
-  }
+  secrets = merge(
+    {
+      proxy = "What all proxies share, as TOML: [\"k1:...\"]"
+      token = "Token for draining targets at the proxies' admin port"
+      api   = "Password of the calls API"
+    },
+    var.platform == null ? { routes = "The routes file: numbers, trunks, the account's token" } : { platform = "Password of the platform" },
+  )
 
   generated = var.generated_secrets == null ? {} : {
     proxy  = "[\"k1:${local.random.proxy}\"]"

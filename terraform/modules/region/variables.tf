@@ -99,13 +99,28 @@ variable "api" {
   default = null
 }
 
+variable "platform" {
+  description = "The Somleng API instead of a routes file: where, as whom, and what it calls this region. Its password is one of the secrets. As in the module switch."
+  type = object({
+    url    = string
+    user   = optional(string, "services")
+    region = string
+  })
+  default = null
+}
+
 variable "recordings" {
-  description = "A bucket for recordings: for how many days, and which roles read them. null: none. As in the module recordings."
+  description = "A bucket that recordings are put into for the platform: for how many days, and which roles read them. null: none. As in the module recordings."
   type = object({
     expire_after_days = number
     readers           = optional(list(string), [])
   })
   default = null
+
+  validation {
+    condition     = var.recordings == null || var.platform != null
+    error_message = "Expected a platform: without one, recordings stay with their task, and its calls API serves them."
+  }
 }
 
 variable "tls" {
@@ -190,6 +205,11 @@ variable "generated_secrets" {
   validation {
     condition     = var.generated_secrets == null ? true : can(regex("^https?://[^\"\\\\\\s]+$", var.generated_secrets.voice_url))
     error_message = "Expected an http or https URL in voice_url."
+  }
+
+  validation {
+    condition     = var.generated_secrets == null || var.platform == null
+    error_message = "Expected no platform: its password cannot be made up."
   }
 }
 

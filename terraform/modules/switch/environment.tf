@@ -31,7 +31,7 @@ locals {
     {
       AWS_REGION                           = data.aws_region.current.region
       SWITCHYARD_CONFIG                    = "${local.run}/controller.toml"
-      SWITCHYARD_DRAIN                     = "${var.stop_timeout - 10}s"
+      SWITCHYARD_DRAIN                     = "${var.stop_timeout - 25}s" # Then the platform is told the rest, and the link is closed.
       SWITCHYARD_FREESWITCH__PASSWORD_FILE = "${local.state}/freeswitch/run/esl-password"
       SWITCHYARD_RECORDINGS__DIRECTORY     = "${local.state}/recordings"
       SWITCHYARD_SOUNDS__DIRECTORY         = "${local.cache}/sounds"
@@ -40,10 +40,27 @@ locals {
       SWITCHYARD_LOG__FORMAT               = "json"
     },
     var.secrets.routes == null ? {} : { SWITCHYARD_ROUTES__FILE = "${local.run}/routes.toml" },
+    local.platform_environment,
     var.settings,
   )
 
-  controller_secrets = merge({ SWITCHYARD_API__PASSWORD = var.secrets.api_password }, var.secrets.settings)
+  platform_environment = var.platform == null ? {} : merge(
+    {
+      SWITCHYARD_PLATFORM__URL    = var.platform.url
+      SWITCHYARD_PLATFORM__USER   = var.platform.user
+      SWITCHYARD_PLATFORM__REGION = var.platform.region
+    },
+    var.platform.recordings == null ? {} : {
+      SWITCHYARD_PLATFORM__BUCKET     = var.platform.recordings.url
+      SWITCHYARD_PLATFORM__BUCKET_URL = var.platform.recordings.https_url
+    },
+  )
+
+  controller_secrets = merge(
+    { SWITCHYARD_API__PASSWORD = var.secrets.api_password },
+    var.platform == null ? {} : { SWITCHYARD_PLATFORM__PASSWORD = var.platform.password_arn },
+    var.secrets.settings,
+  )
   freeswitch_secrets = var.secrets.cdr_credentials == null ? {} : { FREESWITCH_CDR_CREDENTIALS = var.secrets.cdr_credentials }
   prepare_secrets    = var.secrets.routes == null ? {} : { ROUTES = var.secrets.routes }
 
@@ -68,7 +85,7 @@ locals {
         region                  = data.aws_region.current.region
         namespace               = local.metric_namespace
         log_group_name          = aws_cloudwatch_log_group.metrics.name
-        log_stream_name         = "{TaskId}"
+        log_stream_name         = "controllers"
         dimension_rollup_option = "NoDimensionRollup"
         metric_declarations     = [{ dimensions = [["Service"]], metric_name_selectors = ["^(${join("|", local.published_metrics)})$"] }]
       }

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Runs before FreeSWITCH and the controller, as root, and ends: directories that both may write to, and what only a running
 # task knows of itself: its address, and the one that carriers see of its zone.
 #
@@ -25,7 +26,7 @@ of() {
     done
 }
 
-task=$(wget -q -T 5 -O - "$ECS_CONTAINER_METADATA_URI_V4/task") || refuse 'no answer from the task metadata endpoint'
+task=$(timeout 5 wget -q -O - "$ECS_CONTAINER_METADATA_URI_V4/task") || refuse 'no answer from the task metadata endpoint'
 zone=$(field AvailabilityZone "$task")
 [ -n "$zone" ] || refuse 'expected an AvailabilityZone in the task metadata, found none'
 address=$(field IPv4Addresses "$task")

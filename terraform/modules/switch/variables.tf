@@ -33,7 +33,7 @@ variable "images" {
   type = object({
     freeswitch = string
     controller = string
-    # Writes what only a running task knows: an image with sh, sed and wget.
+    # Writes what only a running task knows: an image with sh, sed, timeout and wget.
     init = optional(string, "public.ecr.aws/docker/library/busybox:1.37")
     # AWS's distribution of the OpenTelemetry collector: sessions as a metric.
     metrics = optional(string, "public.ecr.aws/aws-observability/aws-otel-collector:v0.43.3")
@@ -104,7 +104,7 @@ variable "ec2" {
     cent of them stay free, and `warm` more are stopped, ready to start.
   EOT
   type = object({
-    instance_type = optional(string, "c7g.xlarge")
+    instance_type = optional(string, "m7g.xlarge")
     minimum       = optional(number, 2)
     maximum       = optional(number, 20)
     spare         = optional(number, 20)
@@ -166,7 +166,8 @@ variable "api" {
 
 variable "secrets" {
   description = <<-EOT
-    Secrets by ARN. `api_password`: of POST /calls. `routes`: the routes file, with accounts' tokens (null: there is none).
+    Secrets by ARN. `api_password`: of POST /calls. `routes`: the routes file, with accounts' tokens (null: there is none, for
+    whom there is a platform).
     `cdr_credentials`: USER:PASSWORD for call data records. `settings`: more settings of the controller by variable, such as
     { SWITCHYARD_API__USER = ... }. `kms_key_arn`: what they are encrypted with (null: the account's own).
   EOT
@@ -177,6 +178,21 @@ variable "secrets" {
     settings        = optional(map(string), {})
     kms_key_arn     = optional(string)
   })
+}
+
+variable "platform" {
+  description = <<-EOT
+    The Somleng API, which says whose calls are and hears of them: where, as whom, with which secret, what it calls this region.
+    `recordings`: where recordings are put for it, and how it reads them there. null: the routes file answers.
+  EOT
+  type = object({
+    url          = string
+    user         = optional(string, "services")
+    password_arn = string
+    region       = string
+    recordings   = optional(object({ url = string, https_url = string }))
+  })
+  default = null
 }
 
 variable "cdr_url" {

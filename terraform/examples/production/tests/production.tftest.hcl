@@ -27,6 +27,11 @@ run "one_region_with_three_zones" {
     condition     = keys(output.sip_addresses) == ["eu-central-1"] && length(output.sip_addresses["eu-central-1"]) == 3 && length(output.nat_addresses["eu-central-1"].nat_gateways) == 3
     error_message = "Expected an address and a NAT gateway in each zone."
   }
+
+  assert {
+    condition     = alltrue(values(output.protected))
+    error_message = "Expected deletion protection."
+  }
 }
 
 run "carriers_without_symmetric_rtp_are_told_the_nat_instances" {
@@ -37,6 +42,18 @@ run "carriers_without_symmetric_rtp_are_told_the_nat_instances" {
   assert {
     condition     = length(output.nat_addresses["eu-central-1"].nat_instances) == 3
     error_message = "Expected a NAT instance in each zone."
+  }
+}
+
+run "a_platform_finds_recordings_in_the_bucket" {
+  variables {
+    platform          = { url = "https://platform.example", region = "hydrogen" }
+    recording_readers = ["arn:aws:iam::210987654321:role/platform"]
+  }
+
+  assert {
+    condition     = output.recordings_buckets["eu-central-1"] != null && contains(keys(output.secrets["eu-central-1"]), "platform")
+    error_message = "Expected a bucket, and a secret for the platform's password."
   }
 }
 

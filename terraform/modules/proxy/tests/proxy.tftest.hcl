@@ -100,6 +100,11 @@ run "it_registers_with_every_listener" {
     condition     = toset([for balancer in aws_ecs_service.this.load_balancer : "${balancer.target_group_arn} ${balancer.container_name} ${balancer.container_port}"]) == toset(["tg-sip proxy 5060", "tg-alternative proxy 5080"])
     error_message = "Expected both ports."
   }
+
+  assert {
+    condition     = [for mapping in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].portMappings : mapping.containerPort] == [5060, 5080, 8080]
+    error_message = "Expected each port once: ECS refuses a service otherwise."
+  }
 }
 
 run "it_may_read_the_target_list_and_nothing_else" {

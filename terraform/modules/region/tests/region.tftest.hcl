@@ -98,3 +98,32 @@ run "the_parts_know_each_other" {
     error_message = "FreeSWITCH would look for the proxies elsewhere."
   }
 }
+
+run "a_platform_takes_the_place_of_the_routes_file" {
+  variables {
+    platform   = { url = "https://platform.example", region = "hydrogen" }
+    recordings = { expire_after_days = 90 }
+  }
+
+  assert {
+    condition     = toset(keys(output.secrets)) == toset(["proxy", "token", "api", "platform"]) && output.recordings_bucket != null
+    error_message = "Expected a secret for the platform's password, none for routes, and a bucket."
+  }
+}
+
+run "recordings_in_a_bucket_are_for_a_platform" {
+  command = plan
+  variables {
+    recordings = { expire_after_days = 90 }
+  }
+  expect_failures = [var.recordings]
+}
+
+run "a_platforms_password_is_not_made_up" {
+  command = plan
+  variables {
+    platform          = { url = "https://platform.example", region = "hydrogen" }
+    generated_secrets = { voice_url = "https://example.com/voice" }
+  }
+  expect_failures = [var.generated_secrets]
+}

@@ -55,6 +55,33 @@ run "the_settings_are_the_programs" {
   }
 }
 
+run "a_platform_is_told_of_calls_and_gets_recordings" {
+  variables {
+    platform = {
+      url          = "https://platform.example"
+      password_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:platform"
+      region       = "hydrogen"
+      recordings   = { url = "s3://recordings/recordings", https_url = "https://recordings.s3.eu-central-1.amazonaws.com/recordings" }
+    }
+    secrets = {
+      api_password = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:api"
+    }
+  }
+
+  assert {
+    condition     = { for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[2].environment : variable.name => variable.value } == jsondecode(file("./tests/controller-platform.json"))
+    error_message = "tests/controller-platform.json has other settings."
+  }
+
+  assert {
+    condition = { for secret in jsondecode(aws_ecs_task_definition.this.container_definitions)[2].secrets : secret.name => secret.valueFrom } == {
+      SWITCHYARD_API__PASSWORD      = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:api"
+      SWITCHYARD_PLATFORM__PASSWORD = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:platform"
+    }
+    error_message = "Expected the platform's password from Secrets Manager."
+  }
+}
+
 run "calls_depend_on_freeswitch_alone" {
   assert {
     condition     = { for container in jsondecode(aws_ecs_task_definition.this.container_definitions) : container.name => container.essential } == { prepare = false, freeswitch = true, controller = false, metrics = false }
@@ -89,7 +116,7 @@ run "the_controller_is_told_first_when_a_task_ends" {
   }
 
   assert {
-    condition     = { for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[2].environment : variable.name => variable.value }["SWITCHYARD_DRAIN"] == "110s"
+    condition     = { for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[2].environment : variable.name => variable.value }["SWITCHYARD_DRAIN"] == "95s"
     error_message = "The controller would be killed before its drain is over."
   }
 }
