@@ -36,7 +36,7 @@ variable "images" {
     # Writes what only a running task knows: an image with sh, sed, timeout and wget.
     init = optional(string, "public.ecr.aws/docker/library/busybox:1.37")
     # AWS's distribution of the OpenTelemetry collector: sessions as a metric.
-    metrics = optional(string, "public.ecr.aws/aws-observability/aws-otel-collector:v0.43.3")
+    metrics = optional(string, "public.ecr.aws/aws-observability/aws-otel-collector:v0.45.1")
   })
 }
 
