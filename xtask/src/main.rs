@@ -10,6 +10,7 @@ mod profile;
 mod programs;
 mod python;
 mod release;
+mod terraform;
 mod test;
 mod tools;
 
@@ -47,6 +48,8 @@ enum Task {
     Test(test::Arguments),
     /// Checks what is not Rust: scripts, YAML, Dockerfiles, compose file, Kubernetes manifests, alerts. A part of `test`.
     Lint,
+    /// Checks terraform/ alone, as `test` does: format, validity, tests, policies, as far as what is needed is here.
+    Terraform,
     /// Counts the instructions that the routing of a message takes, and compares them with the figures kept in
     /// proxy/benches/instructions.toml. Needs Valgrind.
     Instructions(instructions::Arguments),
@@ -63,6 +66,7 @@ fn main() -> Result<()> {
         Task::Release(arguments) => release::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint => lint::run(),
+        Task::Terraform => terraform::run(),
         Task::Instructions(arguments) => instructions::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{instructions, lint, process, tools};
+use crate::{instructions, lint, process, terraform, tools};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -22,7 +22,7 @@ const TESTS: [&[&str]; 2] = [&["build", "--workspace", "--bins"], &["test", "--w
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::SIPP.require()?;
     tools::CHROMIUM.require()?;
-    [tools::KAMAILIO, tools::IP, tools::NFT].iter().for_each(tools::Tool::prefer);
+    [tools::KAMAILIO, tools::IP, tools::NFT].iter().for_each(|tool| _ = tool.prefer());
     tools::schemathesis().unwrap_or_else(|why| eprintln!("==> LEFT OUT, for want of schemathesis: {why:#}"));
     let lints = if arguments.no_lint { &[][..] } else { &LINTS[..] };
     let steps: Vec<_> = lints.iter().chain(&TESTS).collect();
@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         process::run(command).with_context(|| name.clone())?;
         println!("==> {name}: done in {:.0?}", step_began.elapsed());
     }
+    terraform::run().context("terraform")?;
     if !arguments.no_lint {
         instructions::run(&instructions::Arguments::default())?;
     }

@@ -86,6 +86,8 @@ pub(crate) const PROMTOOL: Tool = Tool {
     how_to_get_it: "checking alerts needs Prometheus' `promtool` in the PATH: \
      on Debian and Ubuntu `sudo apt-get install prometheus`, elsewhere see https://prometheus.io/download",
 };
+/// What can check terraform/, in the order of preference.
+pub(crate) const TERRAFORM: [&str; 2] = ["terraform", "tofu"];
 
 impl Tool {
     /// Sees to it that it is there if that can be; else says which tests are left out. Whether it is there.
@@ -158,7 +160,8 @@ fn is_there(program: &str) -> bool {
     starts(program) || starts(&format!("/usr/sbin/{program}"))
 }
 
-fn starts(program: &str) -> bool {
+/// Whether a program of the PATH can be started.
+pub(crate) fn starts(program: &str) -> bool {
     let nowhere = Stdio::null;
     Command::new(program)
         .arg("--version")

@@ -282,3 +282,26 @@ fn a_target_list_in_dns_needs_a_listener_for_its_port() {
     let other = with("dns+a://fs.example:5060").replace("[targets]", "port_name = \"x\"\n[targets]");
     assert!(error(&other).contains("port_name is \"sip\""));
 }
+
+/// The files hold what terraform/modules/proxy gives to its containers; that module's tests see to it.
+#[test]
+fn what_terraform_sets_is_right() {
+    let files = [
+        include_str!("../../../terraform/modules/proxy/tests/environment.json"),
+        include_str!("../../../terraform/modules/proxy/tests/environment-tls.json"),
+    ];
+    for file in files {
+        let mut variables: BTreeMap<String, String> = serde_json::from_str(file).unwrap();
+        // It names the settings file, which is empty.
+        assert_eq!(variables.remove("SWITCHYARD_CONFIG").as_deref(), Some("/dev/null"));
+        variables.insert("SWITCHYARD_SECRETS".to_owned(), "[\"k1:0123456789abcdef\"]".to_owned());
+        variables.insert("SWITCHYARD_ADMIN__TOKEN".to_owned(), "0123456789abcdef".to_owned());
+        // Where the list is kept is another matter.
+        variables.insert("SWITCHYARD_TARGETS__URL".to_owned(), "file:///targets.json".to_owned());
+        let config = Config::parse("", "terraform", variables.into_iter()).unwrap();
+        let listeners = config.listeners.iter().map(|one| (one.port_name.as_str(), one.internal.to_string()));
+        let name = "proxy.exchange.internal";
+        assert!(listeners.eq([("sip", format!("{name}:5060")), ("alternative", format!("{name}:5080"))]));
+        assert!(config.drain < Duration::from_secs(120), "Fargate ends it after 120 s");
+    }
+}

@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::platform::routes::RoutesFile;
 
 fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, "switch-controller.toml", std::iter::empty()).map_err(|error| error.to_string())
@@ -60,4 +63,36 @@ fn what_is_wrong_is_named() {
         let found = found.expect_err(expected);
         assert!(found.contains(expected), "{found} is not {expected}");
     }
+}
+
+/// The files hold what terraform/modules/switch gives to the controller's container, and which routes file
+/// terraform/modules/region makes up; the modules' tests see to it.
+#[test]
+fn what_terraform_sets_is_right() {
+    let config = terraform(include_str!("../../../terraform/modules/switch/tests/controller.json"));
+    assert!(config.drain < Duration::from_secs(120), "Fargate ends it after 120 s");
+    assert_eq!(config.recordings_url, "http://10.0.16.21:8081/recordings");
+    assert!(config.platform.is_none() && config.routes.file.is_some());
+    let config = terraform(include_str!("../../../terraform/modules/switch/tests/controller-platform.json"));
+    let platform = config.platform.expect("a platform");
+    assert!(platform.bucket.is_some() && config.routes.file.is_none());
+    let routes = include_str!("../../../terraform/modules/region/tests/routes.toml");
+    let routes = RoutesFile::parse(routes, Path::new("/")).expect("a right file");
+    assert!(routes.number("1294").is_some(), "whoever calls is answered");
+}
+
+/// With what else a task has: secrets, and what prepare.sh writes.
+fn terraform(environment: &str) -> Config {
+    let mut variables: BTreeMap<String, String> =
+        serde_json::from_str(environment).expect("an object of strings");
+    assert!(variables.remove("SWITCHYARD_CONFIG").is_some(), "what prepare.sh writes");
+    let password = tempfile::NamedTempFile::new().expect("a file");
+    let path = password.path().display().to_string();
+    assert!(variables.insert("SWITCHYARD_FREESWITCH__PASSWORD_FILE".to_owned(), path).is_some());
+    for secret in ["SWITCHYARD_API__PASSWORD", "SWITCHYARD_PLATFORM__PASSWORD"] {
+        variables.insert(secret.to_owned(), "p".to_owned());
+    }
+    let written =
+        "[api]\nhost = \"10.0.16.21:8081\"\n[recordings]\nurl = \"http://10.0.16.21:8081/recordings\"\n";
+    Config::parse(written, "terraform", variables.into_iter()).expect("right settings")
 }

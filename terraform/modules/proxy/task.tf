@@ -1,0 +1,136 @@
+data "aws_region" "current" {}
+
+locals {
+  files = "/run/switchyard/tls"
+
+  # A log that cannot be written must not hold up a call.
+  log = {
+    logDriver = "awslogs"
+    options = {
+      awslogs-group         = aws_cloudwatch_log_group.this.name
+      awslogs-region        = data.aws_region.current.region
+      awslogs-stream-prefix = "proxy"
+      mode                  = "non-blocking"
+      max-buffer-size       = "25m"
+    }
+  }
+
+  # Environment variables are all that ECS makes of secrets; the proxy wants files.
+  certificate = {
+    name      = "certificate"
+    image     = var.init_image
+    essential = false
+    user      = "0:0"
+    command = ["sh", "-euc", join("\n", [
+      "umask 077",
+      "printf '%s\\n' \"$CERTIFICATE\" >${local.files}/fullchain.pem",
+      "printf '%s\\n' \"$KEY\" >${local.files}/key.pem",
+      "chown -R ${var.user} ${local.files}",
+    ])]
+    readonlyRootFilesystem = true
+    secrets = var.tls == null ? [] : [
+      { name = "CERTIFICATE", valueFrom = var.tls.certificate_arn },
+      { name = "KEY", valueFrom = var.tls.key_arn },
+    ]
+    mountPoints      = [{ sourceVolume = "tls", containerPath = local.files, readOnly = false }]
+    logConfiguration = local.log
+  }
+
+  proxy = {
+    name                   = "proxy"
+    image                  = var.image
+    essential              = true
+    user                   = var.user
+    readonlyRootFilesystem = true
+    stopTimeout            = local.stop_timeout
+    linuxParameters        = { capabilities = { add = [], drop = ["ALL"] } }
+    ulimits                = [{ name = "nofile", softLimit = 65536, hardLimit = 65536 }]
+    environment            = [for name, value in local.environment : { name = name, value = value }]
+    secrets                = [for name, arn in local.secrets : { name = name, valueFrom = arn }]
+    # ECS refuses a port that stands here twice. That costs nothing: a task's own interface has all of its ports over UDP and TCP,
+    # and these only say what registers with the load balancer.
+    portMappings = concat(
+      [for port in [5060, 5080] : { containerPort = port, hostPort = port, protocol = "udp" }],
+      [for port in concat([8080], var.tls == null ? [] : [5061]) : { containerPort = port, hostPort = port, protocol = "tcp" }],
+    )
+    mountPoints      = var.tls == null ? [] : [{ sourceVolume = "tls", containerPath = local.files, readOnly = true }]
+    dependsOn        = var.tls == null ? [] : [{ containerName = "certificate", condition = "SUCCESS" }]
+    logConfiguration = local.log
+  }
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/switchyard/${var.name}/proxy"
+  retention_in_days = var.logs.retention_days
+  kms_key_id        = var.logs.kms_key_arn
+  tags              = var.tags
+}
+
+module "execution_role" {
+  source = "../execution_role"
+
+  name          = "${var.name}-proxy"
+  images        = [var.image, var.init_image]
+  secrets       = concat(values(local.secrets), var.tls == null ? [] : [var.tls.certificate_arn, var.tls.key_arn])
+  kms_key_arn   = var.secrets_kms_key_arn
+  log_group_arn = aws_cloudwatch_log_group.this.arn
+  tags          = var.tags
+}
+
+# All that a proxy may do in AWS: read the target list.
+resource "aws_iam_role" "task" {
+  name_prefix = "${var.name}-proxy-"
+  description = "The proxies"
+  tags        = var.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "ecs-tasks.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "task" {
+  name_prefix = "snapshot-"
+  role        = aws_iam_role.task.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        { Sid = "ReadTargets", Effect = "Allow", Action = ["s3:GetObject"], Resource = [var.snapshot.object_arn] },
+        # So that a list that is not there yet is told from one that may not be read.
+        { Sid = "SeeWhetherThereIsOne", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.snapshot.bucket_arn] },
+      ],
+      var.snapshot.kms_key_arn == null ? [] : [
+        { Sid = "DecryptTargets", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.snapshot.kms_key_arn] },
+      ],
+    )
+  })
+}
+
+resource "aws_ecs_task_definition" "this" {
+  family                   = "${var.name}-proxy"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.size.cpu
+  memory                   = var.size.memory
+  execution_role_arn       = module.execution_role.arn
+  task_role_arn            = aws_iam_role.task.arn
+  container_definitions    = jsonencode(concat(var.tls == null ? [] : [local.certificate], [local.proxy]))
+  tags                     = var.tags
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.architecture
+  }
+
+  dynamic "volume" {
+    for_each = toset(var.tls == null ? [] : ["tls"])
+
+    content {
+      name = volume.key
+    }
+  }
+}

@@ -1,0 +1,29 @@
+output "snapshot" {
+  description = "The snapshot: what proxies have to read, and with which key."
+  value = {
+    bucket_arn  = aws_s3_bucket.snapshot.arn
+    url         = "s3://${aws_s3_bucket.snapshot.id}/${local.key}"
+    object_arn  = "${aws_s3_bucket.snapshot.arn}/${local.key}"
+    kms_key_arn = var.kms_key_arn
+  }
+}
+
+output "function_name" {
+  description = "The function, to be invoked by hand: {\"action\": \"reconcile\"}."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "failed_queue_name" {
+  description = "Where events and runs end that failed."
+  value       = aws_sqs_queue.failed.name
+}
+
+output "log_group" {
+  description = "What it changed, and why."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "metrics" {
+  description = "Its metrics in CloudWatch, ActiveTargets among them: namespace and dimensions."
+  value       = { namespace = local.metric_namespace, dimensions = { Cluster = local.cluster_name, Service = var.service_name } }
+}

@@ -1,0 +1,55 @@
+module "execution_role" {
+  source = "../execution_role"
+
+  name          = local.service_name
+  images        = values(var.images)
+  secrets       = concat(values(local.prepare_secrets), values(local.freeswitch_secrets), values(local.controller_secrets))
+  kms_key_arn   = var.secrets.kms_key_arn
+  log_group_arn = aws_cloudwatch_log_group.this.arn
+  tags          = var.tags
+}
+
+resource "aws_iam_role" "task" {
+  name_prefix = "${var.name}-switch-"
+  description = "FreeSWITCH and its controller"
+  tags        = var.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "ecs-tasks.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "task" {
+  name_prefix = "task-"
+  role        = aws_iam_role.task.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        # While it has calls, a task does not want to be scaled in.
+        Sid      = "ProtectTheTask"
+        Effect   = "Allow"
+        Action   = ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"]
+        Resource = ["${replace(var.cluster_arn, ":cluster/", ":task/")}/*"]
+      },
+      {
+        Sid      = "PublishSessions"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+        Resource = ["${aws_cloudwatch_log_group.metrics.arn}:*"]
+      },
+    ]
+  })
+}
+
+resource "aws_iam_role_policy" "more" {
+  for_each = var.task_policies
+
+  name_prefix = "${each.key}-"
+  role        = aws_iam_role.task.id
+  policy      = each.value
+}
