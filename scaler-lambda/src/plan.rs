@@ -166,10 +166,14 @@ impl<'p> Pass<'p> {
         if task.version < note.version && task.stage != Stage::Stopped {
             // A late account. What was thought of the task by a later one holds, but for who was chosen to leave.
             let mut draft = self.draft(target.clone(), note.clone(), task, was_active);
-            let target = target.clone();
-            draft.target = if note.leaves { active(target) } else { target };
+            let in_doubt = target.reason.as_deref() == Some(reason::DOUBT);
+            draft.certain = !in_doubt;
+            draft.target = match target.clone() {
+                target if in_doubt => drains(target, reason::UNHEALTHY),
+                target if note.leaves => active(target),
+                target => target,
+            };
             draft.note = note;
-            draft.certain = true;
             self.drafts.push(draft);
             return;
         }
@@ -222,9 +226,11 @@ impl<'p> Pass<'p> {
 
     fn drain_for_operators(&mut self) {
         for draft in self.drafts.iter_mut().filter(|draft| draft.held) {
-            if let Some(drain) = self.before.drained.get(&draft.target.id) {
-                draft.target.state = State::Draining;
-                draft.target.reason = Some(drain.reason());
+            // Who drains for another reason goes on when the operator gives it back.
+            if let Some(drain) = self.before.drained.get(&draft.target.id)
+                && draft.target.state == State::Active
+            {
+                draft.target = drains(draft.target.clone(), &drain.reason());
                 draft.certain = true;
             }
         }

@@ -45,8 +45,11 @@ impl Snapshot {
     pub fn drain(&mut self, id: &str, drain: Drain) -> Result<(), NoSuchTarget> {
         let target = self.targets.iter_mut().find(|target| target.id == id);
         let target = target.ok_or_else(|| NoSuchTarget(id.to_owned()))?;
-        target.state = State::Draining;
-        target.reason = Some(drain.reason());
+        // Who drains for another reason goes on when this one ends.
+        if target.state == State::Active {
+            target.state = State::Draining;
+            target.reason = Some(drain.reason());
+        }
         self.drained.entry(id.to_owned()).or_insert(drain);
         Ok(())
     }
@@ -93,6 +96,7 @@ mod tests {
         assert_eq!(list.drained["a"], drain);
         assert_eq!(list.activate("a"), Ok(true));
         assert!(list.drained.is_empty() && list.target("a").unwrap().reason.is_none());
+        list.drain("b", drain.clone()).unwrap();
         assert_eq!(list.activate("b"), Ok(false), "it leaves for another reason");
         assert_eq!(list.drain("c", drain), Err(NoSuchTarget("c".to_owned())));
         assert!(list.activate("c").is_err());

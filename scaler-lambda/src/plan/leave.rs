@@ -7,7 +7,7 @@ use fleet::State;
 use super::{Draft, drains, reason};
 use crate::facts::Service;
 
-/// Lets as many drain as there are too many: older revisions first, then those that drain already, then those without
+/// Lets as many drain as there are too many: those that operators drain first, then older revisions, then those that drain already, then those without
 /// calls, then those that began last.
 pub(super) fn choose(service: &Service, drafts: &mut [Draft]) {
     let mut able: Vec<&mut Draft> =
@@ -19,7 +19,7 @@ pub(super) fn choose(service: &Service, drafts: &mut [Draft]) {
         let stays_by_revision = !is_old(draft);
         let busy = draft.protected.unwrap_or(true);
         let began = std::cmp::Reverse(draft.started_at);
-        (stays_by_revision, !draft.held, !draft.note.leaves, busy, began, draft.target.id.clone())
+        (!draft.held, stays_by_revision, !draft.note.leaves, busy, began, draft.target.id.clone())
     });
     for (place, draft) in able.into_iter().enumerate() {
         draft.note.leaves = place < surplus;
