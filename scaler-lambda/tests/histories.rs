@@ -1,6 +1,8 @@
 //! Random histories of a service: tasks come, fail, move to new revisions and stop, while what ECS says of them is late,
 //! out of order, incomplete or nothing at all, two Lambdas work at once, and operators drain. A printed seed replays.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,5 +1,7 @@
 //! A snapshot in a file.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+
 use std::path::Path;
 
 use store::{Options, Read, Store, StoreError};

@@ -1,5 +1,7 @@
 //! Servers that do not do what they should.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+
 use std::io::{Read as _, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
