@@ -1,5 +1,8 @@
 //! A service with its Lambda, and what proxies would read.
 
+pub mod plot;
+pub mod proxies;
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
