@@ -240,7 +240,9 @@ impl Scaler {
         ];
         let Settings { namespace, cluster, service: name, .. } = &self.settings;
         let dimensions = [("Cluster", cluster.as_str()), ("Service", name.as_str())];
-        println!("{}", emf::line(namespace, &dimensions, &metrics, now().saturating_mul(1000)));
+        if let Some(namespace) = namespace {
+            println!("{}", emf::line(namespace, &dimensions, &metrics, now().saturating_mul(1000)));
+        }
         if let Some(platform) = &self.settings.platform
             && let Err(error) = platform::tell(platform, active).await
         {

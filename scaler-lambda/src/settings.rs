@@ -23,8 +23,8 @@ pub struct Settings {
     pub max_tasks: u32,
     /// Who is told the capacity.
     pub platform: Option<Platform>,
-    /// CloudWatch's namespace of the metrics.
-    pub namespace: String,
+    /// CloudWatch's namespace of the metrics; `None`: they are not written.
+    pub namespace: Option<String>,
     /// A level, or a filter as tracing has it.
     pub log: String,
     /// Another server in AWS's place.
@@ -113,7 +113,7 @@ impl Settings {
             sessions_per_task: number("SWITCHYARD_SESSIONS_PER_TASK", 100, 1)?,
             max_tasks: number("SWITCHYARD_MAX_TASKS", 100, 1)?,
             platform,
-            namespace: or("SWITCHYARD_METRICS_NAMESPACE", "Switchyard"),
+            namespace: Some(or("SWITCHYARD_METRICS_NAMESPACE", "Switchyard")),
             log: or("SWITCHYARD_LOG", "info"),
             endpoint: get("AWS_ENDPOINT_URL"),
             region,

@@ -128,7 +128,9 @@ async fn run(arguments: Arguments) -> Result<()> {
 
 async fn scaler(event: &Value) -> Result<()> {
     let variable = |name: &str| std::env::var(name).ok();
-    let scaler = Scaler::new(Settings::read(variable)?, variable)?;
+    // Metrics are the Lambda's.
+    let settings = Settings { namespace: None, ..Settings::read(variable)? };
+    let scaler = Scaler::new(settings, variable)?;
     println!("{}", serde_json::to_string(&scaler.handle(event).await?)?);
     Ok(())
 }

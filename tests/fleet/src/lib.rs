@@ -1,5 +1,6 @@
 //! A service with its Lambda, and what proxies would read.
 
+pub mod moto;
 pub mod plot;
 pub mod proxies;
 
@@ -84,6 +85,23 @@ pub fn refused(lambda: &mut LambdaProcess<'_>, event: &Value) -> Result<(String,
     let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     ensure!(!text("errorMessage").is_empty(), "{error}");
     Ok((text("errorType"), text("errorMessage")))
+}
+
+/// What `switchctl` prints to these arguments, with these variables; or what it complains of.
+///
+/// # Errors
+///
+/// There is no such program.
+pub fn switchctl(variables: &[(String, String)], arguments: &[&str]) -> Result<Result<String, String>> {
+    let tests = std::env::current_exe()?;
+    let program = tests.ancestors().nth(2).context("target/debug")?.join("switchctl");
+    let output = std::process::Command::new(&program)
+        .args(arguments)
+        .envs(variables.iter().cloned())
+        .output()
+        .with_context(|| format!("{}: cargo build -p switchctl", program.display()))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
 }
 
 /// Waits until something is so. Returns how long that took.
