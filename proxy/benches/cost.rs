@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use fleet::{Snapshot, State, Target};
+use fleet::{Snapshot, Target};
 use proxy::config::Config;
 use proxy::route::{Input, Router, Scratch, Transport, Verdict};
 use proxy::table::Table;
@@ -88,13 +88,9 @@ struct Bench {
 impl Bench {
     fn new(targets: u8) -> Self {
         let config = Config::parse(SETTINGS, "settings", std::iter::empty()).expect("settings are right");
-        let target = |i: u16| Target {
-            id: format!("task-{i}"),
-            address: [10, 10, (i / 250) as u8 + 1, (i % 250) as u8 + 1].into(),
-            ports: [("sip".to_owned(), 5060)].into(),
-            state: State::Active,
-            weight: 100,
-            group: "default".to_owned(),
+        let target = |i: u16| {
+            let address = [10, 10, (i / 250) as u8 + 1, (i % 250) as u8 + 1];
+            Target::new(format!("task-{i}"), address.into(), [("sip".to_owned(), 5060)].into())
         };
         let snapshot =
             Snapshot::of((0..u16::from(targets) * 4).map(target).collect()).expect("targets are right");

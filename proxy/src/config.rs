@@ -107,6 +107,7 @@ pub struct TokenSettings {
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct TargetSettings {
     pub url: Option<String>,
+    pub fallback: Option<String>,
     pub list: Option<Vec<fleet::Target>>,
     #[serde(with = "settings::duration")]
     pub poll: Duration,
@@ -242,6 +243,7 @@ impl Default for TargetSettings {
     fn default() -> Self {
         TargetSettings {
             url: None,
+            fallback: None,
             list: None,
             poll: Duration::from_secs(2),
             cache: None,

@@ -1,28 +1,19 @@
-//! Lists at an http or https URL, asked for every now and then. What has not changed is not sent again (ETag,
-//! RFC 9110 13.1.2); what is not good changes nothing.
+//! Lists at a URL, of a web server or in an object store, asked for every now and then. What has not changed is not sent
+//! again (ETag, RFC 9110 13.1.2); what is not good changes nothing.
+
+mod web;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
-use https::with_causes;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONTENT_LENGTH, ETAG, HeaderValue, IF_NONE_MATCH, USER_AGENT};
-use hyper::http::uri::Scheme;
-use hyper::{Request, Response, StatusCode};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use rustls::RootCertStore;
+use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
+use store::{Options, Read, Store, Version};
 
 use crate::config::{FetchSettings, ListUrl};
 use crate::metrics::Fetches;
-
-type HttpsClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 /// A list at a URL.
 pub struct WatchedUrl {
@@ -33,7 +24,7 @@ pub struct WatchedUrl {
     most: usize,
     metrics: Fetches,
     /// Made when it is needed first: a file of roots that cannot be read may be there later.
-    client: Option<HttpsClient>,
+    origin: Option<Origin>,
     /// How far it has come.
     stage: Stage,
     /// The last content that was looked at: its hash, and whether it was good.
@@ -41,8 +32,8 @@ pub struct WatchedUrl {
     /// Why the last attempt failed, if it did.
     error: Option<String>,
     /// Names the content in force, for the server; and the one that is being looked at.
-    etag: Option<HeaderValue>,
-    candidate: Option<HeaderValue>,
+    tag: Option<Tag>,
+    candidate: Option<Tag>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +61,11 @@ impl WatchedUrl {
             poll,
             most,
             metrics,
-            client: None,
+            origin: None,
             stage: Stage::New,
             last: None,
             error: None,
-            etag: None,
+            tag: None,
             candidate: None,
         }
     }
@@ -122,7 +113,7 @@ impl WatchedUrl {
         if self.stage == Stage::Copy {
             return;
         }
-        self.etag = self.candidate.take();
+        self.tag = self.candidate.take();
         self.metrics.changed.inc();
         self.metrics.confirm();
         if let Some(path) = &self.list.cache
@@ -135,7 +126,7 @@ impl WatchedUrl {
     /// The content is not good. It is asked for again, whole: the server would say that it has not changed.
     pub fn refuse(&mut self) {
         if self.stage != Stage::Copy {
-            self.etag = None;
+            self.tag = None;
             self.metrics.refused.inc();
         }
     }
@@ -177,7 +168,7 @@ impl WatchedUrl {
         let hash: [u8; 32] = Sha256::digest(content).into();
         match self.last {
             Some((last, true)) if last == hash => {
-                self.etag = self.candidate.take();
+                self.tag = self.candidate.take();
                 self.metrics.same.inc();
                 self.metrics.confirm();
                 false
@@ -201,55 +192,67 @@ impl WatchedUrl {
     }
 
     async fn ask(&mut self) -> Result<Option<Vec<u8>>, String> {
-        let mut request = Request::get(self.list.url.clone())
-            .header(USER_AGENT, concat!("switchyard/", env!("CARGO_PKG_VERSION")))
-            .header(ACCEPT, "*/*");
-        if let Some(etag) = &self.etag {
-            request = request.header(IF_NONE_MATCH, etag);
-        }
-        let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
-        let answer = self.client()?.request(request).await.map_err(|error| with_causes(&error))?;
-        match answer.status() {
-            StatusCode::NOT_MODIFIED if self.etag.is_some() => {
+        let known = self.tag.as_ref();
+        let answer = match &self.origin {
+            Some(origin) => origin.ask(known).await?,
+            None => {
+                self.origin.insert(Origin::open(&self.list, &self.settings, self.most)?).ask(known).await?
+            }
+        };
+        Ok(match answer {
+            None => {
                 self.metrics.same.inc();
                 self.metrics.confirm();
-                Ok(None)
+                None
             }
-            StatusCode::OK => {
-                self.candidate = answer.headers().get(ETAG).cloned();
-                self.take(answer).await.map(Some)
+            Some((content, tag)) => {
+                self.candidate = tag;
+                Some(content)
             }
-            status => Err(format!("expected an answer of 200, found {status}")),
+        })
+    }
+}
+
+/// Who is asked.
+enum Origin {
+    Web(web::Web),
+    Store(Box<Store>),
+}
+
+/// Names a content, for who was asked.
+enum Tag {
+    Etag(HeaderValue),
+    Version(Version),
+}
+
+impl Origin {
+    fn open(list: &ListUrl, settings: &FetchSettings, most: usize) -> Result<Self, String> {
+        if list.is_object() {
+            let options =
+                Options { timeout: settings.timeout, ca: settings.ca.clone(), most, ..Options::default() };
+            let store = Store::open(&list.url.to_string(), options).map_err(|error| error.to_string())?;
+            return Ok(Origin::Store(Box::new(store)));
         }
+        web::Web::open(list.url.clone(), settings, most).map(Origin::Web)
     }
 
-    async fn take(&self, answer: Response<Incoming>) -> Result<Vec<u8>, String> {
-        let too_long = |found: &str| format!("expected a list of up to {} bytes, found {found}", self.most);
-        let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        if let Some(length) =
-            length.filter(|length| length.parse().is_ok_and(|length: usize| length > self.most))
-        {
-            return Err(too_long(length));
+    /// Asks once. `None`: it is what it was.
+    async fn ask(&self, known: Option<&Tag>) -> Result<Option<(Vec<u8>, Option<Tag>)>, String> {
+        match self {
+            Origin::Web(web) => {
+                let known = known.and_then(|tag| if let Tag::Etag(etag) = tag { Some(etag) } else { None });
+                let answer = web.ask(known).await?;
+                Ok(answer.map(|(content, etag)| (content, etag.map(Tag::Etag))))
+            }
+            Origin::Store(store) => {
+                let known = known.and_then(|tag| if let Tag::Version(tag) = tag { Some(tag) } else { None });
+                match store.read(known).await.map_err(|error| error.to_string())? {
+                    Read::Same => Ok(None),
+                    Read::Content(content, version) => Ok(Some((content, Some(Tag::Version(version))))),
+                    Read::Absent => Err("expected a list, found that nobody has written one yet".to_owned()),
+                }
+            }
         }
-        match Limited::new(answer.into_body(), self.most).collect().await {
-            Ok(body) => Ok(body.to_bytes().into()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_long("more")),
-            Err(error) => Err(with_causes(&*error)),
-        }
-    }
-
-    fn client(&mut self) -> Result<&HttpsClient, String> {
-        if self.client.is_none() {
-            let roots = match self.list.url.scheme() == Some(&Scheme::HTTPS) {
-                true => https::trusted(self.settings.ca.as_deref()).map_err(|error| error.to_string())?,
-                false => RootCertStore::empty(),
-            };
-            let mut http = HttpConnector::new();
-            http.enforce_http(false);
-            let connector = https::connector(roots, http).map_err(|error| error.to_string())?;
-            self.client = Some(Client::builder(TokioExecutor::new()).build(connector));
-        }
-        self.client.as_ref().ok_or_else(String::new)
     }
 }
 

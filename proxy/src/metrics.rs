@@ -1,7 +1,9 @@
 //! Metrics: every name in one place.
 
 use std::sync::OnceLock;
+use std::time::UNIX_EPOCH;
 
+use fleet::Snapshot;
 use prometheus::{
     Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
@@ -77,6 +79,11 @@ pub struct Metrics {
     pub targets: IntGaugeVec,
     /// `switchyard_proxy_target_list_changed_timestamp_seconds`: when the list in force was taken, Unix time.
     pub list_changed: IntGauge,
+    /// `switchyard_proxy_target_list_generation`: of the list in force; 0 if it has none.
+    list_generation: IntGauge,
+    /// `switchyard_proxy_target_list_written_timestamp_seconds`: when the list in force was written, by its own account,
+    /// Unix time; 0 if it does not say.
+    list_written: IntGauge,
     /// `switchyard_proxy_target_list_errors_total`: lists that were refused.
     pub list_errors: IntCounter,
     /// `switchyard_proxy_target_up{target,port}`: 1 or 0, set when asked for.
@@ -196,6 +203,11 @@ impl Metrics {
             list_changed: gauge(
                 "target_list_changed_timestamp_seconds",
                 "When the list in force was taken, Unix time",
+            )?,
+            list_generation: gauge("target_list_generation", "Generation of the list in force")?,
+            list_written: gauge(
+                "target_list_written_timestamp_seconds",
+                "When the list in force was written, by its own account",
             )?,
             list_errors: counter("target_list_errors_total", "Target lists that were refused")?,
             target_up: register(
@@ -318,6 +330,14 @@ impl Metrics {
             failed: result("failed"),
             confirmed: self.list_confirmed.with_label_values(&[list]),
         }
+    }
+
+    /// Which list is in force.
+    pub fn list_written(&self, list: &Snapshot) {
+        self.list_generation.set(i64::try_from(list.generation.unwrap_or_default()).unwrap_or(i64::MAX));
+        let written = list.written_at.as_deref().and_then(|at| humantime::parse_rfc3339_weak(at).ok());
+        let written = written.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        self.list_written.set(i64::try_from(written.as_secs()).unwrap_or_default());
     }
 
     /// Counts what routing noted of a message.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fleet::Snapshot;
+use fleet::{Newest, Snapshot};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::config::{ListUrl, Source};
@@ -20,10 +21,13 @@ const MOST: usize = 64 << 20;
 pub async fn watch(live: Arc<Live>) {
     match live.config.targets.clone() {
         Source::Inline(snapshot) => take(&live, snapshot).await,
-        Source::File(path) => watch_list(&live, Watched::file(path, live.config.poll, usize::MAX)).await,
+        Source::File(path) => {
+            watch_list(&live, Watched::file(path, live.config.poll, usize::MAX), None).await;
+        }
         Source::Url(url) => {
             let list = Watched::url(&live, "targets", url, live.config.poll, MOST);
-            watch_list(&live, list).await;
+            let stands_in = tokio::spawn(stand_in(Arc::clone(&live)));
+            watch_list(&live, list, Some(stands_in)).await;
         }
         Source::Dns(source) => dns::poll(&live, source).await,
     }
@@ -35,17 +39,49 @@ pub(crate) async fn take(live: &Arc<Live>, snapshot: Snapshot) {
     let _ = tokio::task::spawn_blocking(move || live.take_list(snapshot)).await;
 }
 
-async fn watch_list(live: &Arc<Live>, mut list: Watched) {
-    let mut last = None;
+/// While a server has given no list, nor an earlier process left one: DNS, and then what the settings say.
+async fn stand_in(live: Arc<Live>) {
+    let mut stood_in = JoinSet::new();
+    for source in &live.config.stand_ins {
+        tokio::time::sleep(live.config.fetch.timeout).await;
+        if live.table.load().is_some() {
+            continue;
+        }
+        tracing::warn!("no target list from its server: another source stands in for it");
+        match source {
+            Source::Dns(source) => {
+                // It goes on beside the next, until there is a list of the server's own.
+                let (live, source) = (Arc::clone(&live), source.clone());
+                stood_in.spawn(async move { dns::poll(&live, source).await });
+            }
+            Source::Inline(snapshot) => take(&live, snapshot.clone()).await,
+            Source::File(_) | Source::Url(_) => {}
+        }
+    }
+    stood_in.join_all().await;
+}
+
+/// `stands_in` is whoever gives a list meanwhile: no longer than that.
+async fn watch_list(live: &Arc<Live>, mut list: Watched, mut stands_in: Option<JoinHandle<()>>) {
+    let mut newest = Newest::default();
     loop {
         let read = list.changed().await;
         let snapshot = read.as_ref().map_err(String::clone).and_then(|bytes| {
             let snapshot = Snapshot::from_json(bytes).map_err(|error| error.to_string())?;
-            list.check_age(&mut last, &snapshot)?;
+            // A file has one writer, who may well go back.
+            if let Watched::Url(_) = list {
+                newest.check(&snapshot).map_err(|error| error.to_string())?;
+            }
             Ok(snapshot)
         });
         match snapshot {
             Ok(snapshot) => {
+                if let Some(stands_in) = stands_in.take() {
+                    stands_in.abort();
+                    let _ = stands_in.await;
+                }
+                newest.take(&snapshot);
+                live.metrics.list_written(&snapshot);
                 take(live, snapshot).await;
                 list.accept(&read.unwrap_or_default()).await;
             }
@@ -112,23 +148,6 @@ impl Watched {
             (Watched::Url(url), Ok(_)) => url.refuse(),
             (Watched::File(_), _) | (_, Err(_)) => {}
         }
-    }
-
-    /// Servers may be several, and one of them behind: of two lists of one epoch the one with the lower generation is the
-    /// older. Files need no such care.
-    fn check_age(&self, last: &mut Option<(String, u64)>, list: &Snapshot) -> Result<(), String> {
-        let (Watched::Url(_), Some(epoch), Some(generation)) = (self, &list.epoch, list.generation) else {
-            return Ok(());
-        };
-        if let Some((same, newest)) =
-            last.as_ref().filter(|(same, newest)| same == epoch && generation < *newest)
-        {
-            return Err(format!(
-                "expected generation {newest} of epoch {same:?} or a later one, found {generation}"
-            ));
-        }
-        *last = Some((epoch.clone(), generation));
-        Ok(())
     }
 }
 

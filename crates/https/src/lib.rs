@@ -9,10 +9,11 @@ mod roots;
 use std::error::Error;
 use std::sync::Arc;
 
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
+pub use hyper_rustls::HttpsConnector;
 pub use roots::{FileError, certificates, roots, system, trusted};
 
 /// Connects to http and https URLs through `http`. Servers' certificates must lead to one of the roots.

@@ -82,7 +82,8 @@ fn one(live: &Live, target: &fleet::Target, invites: u64, endpoints: &[(&str, &E
     marks.sort_unstable();
     marks.dedup();
     Listed {
-        target: target.clone(),
+        // What else its writer says of it could bear the names of what we say.
+        target: fleet::Target { other: serde_json::Map::new(), ..target.clone() },
         drained: live.drains.contains(&target.id),
         // Without a port that calls go to nobody asks it.
         health: worst.map_or("unknown", |(_, endpoint)| endpoint.mark.condition().as_str()),

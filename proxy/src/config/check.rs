@@ -42,6 +42,8 @@ pub struct Config {
     pub listeners: Vec<ListenerConfig>,
     /// Where the target list is.
     pub targets: Source,
+    /// What stands in for it while it has not been had once, in this order.
+    pub stand_ins: Vec<Source>,
     /// How often it is looked at.
     pub poll: Duration,
     /// Where targets live.
@@ -143,6 +145,7 @@ impl Config {
             capture: settings.capture.check(&listeners)?,
             dns: settings.dns.check()?,
             targets: source(&settings.targets, &listeners)?,
+            stand_ins: stand_ins(&settings.targets, &listeners)?,
             listeners,
             poll: settings.targets.poll.max(Duration::from_millis(50)),
             networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,
@@ -257,29 +260,69 @@ fn dispatch(settings: &DispatchSettings) -> Result<Dispatch, ConfigError> {
 
 fn source(settings: &TargetSettings, listeners: &[ListenerConfig]) -> Result<Source, ConfigError> {
     match (&settings.url, &settings.list) {
-        (None, Some(list)) => match Snapshot::of(list.clone()) {
-            Ok(snapshot) => Ok(Source::Inline(snapshot)),
-            Err(error) => wrong("targets.list", error.to_string()),
+        (None, Some(list)) => inline(list),
+        (Some(url), None) => at(url, "targets.url", settings, listeners),
+        (Some(url), Some(_)) => match at(url, "targets.url", settings, listeners)? {
+            Source::Url(url) => Ok(Source::Url(url)),
+            _ => wrong("targets", "expected either url or list: list stands in for a server's list alone"),
         },
-        (Some(url), None) => match url.strip_prefix("file://") {
-            Some(path) if path.starts_with('/') => Ok(Source::File(PathBuf::from(path))),
-            _ => match (FleetSource::parse(url), ListUrl::parse(url, settings.cache.as_ref())) {
-                (Some(Ok(_)), _) if listeners.iter().all(|listener| listener.port_name != "sip") => wrong(
-                    "targets.url",
-                    "expected a listener whose port_name is \"sip\": DNS knows no other ports",
-                ),
-                (Some(source), _) => source.map(Source::Dns).or_else(|what| wrong("targets.url", what)),
-                (None, Some(list)) => list.map(Source::Url).or_else(|what| wrong("targets.url", what)),
-                (None, None) => {
-                    let expected = "file:///path/to/targets.json, http://..., https://..., \
-                        dns+srv://_sip._udp.NAME or dns+a://NAME:PORT";
-                    wrong("targets.url", format!("expected {expected}, found {url:?}"))
-                }
-            },
-        },
-        _ => wrong(
+        (None, None) => wrong(
             "targets",
             "expected either url (a file with the target list) or list (the targets themselves)",
         ),
+    }
+}
+
+/// What is taken where a server's list cannot be had at the start: DNS, then the settings.
+fn stand_ins(settings: &TargetSettings, listeners: &[ListenerConfig]) -> Result<Vec<Source>, ConfigError> {
+    let Some(url) = &settings.url else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    if let Some(fallback) = &settings.fallback {
+        match (
+            at(url, "targets.url", settings, listeners)?,
+            at(fallback, "targets.fallback", settings, listeners)?,
+        ) {
+            (Source::Url(_), Source::Dns(source)) => all.push(Source::Dns(source)),
+            _ => {
+                let what =
+                    "expected dns+srv://... or dns+a://..., beside a url of a server or an object store";
+                return wrong("targets.fallback", what);
+            }
+        }
+    }
+    if let Some(list) = &settings.list {
+        all.push(inline(list)?);
+    }
+    Ok(all)
+}
+
+fn inline(list: &[fleet::Target]) -> Result<Source, ConfigError> {
+    match Snapshot::of(list.to_vec()) {
+        Ok(snapshot) => Ok(Source::Inline(snapshot)),
+        Err(error) => wrong("targets.list", error.to_string()),
+    }
+}
+
+/// The source at a URL, which stands under this key.
+fn at(
+    url: &str,
+    key: &str,
+    settings: &TargetSettings,
+    listeners: &[ListenerConfig],
+) -> Result<Source, ConfigError> {
+    if let Some(path) = url.strip_prefix("file://").filter(|path| path.starts_with('/')) {
+        return Ok(Source::File(PathBuf::from(path)));
+    }
+    match (FleetSource::parse(url), ListUrl::parse(url, settings.cache.as_ref())) {
+        (Some(Ok(_)), _) if listeners.iter().all(|listener| listener.port_name != "sip") => {
+            wrong(key, "expected a listener whose port_name is \"sip\": DNS knows no other ports")
+        }
+        (Some(source), _) => source.map(Source::Dns).or_else(|what| wrong(key, what)),
+        (None, Some(list)) => list.map(Source::Url).or_else(|what| wrong(key, what)),
+        (None, None) => {
+            let expected = "file:///path/to/targets.json, http://..., https://..., s3://bucket/key, \
+                dns+srv://_sip._udp.NAME or dns+a://NAME:PORT";
+            wrong(key, format!("expected {expected}, found {url:?}"))
+        }
     }
 }

@@ -10,6 +10,9 @@ use settings::wrong;
 
 use super::ConfigError;
 
+/// What names of objects in S3 begin with.
+const OBJECT: &str = "s3://";
+
 /// `[fetch]`
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -45,7 +48,7 @@ impl FetchSettings {
     }
 }
 
-/// A list that is fetched from an http or https URL.
+/// A list that is fetched from an http or https URL, or from an object store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListUrl {
     /// Where it is.
@@ -57,18 +60,24 @@ pub struct ListUrl {
 impl ListUrl {
     /// `None` if the text begins like no URL of this kind.
     pub(super) fn parse(text: &str, cache: Option<&PathBuf>) -> Option<Result<Self, String>> {
-        if !(text.starts_with("http://") || text.starts_with("https://")) {
+        if !["http://", "https://", OBJECT].iter().any(|scheme| text.starts_with(scheme)) {
             return None;
         }
-        let wrong = |why: &str| Err(format!("expected an http or https URL, found {text:?}: {why}"));
+        let wrong = |why: &str| Err(format!("expected an http, https or s3 URL, found {text:?}: {why}"));
         Some(match text.parse::<Uri>() {
             Err(error) => wrong(&error.to_string()),
             // It would stand in logs and in /config.
             Ok(url) if url.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
                 wrong("user names and passwords are not supported")
             }
+            Ok(url) if text.starts_with(OBJECT) && url.path().len() < 2 => wrong("expected s3://bucket/key"),
             Ok(url) => Ok(ListUrl { url, cache: cache.cloned() }),
         })
+    }
+
+    /// Whether it is in an object store.
+    pub fn is_object(&self) -> bool {
+        self.url.scheme_str() == Some("s3")
     }
 
     /// As the log shows it: what stands behind the path may be secret.

@@ -40,7 +40,7 @@ impl SourcesSetting {
                 _ => match ListUrl::parse(url, cache) {
                     Some(list) => list.map(Sources::Url),
                     None => Err(format!(
-                        "expected file:///path/to/a/list, http://... or https://..., found {url:?}"
+                        "expected file:///path/to/a/list, http://..., https://... or s3://bucket/key, found {url:?}"
                     )),
                 },
             },

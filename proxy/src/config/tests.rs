@@ -181,6 +181,10 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
         error("bind = \"127.0.0.1:5060\"", "bind = \"0.0.0.0:5060\"")
             .contains("advertise: expected the address")
     );
+    let stands_in = |url: &str| error("list = [{", &format!("{url}\nlist = [{{"));
+    assert!(stands_in("url = \"s3://bucket\"").contains("expected s3://bucket/key"));
+    let fallback = stands_in("url = \"s3://bucket/key\"\nfallback = \"file:///x\"");
+    assert!(fallback.contains("targets.fallback: expected dns+srv"), "{fallback}");
     assert!(error("list = [{", "url = \"file:///x\"\nlist = [{").contains("targets: expected either url"));
     assert!(error("[access]", "[headers]\nstrip = [\"Via\"]\n[access]").contains("Via"));
     assert!(error("[access]", "[health]\ntimeout = \"9s\"\n[access]").contains("health: expected a timeout"));

@@ -177,8 +177,7 @@ impl Look {
                 // Weights that are all the same say nothing, whatever their number. RFC 2782: 0 is a very small share.
                 let weight = if alike { 100 } else { (100 * u32::from(server.weight)).max(1) };
                 let ports = BTreeMap::from([(PORT_NAME.to_owned(), server.port)]);
-                let target =
-                    Target { id: id.clone(), address: ip, ports, state, weight, group: "default".to_owned() };
+                let target = Target { state, weight, ..Target::new(id.clone(), ip, ports) };
                 targets.entry(id).or_insert(target);
             }
         }

@@ -10,6 +10,7 @@
 //! | [`application`] | a customer: the registration menu of an early-warning line, in TwiML |
 //! | [`platform`] | a stand-in for the Somleng API, which notes what a switch does wrong |
 //! | [`speech`] | a voice of tones, where there is no other |
+//! | [`aws`] | a stand-in for ECS, S3 and Lambda's Runtime API |
 //! | [`dns`] | a DNS server that says what a test wants |
 //! | [`child`] | programs as child processes: started, looked at, never left behind |
 //! | [`proxy_process`], [`controller_process`], [`kamailio`] | the real programs, and a real peer, as child processes |
@@ -22,6 +23,7 @@
 //! [`machine::Machine`], [`phone::Phone`] and [`switch::Switch`] move their datagrams.
 
 pub mod application;
+pub mod aws;
 pub mod child;
 pub mod controller_process;
 pub mod demo;

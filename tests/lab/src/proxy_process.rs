@@ -71,7 +71,7 @@ impl ProxyProcess {
         let file = directory.path("proxy.toml");
         fs::write(&file, settings.to_toml(&directory.path("targets.json"))).context("proxy.toml")?;
         let mut command = Command::new(binary("proxy", "SWITCHYARD_PROXY")?);
-        let command = command.arg("--config").arg(&file);
+        let command = command.arg("--config").arg(&file).envs(settings.environment);
         let child = Child::spawn("the proxy", command, Some("SWITCHYARD_"), directory.path("proxy.log"))?;
         let mut proxy = Self { child, directory, listeners: settings.listeners, admin: settings.admin };
         let ready = || Ok(matches!(http::text(settings.admin, "GET", "/readyz", &[]), Ok((200, _))));

@@ -43,6 +43,8 @@ pub struct ProxySettings {
     pub keys: String,
     /// Further sections, as they stand in the file.
     pub further: String,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 /// One address at which the proxy receives SIP.
@@ -126,6 +128,7 @@ impl Default for ProxySettings {
             log: "info".to_owned(),
             keys: String::new(),
             further: String::new(),
+            environment: Vec::new(),
         }
     }
 }
