@@ -112,7 +112,7 @@ impl Calls {
         if inner.calls >= most {
             return Err(Full::Sessions);
         }
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::of(channel));
         let entry = Channel { leg: None, queue: Arc::clone(&queue), view: None };
         inner.channels.insert(channel.to_owned(), entry);
         inner.calls += 1;
@@ -142,6 +142,7 @@ impl Calls {
 
     /// A leg of a call begins.
     pub fn add_leg(&self, channel: &str, leg: LegId, queue: &Arc<Queue>) {
+        queue.own(channel);
         let entry = Channel { leg: Some(leg), queue: Arc::clone(queue), view: None };
         self.lock().channels.insert(channel.to_owned(), entry);
     }
@@ -152,6 +153,7 @@ impl Calls {
         let Some(entry) = inner.channels.remove(channel) else { return false };
         inner.calls -= usize::from(entry.leg.is_none());
         drop(inner);
+        entry.queue.disown(channel);
         self.changed.notify_waiters();
         true
     }
@@ -198,9 +200,8 @@ pub struct Forget<'a> {
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
-        let all = self.calls.all().into_iter();
-        for (name, _) in all.filter(|(_, channel)| Arc::ptr_eq(&channel.queue, &self.queue)) {
-            self.calls.remove(&name);
+        for channel in self.queue.channels() {
+            self.calls.remove(&channel);
         }
     }
 }

@@ -65,6 +65,8 @@ pub enum Happened {
 pub struct Queue {
     inner: Mutex<Inner>,
     changed: Notify,
+    /// The call's channel, and its legs'.
+    channels: Mutex<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +76,24 @@ struct Inner {
 }
 
 impl Queue {
+    /// Of a call with this channel.
+    pub(super) fn of(channel: &str) -> Self {
+        Queue { channels: Mutex::new(vec![channel.to_owned()]), ..Queue::default() }
+    }
+
+    /// The channels that it is told of.
+    pub(super) fn channels(&self) -> Vec<String> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn own(&self, channel: &str) {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).push(channel.to_owned());
+    }
+
+    pub(super) fn disown(&self, channel: &str) {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).retain(|own| own != channel);
+    }
+
     /// Tells something. What finds no room is dropped, and the call is told that something is lost. Says whether there was
     /// room.
     pub fn push(&self, message: Message) -> bool {
