@@ -8,7 +8,7 @@
 //! | `originate.rs` | calls that are made, and legs |
 //! | `brief.rs` | legs that execute something before they are connected |
 //! | `refer.rs` | what came of a REFER |
-//! | `drive.rs` | a call's task: messages -> inputs, actions -> commands |
+//! | `drive.rs`, `drive/` | a call's task: messages -> inputs, actions -> commands; its recordings and legs |
 //! | `commands.rs` | what commands say |
 //! | `resync.rs` | how things are, after events were lost |
 //! | `take_over.rs` | calls that an earlier process has left |

@@ -1,31 +1,27 @@
 //! A call's task: tells the call what happens, and does what it wants.
 
+mod legs;
+mod recordings;
+
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use esl::{Api, CallError, Command, DialString, Execute, Name, Recording, Refused, Reply, Uuid, Word};
-use twiml::Method;
+use esl::{Api, CallError, Command, Execute, Name, Refused, Reply, Uuid, Word};
 
-use super::commands::{self, CALL_SID, Made};
-use super::originate::{end_leg, originate};
-use super::{brief, refer};
+use super::{commands, refer};
 use crate::call::Call;
-use crate::call::action::{Action, LegEnd, Severity, Sound, Whom};
-use crate::call::facts::{Application, Direction, Facts};
-use crate::call::input::{Ask, HangUp, Input, LegId, LegInput, Problem, Route};
+use crate::call::action::{Action, Severity, Sound};
+use crate::call::facts::{Direction, Facts};
+use crate::call::input::{Ask, HangUp, Input, LegId, LegInput};
 use crate::call::resume;
 use crate::calls::{Happened, Message, Queue, View};
 use crate::fetch::Cookies;
 use crate::kept::{Document, Entry, unix};
-use crate::limits::Place;
 use crate::live::Live;
-use crate::platform::{Begun, Event};
 use crate::tell::Teller;
-
-/// After a bridge the caller's channel comes back to park, and can be told to do something only then.
-const BACK_WITHIN: Duration = Duration::from_secs(2);
+use legs::Rung;
+use recordings::Kept;
 
 /// A sound that was told to end before it began goes on: it is told again.
 const STOP_AGAIN: Duration = Duration::from_millis(300);
@@ -59,28 +55,6 @@ struct Driver {
     teller: Option<Teller>,
     /// The end of a leg that was bridged, told when the caller's channel is back; or then.
     held: Option<(LegId, HangUp, Instant)>,
-}
-
-/// A leg.
-#[derive(Debug)]
-struct Rung {
-    channel: Uuid,
-    /// Its place among the calls of its trunk.
-    _place: Place,
-    rang: bool,
-    answered_at: Option<Duration>,
-}
-
-/// A recording.
-#[derive(Debug)]
-struct Kept {
-    /// What the platform knows it by, once it does.
-    begun: Option<Begun>,
-    whom: Whom,
-    most: Duration,
-    silence: Duration,
-    /// It was told to stop before it began.
-    stopped: bool,
 }
 
 /// Drives a call to its end; or a leg to where it has executed its own application: whether it has, and its channel goes on.
@@ -278,58 +252,6 @@ impl Driver {
         }
     }
 
-    fn record_stopped(&mut self, path: &Path, length: Duration, cause: Option<String>) {
-        let of_path =
-            |kept: &Kept| kept.begun.as_ref().is_some_and(|begun| self.live.recording(&begun.sid) == path);
-        let found = self.recordings.iter().find(|(_, kept)| of_path(kept));
-        if let Some(ask) = found.map(|(ask, _)| *ask) {
-            self.input(Input::Recorded { ask, length, cause });
-        }
-    }
-
-    fn leg_happened(&mut self, leg: LegId, what: Happened) {
-        if let Some(queue) = self.briefed.get(&leg) {
-            queue.push(Message::Channel(what.clone()));
-        }
-        match what {
-            Happened::Ringing => {
-                if let Some(rung) = self.legs.get_mut(&leg).filter(|rung| !rung.rang) {
-                    rung.rang = true;
-                    self.live.platform.leg(&self.facts, rung.channel.as_str(), Event::Ringing);
-                }
-                self.input(Input::Leg(leg, LegInput::Ringing));
-            }
-            Happened::Parked => {
-                let now = self.live.now();
-                if let Some(rung) = self.legs.get_mut(&leg).filter(|rung| rung.answered_at.is_none()) {
-                    rung.answered_at = Some(now);
-                    self.live.platform.leg(&self.facts, rung.channel.as_str(), Event::Answered);
-                }
-                self.input(Input::Leg(leg, LegInput::Answered));
-            }
-            Happened::HungUp(end) => {
-                let Some(Rung { channel, answered_at, .. }) = self.legs.remove(&leg) else { return };
-                self.live.calls.remove(channel.as_str());
-                let event = Event::Completed { answered_at, end: end.clone() };
-                self.live.platform.leg(&self.facts, channel.as_str(), event);
-                if self.bridged == Some(leg) && !self.gone {
-                    self.held = Some((leg, end, Instant::now() + BACK_WITHIN));
-                } else {
-                    self.input(Input::Leg(leg, LegInput::HungUp(end)));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The caller's channel is back, or gone, or late.
-    fn release(&mut self) {
-        if let Some((leg, end, _)) = self.held.take() {
-            self.bridged = None;
-            self.input(Input::Leg(leg, LegInput::HungUp(end)));
-        }
-    }
-
     async fn act(&mut self, action: Action) {
         match action {
             Action::Answer => self.answer().await,
@@ -496,21 +418,6 @@ impl Driver {
         let _ = self.check(answer);
     }
 
-    fn brief(&mut self, leg: LegId, from: String, to: String, call_sid: String, application: Application) {
-        let Some(Rung { channel, .. }) = self.legs.get(&leg) else { return };
-        let facts = Facts {
-            channel: channel.to_string(),
-            call_sid,
-            direction: Direction::OutboundDial,
-            from,
-            to,
-            ..Facts::clone(&self.facts)
-        };
-        let (live, parent) = (Arc::clone(&self.live), self.facts.call_sid.clone());
-        let queue = brief::begin(live, channel.clone(), facts, parent, application, leg, &self.queue);
-        self.briefed.insert(leg, queue);
-    }
-
     async fn refer(&mut self, ask: Ask, to: &str) {
         let commands = match commands::refer(&self.channel, to) {
             Ok(commands) => commands,
@@ -526,130 +433,6 @@ impl Driver {
             let _ = self.check(answer);
         }
         tokio::spawn(refer::watch(Arc::clone(&self.live), self.channel.clone(), Arc::clone(&self.queue)));
-    }
-
-    fn name_recording(&mut self, ask: Ask, callback: Option<(String, Method)>, kept: Kept) {
-        self.recordings.insert(ask, kept);
-        let (live, facts, queue) = (Arc::clone(&self.live), Arc::clone(&self.facts), Arc::clone(&self.queue));
-        tokio::spawn(async move {
-            let named = live.platform.begin_recording(&facts, callback).await;
-            queue.push(Message::Recording(ask, named));
-        });
-    }
-
-    /// The platform knows of a recording: it begins.
-    async fn record(&mut self, ask: Ask, named: Result<Begun, Problem>) {
-        let none =
-            |cause: &str| Input::Recorded { ask, length: Duration::ZERO, cause: Some(cause.to_owned()) };
-        let (channel, gone) = (self.channel.clone(), self.gone);
-        let Some(kept) = self.recordings.get_mut(&ask) else { return };
-        let begun = match named {
-            Ok(begun) => begun,
-            Err(Problem(why)) => {
-                tracing::warn!(call = self.facts.call_sid, why, "the platform takes no recording");
-                return self.input(none("refused"));
-            }
-        };
-        let sid = begun.sid.clone();
-        kept.begun = Some(begun);
-        if kept.stopped || gone {
-            return self.input(none("stopped"));
-        }
-        let (most, silence) = (kept.most, kept.silence);
-        let variables = commands::recording_variables(kept.whom, silence);
-        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let limit = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
-        let path = Word::new(self.live.recording(&sid).to_string_lossy());
-        let (Ok(set), Ok(path)) = (commands::set(&channel, &variables), path) else {
-            return self.input(none("refused"));
-        };
-        let _ = self.live.api(set).await;
-        let start = Api::uuid_record(&channel, Recording::Start { limit }, &path);
-        let answer = self.live.api(start).await;
-        if self.check(answer).is_err() {
-            self.input(none("refused"));
-        }
-        self.live.metrics.recorded.inc();
-    }
-
-    async fn stop_recording(&mut self, ask: Ask) {
-        let Some(kept) = self.recordings.get_mut(&ask) else { return };
-        kept.stopped = true;
-        if let Some(begun) = &kept.begun
-            && let Ok(path) = Word::new(self.live.recording(&begun.sid).to_string_lossy())
-        {
-            let _ = self.live.api(Api::uuid_record(&self.channel, Recording::Stop, &path)).await;
-        }
-    }
-
-    fn keep_recording(&mut self, ask: Ask) {
-        let begun = self.recordings.get(&ask).and_then(|kept| kept.begun.clone());
-        let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
-        self.later(async move {
-            let result = match begun {
-                Some(begun) => {
-                    live.platform.keep_recording(&facts, &begun, &live.recording(&begun.sid)).await
-                }
-                None => Err(Problem("the recording has not begun".to_owned())),
-            };
-            Input::Kept { ask, result }
-        });
-    }
-
-    fn ring(&mut self, leg: LegId, route: &Route, timeout: Duration) {
-        let channel = uuid::Uuid::new_v4().to_string();
-        let api = Uuid::new(channel.clone()).and_then(|channel| {
-            let dial_string = DialString::new(route.dial_string.as_str())?;
-            let given = route.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let variables: Vec<_> = [(CALL_SID, route.call_sid.as_str())].into_iter().chain(given).collect();
-            let (caller_id, headers) = (route.caller_id.as_str(), route.headers.as_slice());
-            let made =
-                Made { channel: &channel, dial_string, caller_id, timeout, headers, variables: &variables };
-            Ok((made.originate()?, channel.clone()))
-        });
-        match api {
-            Ok((api, channel)) => {
-                let place = match self.live.enter(&route.dial_string, None) {
-                    Ok(place) => place,
-                    Err(over) => {
-                        tracing::info!(call = self.facts.call_sid, %over, "a leg is not called");
-                        let end = HangUp { cause: "NORMAL_CIRCUIT_CONGESTION".to_owned(), sip_status: None };
-                        return self.input(Input::Leg(leg, LegInput::HungUp(end)));
-                    }
-                };
-                self.live.metrics.legs.inc();
-                self.legs.insert(
-                    leg,
-                    Rung { channel: channel.clone(), _place: place, rang: false, answered_at: None },
-                );
-                self.live.calls.add_leg(channel.as_str(), leg, &self.queue);
-                let (live, queue) = (Arc::clone(&self.live), Arc::clone(&self.queue));
-                tokio::spawn(originate(live, channel, Some(leg), api, timeout, queue));
-            }
-            Err(error) => {
-                tracing::warn!(call = self.facts.call_sid, %error, "a leg cannot be called");
-                let end = HangUp { cause: "INVALID_NUMBER_FORMAT".to_owned(), sip_status: None };
-                self.input(Input::Leg(leg, LegInput::HungUp(end)));
-            }
-        }
-    }
-
-    fn end_leg(&self, leg: LegId, reason: LegEnd) {
-        if let Some(rung) = self.legs.get(&leg) {
-            tokio::spawn(end_leg(Arc::clone(&self.live), rung.channel.clone(), commands::leg_end(reason)));
-        }
-    }
-
-    async fn bridge(&mut self, leg: LegId) {
-        let Some(channel) = self.legs.get(&leg).map(|rung| &rung.channel) else { return };
-        if let Ok(set) = commands::set(&self.channel, &commands::BACK) {
-            let _ = self.live.api(set).await;
-        }
-        let answer = self.live.api(Api::uuid_bridge(&self.channel, channel)).await;
-        if self.check(answer).is_err() {
-            // One of the two is gone, and says so.
-            self.end_leg(leg, LegEnd::Over);
-        }
     }
 
     fn log(&self, severity: Severity, text: &str) {
