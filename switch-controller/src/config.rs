@@ -136,6 +136,8 @@ pub enum SpeechEngine {
     Command,
     /// A module of FreeSWITCH.
     Speak,
+    /// Amazon Polly for its own voices, the program for all others.
+    Polly,
 }
 
 /// `[recordings]`

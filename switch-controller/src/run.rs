@@ -110,13 +110,17 @@ fn live(
     std::fs::create_dir_all(recordings)
         .with_context(|| format!("recordings.directory: {}", recordings.display()))?;
     let speech: Box<dyn Synthesiser> = match config.speech.engine {
-        SpeechEngine::Command => {
-            Box::new(Program::new(config.speech.clone(), sounds.directory.clone(), Arc::clone(&room)))
-        }
         SpeechEngine::Speak => {
             let (engine, voice) = (config.speech.speak.clone(), config.speech.speak_voice.clone());
             Box::new(Speak { engine, voice })
         }
+        #[cfg(feature = "polly")]
+        SpeechEngine::Polly => {
+            let directory = sounds.directory.clone();
+            Box::new(crate::speech::Polly::new(config.speech.clone(), directory, Arc::clone(&room)))
+        }
+        // Without that feature settings that ask for it are refused.
+        _ => Box::new(Program::new(config.speech.clone(), sounds.directory.clone(), Arc::clone(&room))),
     };
     let (metrics, began) = (Metrics::new()?, (Instant::now(), SystemTime::now()));
     let platform = platform(&config, Arc::clone(&routes), dialer.clone(), &metrics, began.1)?;

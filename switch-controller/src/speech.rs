@@ -3,9 +3,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `command.rs` | a program that writes a WAV file |
+//! | `polly.rs` | Amazon Polly (feature `polly`) |
 //! | `wav.rs` | the header of such a file, which programs that do not know its length in advance get wrong |
 
 mod command;
+#[cfg(feature = "polly")]
+mod polly;
 mod wav;
 
 use std::path::PathBuf;
@@ -15,6 +18,8 @@ use crate::call::input::Problem;
 use crate::platform::Soon;
 
 pub use command::Program;
+#[cfg(feature = "polly")]
+pub use polly::Polly;
 
 /// What makes speech.
 pub trait Synthesiser: Send + Sync {

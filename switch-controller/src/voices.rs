@@ -41,6 +41,13 @@ pub fn choose(voice: Option<&str>, language: Option<&str>, default: &str) -> Voi
     other.or(default).unwrap_or_else(|| Voice { name: "Basic.Kal".to_owned(), language: "en-US".to_owned() })
 }
 
+/// Polly's own names of one of its voices and of its engine.
+#[cfg(feature = "polly")]
+pub(crate) fn of_polly(name: &str) -> Option<(&str, &'static str)> {
+    let (id, engine) = Engine::split(name.strip_prefix("Polly.")?);
+    Some((id, engine.name()))
+}
+
 /// The voice of this name.
 fn find(name: &str) -> Option<Voice> {
     let (provider, rest) = name.split_once('.')?;

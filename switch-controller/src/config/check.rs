@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     ApiSettings, LimitSettings, PlatformSettings, RoutesSettings, Settings, SharedSettings, SoundSettings,
-    SpeechSettings, SwitchSettings, WebhookSettings,
+    SpeechEngine, SpeechSettings, SwitchSettings, WebhookSettings,
 };
 use crate::call::rules::Rules;
 
@@ -251,6 +251,9 @@ fn sound_limits(sounds: &SoundSettings, speech: &SpeechSettings) -> Checked<()> 
     }
     if speech.command.first().is_none_or(String::is_empty) {
         return wrong("speech.command", "expected a program and its arguments, found nothing");
+    }
+    if speech.engine == SpeechEngine::Polly && !cfg!(feature = "polly") {
+        return wrong("speech.engine", "expected a controller that was built with the feature polly");
     }
     if speech.at_once == 0 {
         return wrong("speech.at_once", "expected at least 1, found 0");

@@ -57,6 +57,11 @@ fn what_is_wrong_is_named() {
             with_password("[platform]\nurl = \"https://p\"\npassword = \"x\"\nfallback = \"/none.xml\""),
             "platform.fallback: /none.xml",
         ),
+        #[cfg(not(feature = "polly"))]
+        (
+            with_password("[speech]\nengine = \"polly\""),
+            "speech.engine: expected a controller that was built",
+        ),
         (with_password("[speech]\nspeak = \"a b\""), "speech.speak: expected a name"),
     ];
     for (found, expected) in errors {

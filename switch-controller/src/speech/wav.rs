@@ -13,6 +13,19 @@ pub(super) struct Lengths {
     pub samples: u32,
 }
 
+/// What stands before so many bytes of samples of 16 bits at 8000 Hz, of one channel.
+#[cfg(feature = "polly")]
+pub(super) fn header(samples: u32) -> Vec<u8> {
+    let mut head = b"RIFF".to_vec();
+    head.extend(samples.saturating_add(36).to_le_bytes());
+    head.extend(b"WAVEfmt \x10\0\0\0");
+    // PCM, one channel, samples and bytes a second, bytes and bits of a sample.
+    head.extend([1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0]);
+    head.extend(b"data");
+    head.extend(samples.to_le_bytes());
+    head
+}
+
 /// Reads the beginning of a file that has so many bytes.
 pub(super) fn lengths(head: &[u8], length: u64) -> Result<Lengths, String> {
     let four = |at: usize| head.get(at..at + 4);

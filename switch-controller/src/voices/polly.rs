@@ -31,6 +31,17 @@ impl Engine {
         }
     }
 
+    /// Polly's name for it.
+    #[cfg(feature = "polly")]
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Standard => "standard",
+            Neural => "neural",
+            LongForm => "long-form",
+            Generative => "generative",
+        }
+    }
+
     /// `Joanna-Neural` -> `Joanna`, and which engine that is.
     pub(super) fn split(name: &str) -> (&str, Engine) {
         [Neural, LongForm, Generative]
