@@ -62,6 +62,9 @@ pub struct View {
     pub direction: &'static str,
     /// When it came to be, in seconds of Unix time.
     pub began: u64,
+    /// The host by which it left, if it did.
+    #[serde(skip)]
+    pub trunk: Option<String>,
     /// Whether it was answered.
     pub answered: AtomicBool,
 }
@@ -81,6 +84,7 @@ impl View {
             to: facts.to.clone(),
             direction,
             began: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+            trunk: None,
             answered: AtomicBool::new(false),
         }
     }

@@ -137,6 +137,14 @@ impl Live {
         self.limits.enter(&[self.account(sid)], Instant::now())
     }
 
+    /// A call that is there already takes its place, whatever the limits.
+    pub fn restore(&self, account: &str, trunk: Option<&str>) -> Option<Place> {
+        let trunk = trunk.map(|host| Group::Trunk(host.to_owned()));
+        let groups = trunk.into_iter().chain([Group::Account(account.to_owned())]);
+        let groups: Vec<_> = groups.map(|group| (group, Limit::default())).collect();
+        self.limits.enter(&groups, Instant::now()).ok()
+    }
+
     fn account(&self, sid: &str) -> (Group, Limit) {
         let limits = &self.config.limits;
         let limit = Limit { calls: limits.account_calls, per_second: limits.account_calls_per_second };

@@ -124,7 +124,10 @@ impl Metrics {
         let results: &[&str] = &[result(true), result(false)];
         let known: [(&IntCounterVec, &[&str]); 5] = [
             (&self.calls, &["inbound", "outbound"]),
-            (&self.refused, &["no_such_number", "forbidden", "unavailable", "full", "draining"]),
+            (
+                &self.refused,
+                &["no_such_number", "forbidden", "unavailable", "full", "account_full", "draining"],
+            ),
             (&self.documents, results),
             (&self.sounds, results),
             (&self.speech, results),

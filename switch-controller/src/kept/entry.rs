@@ -26,6 +26,8 @@ pub struct Entry {
     pub began: u64,
     /// When it was answered, in milliseconds of Unix time.
     pub answered: Option<u64>,
+    /// The host by which it left, if it did.
+    pub trunk: Option<String>,
 }
 
 /// A document, and a place in it.
@@ -105,6 +107,7 @@ struct Written {
     document: Option<WrittenDocument>,
     began: u64,
     answered: Option<u64>,
+    trunk: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -150,6 +153,7 @@ impl From<&Entry> for Written {
             }),
             began: entry.began,
             answered: entry.answered,
+            trunk: entry.trunk.clone(),
         }
     }
 }
@@ -179,6 +183,7 @@ impl From<Written> for Entry {
             }),
             began: written.began,
             answered: written.answered,
+            trunk: written.trunk,
         }
     }
 }
@@ -209,6 +214,7 @@ pub(super) mod tests {
             }),
             began: 1_800_000_000,
             answered: Some(1_800_000_004_500),
+            trunk: Some("sip.example.com".to_owned()),
         }
     }
 
@@ -218,6 +224,7 @@ pub(super) mod tests {
             let read = Entry::from_json(&entry.to_json().unwrap()).unwrap();
             assert_eq!(read.to_json().unwrap(), entry.to_json().unwrap());
             assert_eq!(read.facts.auth_token.reveal(), "a token");
+            assert_eq!((&read.facts.fallback, &read.trunk), (&entry.facts.fallback, &entry.trunk));
             assert_eq!(
                 (read.facts.direction, &read.application, &read.document),
                 (Direction::OutboundApi, &entry.application, &entry.document)

@@ -108,6 +108,7 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
         document: None,
         began: view.began,
         answered: None,
+        trunk: None,
     });
     let call = Call::new(claim.facts.clone(), claim.application, live.config.rules, live.now());
     let _ = drive(Arc::clone(&live), channel, Arc::new(claim.facts), call, queue, view).await;

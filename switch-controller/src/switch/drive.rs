@@ -148,6 +148,7 @@ impl Driver {
                 let ago = self.live.now().saturating_sub(at);
                 unix().saturating_sub(ago).as_millis() as u64
             }),
+            trunk: self.view.trunk.clone(),
         });
     }
 

@@ -13,7 +13,7 @@ use crate::call::facts::{Application, Facts};
 use crate::call::input::{HangUp, LegId};
 use crate::calls::{Forget, Full, Happened, Message, Queue, View};
 use crate::kept::Entry;
-use crate::limits::Place;
+use crate::limits::{Place, host_of};
 use crate::live::Live;
 
 /// How much later than the call itself FreeSWITCH may tell that it failed.
@@ -60,6 +60,7 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
     let mut variables = own_variables(&facts).to_vec();
     variables.push(("park_timeout", &park_timeout));
     variables.extend(given.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let trunk = Some(host_of(dial_string.as_str()).to_owned());
     let made = Made {
         channel: &channel,
         dial_string,
@@ -76,7 +77,7 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
         Err(Full::Sessions) => return Err(NotMade::Unavailable("as many calls as limits.sessions allows")),
     };
     live.metrics.calls.with_label_values(&["outbound"]).inc();
-    let view = Arc::new(View::new(&facts));
+    let view = Arc::new(View { trunk, ..View::new(&facts) });
     live.calls.show(&view);
     live.kept.keep(Entry {
         facts: facts.clone(),
@@ -84,6 +85,7 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
         document: None,
         began: view.began,
         answered: None,
+        trunk: view.trunk.clone(),
     });
     let call = Call::new(facts.clone(), application, live.config.rules, live.now());
     let (live, id) = (Arc::clone(live), facts.channel.clone());

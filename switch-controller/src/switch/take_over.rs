@@ -28,7 +28,8 @@ pub(crate) fn take_over(live: &Arc<Live>, left: Vec<Entry>) {
             live.kept.forget(&entry.facts.channel);
             continue;
         };
-        let view = Arc::new(View { began: entry.began, ..View::new(&entry.facts) });
+        let view =
+            Arc::new(View { began: entry.began, trunk: entry.trunk.clone(), ..View::new(&entry.facts) });
         live.calls.show(&view);
         tokio::spawn(go_on(Arc::clone(live), channel, entry, queue, view));
     }
@@ -36,9 +37,8 @@ pub(crate) fn take_over(live: &Arc<Live>, left: Vec<Entry>) {
 
 async fn go_on(live: Arc<Live>, channel: Uuid, mut entry: Entry, queue: Arc<Queue>, view: Arc<View>) {
     let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
+    let _place = live.restore(&entry.facts.account_sid, entry.trunk.as_deref());
     let facts = Arc::new(entry.facts.clone());
-    // It is there, whatever the limit.
-    let _place = live.enter_account(&facts.account_sid).ok();
     let found = find(&live, &channel, &mut entry, &queue).await;
     let (rules, now) = (live.config.rules, live.now());
     let answered =

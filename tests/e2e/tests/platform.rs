@@ -121,8 +121,9 @@ async fn while_the_platform_is_away_callers_get_the_fallback() -> Result<()> {
 async fn events_are_told_in_order_and_again_until_they_are_taken() -> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Pause length=\"1\"/><Say>one</Say><Hangup/>");
-    platform.disturb(Disturbance::failing("POST /phone_call_events", 500, 2));
-    platform.disturb(Disturbance::lying("POST /phone_call_events", 2));
+    // What comes behind it is told sooner, unless it waits.
+    platform.disturb(Disturbance::failing("POST /phone_call_events", 500, 4).with("answered"));
+    platform.disturb(Disturbance::lying("POST /phone_call_events", 2).with("completed"));
     platform.disturb(Disturbance::failing("POST /tts_events", 503, 1));
     let report = exchange.call([]).await?;
     assert!(report.duration < Duration::from_secs(10), "the call does not wait for it: {report}");

@@ -61,6 +61,8 @@ pub struct Told {
 pub struct Disturbance {
     /// How `METHOD /path` begins.
     pub of: String,
+    /// What is in their bodies.
+    pub with: String,
     /// How many of them are disturbed.
     pub times: usize,
     /// They are answered so much later.
@@ -75,19 +77,32 @@ impl Disturbance {
     /// Refuses or fails so many times.
     #[must_use]
     pub fn failing(of: &str, status: u16, times: usize) -> Self {
-        Self { of: of.to_owned(), times, lag: Duration::ZERO, status: Some(status), done: false }
+        Self {
+            of: of.to_owned(),
+            with: String::new(),
+            times,
+            lag: Duration::ZERO,
+            status: Some(status),
+            done: false,
+        }
     }
 
     /// Answers later, so many times.
     #[must_use]
     pub fn lagging(of: &str, lag: Duration, times: usize) -> Self {
-        Self { of: of.to_owned(), times, lag, status: None, done: false }
+        Self { of: of.to_owned(), with: String::new(), times, lag, status: None, done: false }
+    }
+
+    /// Only those with this in their bodies.
+    #[must_use]
+    pub fn with(self, text: &str) -> Self {
+        Self { with: text.to_owned(), ..self }
     }
 
     /// Does what it is asked, and says that something is wrong.
     #[must_use]
     pub fn lying(of: &str, times: usize) -> Self {
-        Self { of: of.to_owned(), times, lag: Duration::ZERO, status: None, done: true }
+        Self { of: of.to_owned(), with: String::new(), times, lag: Duration::ZERO, status: None, done: true }
     }
 }
 
@@ -187,9 +202,12 @@ impl Drop for Platform {
 }
 
 impl Shared {
-    fn disturbance(&self, what: &str) -> Option<Disturbance> {
+    fn disturbance(&self, what: &str, body: &[u8]) -> Option<Disturbance> {
+        let body = String::from_utf8_lossy(body);
         let mut all = locked(&self.disturbances);
-        let found = all.iter_mut().find(|one| one.times > 0 && what.starts_with(&one.of))?;
+        let found = all
+            .iter_mut()
+            .find(|one| one.times > 0 && what.starts_with(&one.of) && body.contains(&one.with))?;
         found.times -= 1;
         Some(found.clone())
     }
@@ -203,7 +221,7 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let (what, at) = (format!("{method} {}", uri.path()), Instant::now());
-    let disturbance = shared.disturbance(&what);
+    let disturbance = shared.disturbance(&what, &body);
     let place = locked(&shared.state).note(Told {
         what: what.clone(),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
