@@ -180,3 +180,67 @@ fn git(arguments: &[&str]) -> Result<String> {
     ensure!(output.status.success(), "git: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory that goes away with it.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Result<Self> {
+            let path = env::temp_dir().join(format!("switchyard-release-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path)?;
+            Ok(Self(path))
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn output(command: &mut Command) -> Result<String> {
+        let output = command.output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    #[test]
+    fn an_archive_has_the_programs_and_what_they_need_and_is_the_same_each_time() -> Result<()> {
+        let (one, other) = (Place::new("one")?, Place::new("other")?);
+        let program = one.0.join("proxy");
+        fs::write(&program, "no real one")?;
+        let name = format!("switchyard-{VERSION}-aarch64-linux.tar.gz");
+        for place in [&one, &other] {
+            archive(&place.0, "aarch64-unknown-linux-gnu", std::slice::from_ref(&program))?;
+        }
+        assert!(fs::read(one.0.join(&name))? == fs::read(other.0.join(&name))?, "they differ");
+        let listed = output(Command::new("tar").arg("--list").arg("--file").arg(other.0.join(&name)))?;
+        let top = format!("switchyard-{VERSION}-aarch64-linux");
+        for file in
+            ["proxy", "proxy.example.toml", "LICENSE", "infrastructure/freeswitch/start.sh", "docs/sip.md"]
+        {
+            assert!(listed.lines().any(|line| line == format!("{top}/{file}")), "{file}: {listed}");
+        }
+        assert!(!listed.contains("Cargo.toml"), "{listed}");
+        Ok(())
+    }
+
+    #[test]
+    fn checksums_are_of_all_files_and_can_be_checked() -> Result<()> {
+        let place = Place::new("checksums")?;
+        fs::write(place.0.join("a"), "1")?;
+        fs::write(place.0.join("b"), "2")?;
+        checksums(&place.0)?;
+        let check =
+            || output(Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(&place.0));
+        assert_eq!(check()?, "a: OK\nb: OK\n");
+        fs::write(place.0.join("b"), "3")?;
+        assert!(check().is_err());
+        Ok(())
+    }
+}
