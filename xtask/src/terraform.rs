@@ -8,10 +8,13 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{process, tools};
+use crate::{process, python, tools};
 
 /// A program that checks the directories that it is given, where the provider cannot be downloaded.
 const CHECKER: &str = "SWITCHYARD_TFCHECK";
+
+/// From PyPI, into a place of its own.
+const CHECKOV: &str = "checkov==3.3.30";
 
 /// Checks all modules and examples, as far as what is needed is here; says what it left out.
 ///
@@ -76,12 +79,15 @@ fn by(terraform: &str, roots: &[PathBuf]) -> Result<()> {
 
 /// Rules of the trade, by checkov. What is not followed says why, beside it.
 fn policies() -> Result<()> {
-    if !tools::starts("checkov") {
-        eprintln!("==> LEFT OUT, for want of `checkov` (PyPI): policies of the Terraform examples");
-        return Ok(());
-    }
+    let bin = match python::programs(&[CHECKOV]) {
+        Ok(bin) => bin,
+        Err(why) => {
+            eprintln!("==> LEFT OUT, policies of the Terraform examples: {why:#}");
+            return Ok(());
+        }
+    };
     for example in ["minimal", "production"] {
-        let mut checkov = Command::new("checkov");
+        let mut checkov = Command::new(bin.join("checkov"));
         checkov.args(["--quiet", "--compact", "--skip-download", "--framework", "terraform", "--directory"]);
         checkov.arg(process::root().join("terraform/examples").join(example));
         process::run(checkov)?;

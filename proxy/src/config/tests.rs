@@ -300,8 +300,6 @@ fn what_terraform_sets_is_right() {
         assert_eq!(variables.remove("SWITCHYARD_CONFIG").as_deref(), Some("/dev/null"));
         variables.insert("SWITCHYARD_SECRETS".to_owned(), "[\"k1:0123456789abcdef\"]".to_owned());
         variables.insert("SWITCHYARD_ADMIN__TOKEN".to_owned(), "0123456789abcdef".to_owned());
-        // Where the list is kept is another matter.
-        variables.insert("SWITCHYARD_TARGETS__URL".to_owned(), "file:///targets.json".to_owned());
         let config = Config::parse("", "terraform", variables.into_iter()).unwrap();
         let listeners = config.listeners.iter().map(|one| (one.port_name.as_str(), one.internal.to_string()));
         let name = "proxy.exchange.internal";

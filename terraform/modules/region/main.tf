@@ -71,6 +71,7 @@ module "proxy" {
   secrets_arn                     = aws_secretsmanager_secret.this["proxy"].arn
   admin_token_arn                 = aws_secretsmanager_secret.this["token"].arn
   secrets_kms_key_arn             = local.key_arn
+  metrics_security_group_ids      = var.metrics_security_group_ids
   tls                             = var.tls
   logs                            = local.logs
   tags                            = var.tags
@@ -79,28 +80,29 @@ module "proxy" {
 module "switch" {
   source = "../switch"
 
-  name                    = var.name
-  cluster_arn             = aws_ecs_cluster.this.arn
-  vpc_id                  = module.network.vpc_id
-  private_subnets         = module.network.private_subnets
-  private_cidrs           = values(module.network.private_cidrs)
-  images                  = { freeswitch = var.images.freeswitch, controller = var.images.controller }
-  architecture            = var.architecture
-  size                    = var.switch.size
-  capacity                = var.switch.capacity
-  ec2                     = var.switch.ec2
-  stop_timeout            = var.switch.stop_timeout
-  settings                = var.switch.settings
-  freeswitch_settings     = var.switch.freeswitch_settings
-  media_networks          = toset(var.switch.media_networks)
-  cdr_url                 = var.switch.cdr_url
-  proxy_security_group_id = module.proxy.security_group_id
-  nat_gateway_addresses   = module.network.nat_gateway_addresses
-  nat_instance_addresses  = module.network.nat_instance_addresses
-  api                     = var.api == null ? null : { clients = var.api.clients, certificate_arn = var.api.certificate_arn, deletion_protection = var.protection }
-  task_policies           = { for name, recordings in module.recordings : "recordings" => recordings.writer_policy }
-  logs                    = local.logs
-  tags                    = var.tags
+  name                       = var.name
+  cluster_arn                = aws_ecs_cluster.this.arn
+  vpc_id                     = module.network.vpc_id
+  private_subnets            = module.network.private_subnets
+  private_cidrs              = values(module.network.private_cidrs)
+  images                     = { freeswitch = var.images.freeswitch, controller = var.images.controller }
+  architecture               = var.architecture
+  size                       = var.switch.size
+  capacity                   = var.switch.capacity
+  ec2                        = var.switch.ec2
+  stop_timeout               = var.switch.stop_timeout
+  settings                   = var.switch.settings
+  freeswitch_settings        = var.switch.freeswitch_settings
+  media_networks             = toset(var.switch.media_networks)
+  cdr_url                    = var.switch.cdr_url
+  proxy_security_group_id    = module.proxy.security_group_id
+  metrics_security_group_ids = var.metrics_security_group_ids
+  nat_gateway_addresses      = module.network.nat_gateway_addresses
+  nat_instance_addresses     = module.network.nat_instance_addresses
+  api                        = var.api == null ? null : { clients = var.api.clients, certificate_arn = var.api.certificate_arn, deletion_protection = var.protection }
+  task_policies              = { for name, recordings in module.recordings : "recordings" => recordings.writer_policy }
+  logs                       = local.logs
+  tags                       = var.tags
 
   platform = var.platform == null ? null : {
     url          = var.platform.url

@@ -213,6 +213,12 @@ variable "generated_secrets" {
   }
 }
 
+variable "metrics_security_group_ids" {
+  description = "Who may read the programs' /metrics: Prometheus, for instance."
+  type        = set(string)
+  default     = []
+}
+
 variable "alarm_emails" {
   description = "Who is told of alarms."
   type        = set(string)

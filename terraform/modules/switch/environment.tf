@@ -16,12 +16,13 @@ locals {
     TEMP          = local.temp
   }
 
-  # Addresses come from prepare.sh. The event socket is on loopback, and its password is made up at each start.
+  # Addresses come from prepare.sh. The event socket is on loopback, and its password made up there.
   freeswitch_environment = merge(
     {
       FREESWITCH_DIRECTORY    = "${local.state}/freeswitch"
       FREESWITCH_SIP_ALLOW    = join(",", var.private_cidrs)
       FREESWITCH_MAX_SESSIONS = tostring(var.capacity.sessions)
+      FREESWITCH_LOG_FORMAT   = "json"
     },
     var.cdr_url == null ? {} : { FREESWITCH_CDR_URL = var.cdr_url },
     var.freeswitch_settings,

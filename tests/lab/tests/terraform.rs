@@ -158,3 +158,26 @@ fn a_task_that_does_not_know_where_it_is_does_not_start() {
         assert!(!output.status.success() && said(&output).contains(expected), "{}", said(&output));
     }
 }
+
+#[test]
+fn every_rule_that_lets_something_in_is_looked_at_for_the_event_sockets_port() {
+    let tests = fs::read_to_string(module().join("tests/switch.tftest.hcl")).unwrap();
+    let test = tests.split("\nrun ").find(|run| run.contains("nobody_reaches_the_event_socket")).unwrap();
+    let mut rules = 0;
+    for entry in fs::read_dir(module()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "tf") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("ingress {"), "{}: a rule inside a group", path.display());
+        for rest in text.split("resource \"aws_vpc_security_group_ingress_rule\" \"").skip(1) {
+            let name = rest.split('"').next().unwrap();
+            let looked_at = format!("aws_vpc_security_group_ingress_rule.{name}");
+            let whole = |found: &str| !found.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+            assert!(test.split(&looked_at).skip(1).any(whole), "{looked_at}");
+            rules += 1;
+        }
+    }
+    assert!(rules >= 6, "{rules}");
+}

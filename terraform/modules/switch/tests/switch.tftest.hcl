@@ -143,7 +143,7 @@ run "nobody_reaches_the_event_socket" {
     condition = alltrue([
       for rule in concat(
         values(aws_vpc_security_group_ingress_rule.sip), [aws_vpc_security_group_ingress_rule.load], values(aws_vpc_security_group_ingress_rule.metrics),
-        values(aws_vpc_security_group_ingress_rule.media), values(aws_vpc_security_group_ingress_rule.controller), values(aws_vpc_security_group_ingress_rule.controller_directly),
+        values(aws_vpc_security_group_ingress_rule.media), values(aws_vpc_security_group_ingress_rule.controller), values(aws_vpc_security_group_ingress_rule.controller_directly), values(aws_vpc_security_group_ingress_rule.api),
       ) : contains(["udp", "tcp"], rule.ip_protocol) && (rule.to_port < 8021 || rule.from_port > 8021)
     ])
     error_message = "A rule lets somebody in on 8021."
