@@ -250,9 +250,10 @@ impl<'p> Pass<'p> {
         self.memory.doubt_since = None;
         let unseen = std::mem::take(&mut self.unseen);
         if !in_doubt {
-            let settled = |note: &Note| note.unseen_since.is_some_and(|since| self.now - since >= settle);
+            let settled =
+                |note: &Note| note.unseen_since.is_some_and(|since| self.now.saturating_sub(since) >= settle);
             self.drafts.extend(unseen.into_iter().filter(|draft| !settled(&draft.note)));
-        } else if since.is_none_or(|since| self.now - since < settle) {
+        } else if since.is_none_or(|since| self.now.saturating_sub(since) < settle) {
             self.memory.doubt_since = since.or(Some(self.now));
             self.drafts.extend(unseen);
             for draft in self.drafts.iter_mut().filter(may_err) {

@@ -16,28 +16,32 @@ use object_store::client::{
     HttpResponseBody, HttpService,
 };
 
-/// How long one request may take: a part of a file, at most.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Makes clients, which share their connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Connector(Service);
+pub struct Connector(Service);
 
 #[derive(Debug, Clone)]
-struct Service(Client<HttpsConnector<Tcp>, HttpRequestBody>);
+struct Service {
+    client: Client<HttpsConnector<Tcp>, HttpRequestBody>,
+    timeout: Duration,
+}
 
 impl Connector {
-    /// With these roots, or the system's.
-    pub(crate) fn new(ca: Option<&Path>) -> Result<Self, String> {
+    /// With these roots, or the system's. A request may take so long until its answer begins.
+    ///
+    /// # Errors
+    ///
+    /// The file of roots is of no use.
+    pub fn new(ca: Option<&Path>, timeout: Duration) -> Result<Self, String> {
         let roots = https::trusted(ca).map_err(|error| error.to_string())?;
         let mut tcp = Tcp::new();
         tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT));
+        tcp.set_connect_timeout(Some(timeout.min(CONNECT)));
         let connector = https::connector(roots, tcp).map_err(|error| error.to_string())?;
-        Ok(Connector(Service(Client::builder(TokioExecutor::new()).build(connector))))
+        Ok(Connector(Service { client: Client::builder(TokioExecutor::new()).build(connector), timeout }))
     }
 }
 
@@ -50,7 +54,7 @@ impl HttpConnector for Connector {
 #[async_trait]
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let response = tokio::time::timeout(TIMEOUT, self.0.request(request)).await;
+        let response = tokio::time::timeout(self.timeout, self.client.request(request)).await;
         let response = response.map_err(|late| HttpError::new(HttpErrorKind::Timeout, late))?;
         let response = response.map_err(|error| {
             let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Request };

@@ -19,7 +19,10 @@ use object_store::{
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
-use connector::Connector;
+pub use connector::Connector;
+
+/// How long one request may take: a part of a file, at most.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Files that are larger are sent in parts of this size.
 const PART: usize = 8 << 20;
@@ -117,7 +120,7 @@ impl Objects {
                 let builder = known.fold(builder, |builder, (key, value)| builder.with_config(key, value));
                 let store = builder
                     .with_bucket_name(bucket)
-                    .with_http_connector(Connector::new(ca).map_err(fault)?)
+                    .with_http_connector(Connector::new(ca, TIMEOUT).map_err(fault)?)
                     .with_retry(retry())
                     .build()?;
                 let prefix = Path::parse(parsed.path().trim_matches('/'));

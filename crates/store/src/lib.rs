@@ -12,10 +12,8 @@
 //!
 //! - [`Store`]: reads and writes
 //! - `file.rs`, `object.rs`: the two kinds of places
-//! - `connector.rs`: HTTP for `object_store`, by the client and the roots that all programs here use
 #![forbid(unsafe_code)]
 
-mod connector;
 mod error;
 mod file;
 mod object;

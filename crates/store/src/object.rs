@@ -10,8 +10,8 @@ use object_store::{
     BackoffConfig, ClientOptions, Error, GetOptions, ObjectStore, PutMode, PutOptions, RetryConfig,
     UpdateVersion,
 };
+use objects::Connector;
 
-use crate::connector::Connector;
 use crate::{Options, Read, StoreError, Version};
 
 #[derive(Debug)]

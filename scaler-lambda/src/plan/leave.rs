@@ -7,8 +7,8 @@ use fleet::State;
 use super::{Draft, drains, reason};
 use crate::facts::Service;
 
-/// Lets as many drain as there are too many: those that operators drain first, then older revisions, then those that drain already, then those without
-/// calls, then those that began last.
+/// Lets as many drain as there are too many: those that operators drain first, then older revisions, then those that drain
+/// already, then those without calls, then those that began last.
 pub(super) fn choose(service: &Service, drafts: &mut [Draft]) {
     let mut able: Vec<&mut Draft> =
         drafts.iter_mut().filter(|draft| draft.target.state == State::Active).collect();

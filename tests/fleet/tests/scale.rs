@@ -136,9 +136,13 @@ fn happen(
     cloud.ecs().desired = 1;
     follow("one is enough", lambda, &json!({"action": "reconcile"}), 1)?;
     let stays = active(cloud)?;
+    let leave = || IDS.into_iter().filter(|id| !stays.contains(&(*id).to_owned()));
+    let got = || leave().map(|id| invites(proxies, id)).collect::<Vec<_>>();
+    let before = got();
     // The last calls end; the controllers give the protection back, and ECS stops them.
     pause(RING + Duration::from_millis(600));
-    for id in IDS.into_iter().filter(|id| !stays.contains(&(*id).to_owned())) {
+    ensure!(got() == before, "new calls reach those that drain: {before:?}, then {:?}", got());
+    for id in leave() {
         cloud.ecs().protect(id, false);
         cloud.ecs().change(id, |task| task.desired = "STOPPED");
         cloud.ecs().change(id, |task| task.last = "STOPPED");
@@ -154,6 +158,12 @@ fn happen(
     Ok(marks)
 }
 
+/// INVITEs to a target so far.
+fn invites(proxies: &[ProxyProcess], id: &str) -> f64 {
+    let name = format!("switchyard_proxy_invites_total{{target=\"{id}\"}}");
+    proxies.iter().filter_map(|proxy| proxy.metric(&name)).sum()
+}
+
 /// INVITEs per second to each target, until it is over.
 fn sample(proxies: &[ProxyProcess], began: Instant, over: &AtomicBool) -> Vec<(String, Vec<(f64, f64)>)> {
     let mut lines: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
@@ -163,8 +173,7 @@ fn sample(proxies: &[ProxyProcess], began: Instant, over: &AtomicBool) -> Vec<(S
         pause(every);
         let at = began.elapsed().as_secs_f64();
         for id in IDS.iter().chain(&["e"]) {
-            let name = format!("switchyard_proxy_invites_total{{target=\"{id}\"}}");
-            let now: f64 = proxies.iter().filter_map(|proxy| proxy.metric(&name)).sum();
+            let now = invites(proxies, id);
             let known = before.insert((*id).to_owned(), now).unwrap_or_default();
             let rate = (now - known).max(0.0) / (at - last);
             lines.entry((*id).to_owned()).or_default().push((at, rate));
