@@ -215,7 +215,7 @@ impl WatchedUrl {
 
 /// Who is asked.
 enum Origin {
-    Web(web::Web),
+    Web(Box<web::Web>),
     Store(Box<Store>),
 }
 
@@ -233,7 +233,7 @@ impl Origin {
             let store = Store::open(&list.url.to_string(), options).map_err(|error| error.to_string())?;
             return Ok(Origin::Store(Box::new(store)));
         }
-        web::Web::open(list.url.clone(), settings, most).map(Origin::Web)
+        web::Web::open(list.url.clone(), settings, most).map(|web| Origin::Web(Box::new(web)))
     }
 
     /// Asks once. `None`: it is what it was.

@@ -188,7 +188,7 @@ mod tests {
         let whole = format!(r#"{{"epoch": "e", "generation": 7, "targets": [{ONE}], "x": 1}}"#);
         assert!(Snapshot::from_json(whole.as_bytes()).is_ok());
         for end in 0..whole.len() {
-            assert!(Snapshot::from_json(&whole.as_bytes()[..end]).is_err(), "{}", &whole[..end]);
+            assert!(Snapshot::from_json(&whole.as_bytes()[..end]).is_err(), "{end}");
         }
     }
 }

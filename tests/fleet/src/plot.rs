@@ -55,9 +55,9 @@ pub fn svg(title: &str, lines: &[(String, Vec<(f64, f64)>)], marks: &[(f64, Stri
             TOP + HEIGHT + 40.0
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<text x=\"{:.0}\" y=\"{:.0}\">{last:.0} s</text></svg>\n",
+        "<text x=\"{:.0}\" y=\"{:.0}\">{last:.0} s</text></svg>",
         LEFT + WIDTH - 20.0,
         TOP + HEIGHT + 20.0
     );

@@ -118,10 +118,10 @@ fn happen(
     };
     pause(Duration::from_secs(4));
     cloud.ecs().desired = 4;
-    for number in 2..4 {
+    for (number, id) in IDS.into_iter().enumerate().skip(2) {
         start(number);
         // It runs, and is not healthy at once.
-        cloud.ecs().change(IDS[number], |task| task.health = "UNKNOWN");
+        cloud.ecs().change(id, |task| task.health = "UNKNOWN");
     }
     let event = cloud.ecs().event("c");
     follow("two more run", lambda, &event, 2)?;
