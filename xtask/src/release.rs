@@ -25,7 +25,10 @@ const C_LIBRARY: &str = "2.28";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Those that are handed out, as far as they are there; each has a directory of its name.
-const PROGRAMS: [&str; 3] = ["proxy", "switch-controller", "scaler-lambda"];
+const PROGRAMS: [&str; 4] = ["proxy", "switch-controller", "scaler-lambda", "switchctl"];
+
+/// The one that runs on AWS Lambda, which wants it in a zip under another name (`provided.al2023`).
+const LAMBDA: (&str, &str) = ("scaler-lambda", "bootstrap");
 
 /// What goes with them, where it is there.
 const BESIDE: [&str; 6] = ["LICENSE", "CHANGELOG.md", "README.md", "docs", "infrastructure", "terraform"];
@@ -51,7 +54,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for target in &arguments.targets {
         // A profile of this machine's code says little about another's.
         let profile = profile.as_deref().filter(|_| profile::host().is_ok_and(|host| host == *target));
-        archive(&out, target, &build(target, &programs, profile)?)?;
+        let built = build(target, &programs, profile)?;
+        archive(&out, target, &built)?;
+        for program in built.iter().filter(|program| program.ends_with(LAMBDA.0)) {
+            lambda(&out, target, program)?;
+        }
     }
     bills_of_materials(&out, &programs)?;
     checksums(&out)?;
@@ -88,8 +95,7 @@ fn build(target: &str, programs: &[&str], profile: Option<&Path>) -> Result<Vec<
 
 /// Packs programs and what goes with them, the same bytes for the same contents.
 fn archive(out: &Path, target: &str, programs: &[PathBuf]) -> Result<()> {
-    let machine = target.split('-').next().unwrap_or(target);
-    let name = format!("switchyard-{VERSION}-{machine}-linux");
+    let name = format!("switchyard-{VERSION}-{}-linux", machine(target));
     let directory = out.join(&name);
     fs::create_dir_all(&directory)?;
     for program in programs {
@@ -101,7 +107,7 @@ fn archive(out: &Path, target: &str, programs: &[PathBuf]) -> Result<()> {
     BESIDE.iter().try_for_each(|place| copy_known(place, &directory))?;
     let mut tar = Command::new("tar");
     tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"]);
-    tar.arg(format!("--mtime=@{}", git(&["log", "-1", "--format=%ct"])?.trim()));
+    tar.arg(format!("--mtime={}", committed()?));
     tar.args(["--use-compress-program=gzip -n", "--create", "--file"])
         .arg(out.join(format!("{name}.tar.gz")));
     process::run({
@@ -109,6 +115,33 @@ fn archive(out: &Path, target: &str, programs: &[PathBuf]) -> Result<()> {
         tar
     })?;
     fs::remove_dir_all(&directory).with_context(|| directory.display().to_string())
+}
+
+/// Packs the program for AWS Lambda.
+fn lambda(out: &Path, target: &str, program: &Path) -> Result<()> {
+    let (name, inside) = LAMBDA;
+    let bootstrap = out.join(inside);
+    fs::copy(program, &bootstrap).with_context(|| program.display().to_string())?;
+    let mut touch = Command::new("touch");
+    process::run({
+        touch.arg("--date").arg(committed()?).arg(&bootstrap);
+        touch
+    })?;
+    let mut zip = Command::new("python3");
+    zip.args(["-m", "zipfile", "-c", &format!("{name}-{VERSION}-{}.zip", machine(target)), inside]);
+    zip.env("TZ", "UTC").current_dir(out);
+    process::run(zip)?;
+    fs::remove_file(&bootstrap).with_context(|| bootstrap.display().to_string())
+}
+
+/// `x86_64` or `aarch64`.
+fn machine(target: &str) -> &str {
+    target.split('-').next().unwrap_or(target)
+}
+
+/// When the last change was made, as GNU's tools read a date: the same contents have the same time.
+fn committed() -> Result<String> {
+    Ok(format!("@{}", git(&["log", "-1", "--format=%ct"])?.trim()))
 }
 
 /// Copies what git has of a place: what lies there besides is not for others. A file that ends in `.example.toml` goes to the top.
@@ -227,6 +260,21 @@ mod tests {
             assert!(listed.lines().any(|line| line == format!("{top}/{file}")), "{file}: {listed}");
         }
         assert!(!listed.contains("Cargo.toml"), "{listed}");
+        Ok(())
+    }
+
+    #[test]
+    fn the_lambdas_zip_has_its_program_as_bootstrap_which_can_be_run() -> Result<()> {
+        let place = Place::new("lambda")?;
+        let program = place.0.join("scaler-lambda");
+        fs::copy("/bin/true", &program)?;
+        lambda(&place.0, "aarch64-unknown-linux-gnu", &program)?;
+        let zip = place.0.join(format!("scaler-lambda-{VERSION}-aarch64.zip"));
+        let modes = "import sys, zipfile\nfor one in zipfile.ZipFile(sys.argv[1]).infolist():\n    \
+                     print(one.filename, oct(one.external_attr >> 16 & 0o111))";
+        let said = output(Command::new("python3").arg("-c").arg(modes).arg(zip))?;
+        assert_eq!(said, "bootstrap 0o111\n");
+        assert!(!place.0.join("bootstrap").exists());
         Ok(())
     }
 
