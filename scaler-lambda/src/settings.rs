@@ -177,6 +177,23 @@ mod tests {
         }
     }
 
+    /// The file holds what terraform/modules/scaler gives to the function; that module's tests see to it.
+    #[test]
+    fn what_terraform_sets_is_read() {
+        let file = include_str!("../../terraform/modules/scaler/tests/environment.json");
+        let variables: BTreeMap<String, String> = serde_json::from_str(file).unwrap();
+        let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+        let settings = Settings::read(|name| {
+            asked.borrow_mut().insert(name.to_owned());
+            // Lambda's own.
+            variables.get(name).cloned().or_else(|| (name == "AWS_REGION").then(|| "eu-central-1".to_owned()))
+        });
+        assert_eq!(settings.unwrap().service, "exchange-switch");
+        for name in variables.keys() {
+            assert!(asked.borrow().contains(name), "{name} is no setting");
+        }
+    }
+
     #[test]
     fn passwords_are_not_shown() {
         let more = [("SWITCHYARD_PLATFORM_URL", "https://api"), ("SWITCHYARD_PLATFORM_PASSWORD", "hidden")];
