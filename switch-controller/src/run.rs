@@ -23,7 +23,7 @@ use crate::platform::routes::Routes;
 use crate::platform::somleng::{Around, Somleng};
 use crate::shared::Shared;
 use crate::speech::{Program, Speak, Synthesiser};
-use crate::{api, switch};
+use crate::{api, protection, switch};
 
 /// How long the platform has to be told the last things.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -48,6 +48,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let attending = tokio::spawn(async move { attending.shared.attend().await });
     if let Some(interval) = heartbeat {
         tokio::spawn(switch::heartbeats(Arc::clone(&live), interval));
+    }
+    if let Ok(agent) = std::env::var(protection::AGENT) {
+        tokio::spawn(protection::run(Arc::clone(&live), agent));
     }
     let driving = tokio::spawn(driver.run());
     let switching = tokio::spawn(switch::run(Arc::clone(&live), inbox));
