@@ -14,18 +14,15 @@ use crate::dns;
 use crate::fetch::WatchedUrl;
 use crate::live::Live;
 
-/// The longest target list that is read from a URL, in bytes: some hundred for each of 65,535 targets, with room.
-const MOST: usize = 64 << 20;
-
 /// Takes the list from its source, and again whenever it changes. Never ends for a file, a URL or DNS.
 pub async fn watch(live: Arc<Live>) {
     match live.config.targets.clone() {
         Source::Inline(snapshot) => take(&live, snapshot).await,
         Source::File(path) => {
-            watch_list(&live, Watched::file(path, live.config.poll, usize::MAX), None).await;
+            watch_list(&live, Watched::file(path, live.config.poll, fleet::MAX_BYTES), None).await;
         }
         Source::Url(url) => {
-            let list = Watched::url(&live, "targets", url, live.config.poll, MOST);
+            let list = Watched::url(&live, "targets", url, live.config.poll, fleet::MAX_BYTES);
             let stands_in = tokio::spawn(stand_in(Arc::clone(&live)));
             watch_list(&live, list, Some(stands_in)).await;
         }

@@ -179,6 +179,9 @@ impl Scaler {
             let old = old.unwrap_or_default();
             let mut next = old.clone();
             change(&mut next)?;
+            if next == old {
+                return Ok(());
+            }
             let next = next.next(&rfc3339());
             if self.write(&next, version.as_ref()).await? {
                 log(&old, &next);

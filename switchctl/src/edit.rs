@@ -43,15 +43,7 @@ pub(crate) async fn diff(place: &Place, file: &Path, json: bool) -> Result<()> {
 /// The store's epoch goes on: a reader that has a later generation would not take an earlier one.
 pub(crate) async fn push(place: &Place, file: &Path, json: bool) -> Result<()> {
     let new = read(file)?;
-    let (before, after) = place
-        .change(|list| {
-            let (epoch, generation, written_at) =
-                (list.epoch.clone(), list.generation, list.written_at.clone());
-            let version = list.version;
-            *list = Snapshot { version, epoch, generation, written_at, ..new.clone() };
-            Ok(())
-        })
-        .await?;
+    let (before, after) = place.replace(&new).await?;
     show::changes(&before, &after, json)
 }
 

@@ -121,13 +121,16 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Snapshot(Snapshots::Show) => show::whole(&place()?.get().await?),
         Command::Snapshot(Snapshots::Diff { file }) => edit::diff(&place()?, &file, json).await,
         Command::Snapshot(Snapshots::Push { file }) => edit::push(&place()?, &file, json).await,
-        Command::Reconcile => scaler(&json!({"action": "reconcile"})).await,
-        Command::Prescale { sessions } => scaler(&json!({"action": "prescale", "sessions": sessions})).await,
+        Command::Reconcile => scaler(&json!({"action": "reconcile"}), snapshot.as_deref()).await,
+        Command::Prescale { sessions } => {
+            scaler(&json!({"action": "prescale", "sessions": sessions}), snapshot.as_deref()).await
+        }
     }
 }
 
-async fn scaler(event: &Value) -> Result<()> {
-    let variable = |name: &str| std::env::var(name).ok();
+async fn scaler(event: &Value, snapshot: Option<&str>) -> Result<()> {
+    let named = |name: &str| snapshot.filter(|_| name == "SWITCHYARD_SNAPSHOT_URL").map(str::to_owned);
+    let variable = |name: &str| named(name).or_else(|| std::env::var(name).ok());
     // Metrics are the Lambda's.
     let settings = Settings { namespace: None, ..Settings::read(variable)? };
     let scaler = Scaler::new(settings, variable)?;

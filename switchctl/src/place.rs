@@ -34,6 +34,29 @@ impl Place {
         }
     }
 
+    /// Puts this in its place, whatever stands there: what cannot be read is written over, and a new epoch begins.
+    pub(crate) async fn replace(&self, new: &Snapshot) -> Result<(Snapshot, Snapshot)> {
+        let put = |list: &mut Snapshot| {
+            let (epoch, generation, written_at) =
+                (list.epoch.clone(), list.generation, list.written_at.clone());
+            let version = list.version;
+            *list = Snapshot { version, epoch, generation, written_at, ..new.clone() };
+            Ok(())
+        };
+        match self.read().await {
+            Err(error) if error.downcast_ref::<fleet::SnapshotError>().is_some() => {
+                let Read::Content(_, version) = self.store.read(None).await? else { bail!("it is gone") };
+                let before = Snapshot::default();
+                let mut after = before.clone();
+                put(&mut after)?;
+                let after = after.next(&now());
+                self.store.write(after.to_json()?, Some(&version)).await?;
+                Ok((before, after))
+            }
+            _ => self.change(put).await,
+        }
+    }
+
     /// Changes it, whoever else writes at the same time. Returns what it was and what it is. Without a change nothing is
     /// written.
     pub(crate) async fn change(

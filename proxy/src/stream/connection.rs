@@ -50,8 +50,10 @@ pub(super) async fn connect(mut end: End, mut queued: Queued) {
         }
     };
     live.streams.forget(queued.id);
+    // First of all: whoever hears of what is sent again may send the next one at once.
+    live.avoid_tcp(&hop);
     live.not_sent(&hop, queued.rest(), &failed);
-    live.connection_failed(&hop);
+    live.connection_is_gone(&hop);
 }
 
 impl End {

@@ -52,13 +52,12 @@ impl Live {
     }
 
     /// A connection could not be made: a target that takes datagrams, too, gets those for a while.
-    pub(super) fn connection_failed(self: &Arc<Self>, hop: &Hop) {
+    pub(super) fn avoid_tcp(&self, hop: &Hop) {
         if self.is_to_target(hop)
             && let Some(targets) = self.table.load().as_ref()
         {
             targets.table.avoid_tcp(hop.address, Live::now());
         }
-        self.connection_is_gone(hop);
     }
 
     /// A connection has ended. If it was one to a target, calls may have waited for an answer on it.

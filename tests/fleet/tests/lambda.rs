@@ -186,20 +186,22 @@ fn operators_drain_and_prescale_and_everything_unknown_is_refused() -> Result<()
 fn two_lambdas_and_an_operator_at_once_lose_nothing_of_each_other() -> Result<()> {
     let (cloud, directories) = (cloud()?, (tempfile::tempdir()?, tempfile::tempdir()?));
     cloud.ecs().desired = 40;
-    let work = |directory: &std::path::Path, name: &'static str| -> Result<()> {
-        let mut lambda = LambdaProcess::start(&cloud, &[], directory)?;
+    let work = |lambda: &mut LambdaProcess<'_>, name: &'static str| -> Result<()> {
         for number in 0..20 {
             let id = format!("{name}{number}");
             cloud.ecs().run(&id, address(number + 1));
-            reconcile(&mut lambda)?;
+            reconcile(lambda)?;
             let drain = lambda.invoke(&json!({"action": "drain", "target": id}))?;
             drain.map_err(|error| anyhow::anyhow!("{error}"))?;
         }
         Ok(())
     };
+    // Either takes the events of both: neither may leave before the other has what came of its own.
+    let mut one = LambdaProcess::start(&cloud, &[], directories.0.path())?;
+    let mut other = LambdaProcess::start(&cloud, &[], directories.1.path())?;
     std::thread::scope(|scope| {
-        let one = scope.spawn(|| work(directories.0.path(), "a"));
-        work(directories.1.path(), "b")?;
+        let one = scope.spawn(|| work(&mut one, "a"));
+        work(&mut other, "b")?;
         one.join().map_err(|_| anyhow::anyhow!("it panicked"))?
     })?;
     let list = snapshot(&cloud)?;
