@@ -48,7 +48,7 @@ fn what_is_no_good_list_changes_nothing_and_nobody_goes_back() -> Result<()> {
         (list(9, "aa"), "two targets have the id"),
         (list(9, "ab").replace("127.0.7.1", "0.0.0.0"), "nobody's own"),
         (list(9, "ab").replace("{\"epoch", "{\"version\": 2, \"epoch"), "expected version 1"),
-        ("x".repeat(20 << 20), "at most 16777216"),
+        ("x".repeat(20 << 20), "up to 16777216"),
     ] {
         let before = proxy.metric("switchyard_proxy_target_list_errors_total");
         cloud.s3().put(PATH, bad);
