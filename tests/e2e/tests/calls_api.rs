@@ -81,6 +81,9 @@ async fn a_trunk_that_is_full_refuses_calls_and_legs_until_one_ends() -> Result<
     exchange.controller.http("DELETE", &format!("/calls/{id}"), "")?;
     wait_until("there is room again", Duration::from_secs(20), || Ok(post(&exchange, None)?.0 == 200))?;
     assert_eq!(post(&exchange, None)?.0, 429);
+    // What is accepted is called a moment later.
+    exchange.wait_called("8553", 3)?;
+    e2e::pause(Duration::from_millis(300));
     assert_eq!(exchange.carrier("8553").taken, 3, "no leg was called, and one call for the one that ended");
     Ok(())
 }
