@@ -17,6 +17,8 @@ SIGTERM or SIGINT: /readyz says 503 at once, datagrams are forwarded on for the 
         not_settings: &[],
         load: |path, environment| Config::load(path, environment),
         log: |config| &config.log,
+        // Its lines have numbers in two places, which are written short.
+        rewrite: |_| None,
         healthz: |config| config.admin.bind,
         check: |_| Ok(()),
         run: |config| {

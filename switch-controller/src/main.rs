@@ -19,6 +19,7 @@ second one ends it.",
         not_settings: &["SWITCHYARD_FREESWITCH"],
         load: |path, environment| Config::load(path, environment),
         log: |config| &config.log,
+        rewrite: |config| config.log.redact_numbers.then_some(settings::log::redact::numbers),
         healthz: |config| config.api.bind,
         check: |config| controller::check(config).map_err(|error| format!("{error:#}")),
         run: |config| {

@@ -22,7 +22,7 @@ const TESTS: [&[&str]; 2] = [&["build", "--workspace", "--bins"], &["test", "--w
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::SIPP.require()?;
     tools::CHROMIUM.require()?;
-    [tools::KAMAILIO, tools::IP, tools::NFT].iter().for_each(|tool| _ = tool.prefer());
+    [tools::KAMAILIO, tools::ESPEAK, tools::IP, tools::NFT].iter().for_each(|tool| _ = tool.prefer());
     tools::schemathesis().unwrap_or_else(|why| eprintln!("==> LEFT OUT, for want of schemathesis: {why:#}"));
     let lints = if arguments.no_lint { &[][..] } else { &LINTS[..] };
     let steps: Vec<_> = lints.iter().chain(&TESTS).collect();

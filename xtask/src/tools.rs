@@ -43,6 +43,13 @@ pub(crate) const KAMAILIO: Tool = Tool {
      on Debian and Ubuntu `sudo apt-get install kamailio`, elsewhere see https://www.kamailio.org",
 };
 
+/// For hearing what is said, in the end-to-end tests.
+pub(crate) const ESPEAK: Tool = Tool {
+    program: "espeak-ng",
+    package: "espeak-ng",
+    how_to_get_it: "hearing a <Say> needs `espeak-ng` in the PATH: on Debian and Ubuntu `sudo apt-get install espeak-ng`",
+};
+
 /// For networks with NAT and loss in the end-to-end tests.
 pub(crate) const IP: Tool = Tool {
     program: "ip",

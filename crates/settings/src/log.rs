@@ -1,5 +1,9 @@
 //! `[log]`: what is written to standard error.
 
+pub mod redact;
+
+use std::io::{self, IsTerminal, Write};
+
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
@@ -31,15 +35,37 @@ impl Default for LogSettings {
     }
 }
 
-/// Starts the log.
-pub fn start(settings: &LogSettings) -> Result<(), String> {
+/// What is written of a line.
+pub type Rewrite = fn(&str) -> String;
+
+/// Starts the log. With `rewrite`, what it says is written of each line.
+pub fn start(settings: &LogSettings, rewrite: Option<Rewrite>) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.level).map_err(|error| {
         format!("log.level: expected a level or a tracing filter, found {:?}: {error}", settings.level)
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || Lines { rewrite });
     let started = match settings.format {
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| error.to_string())
+}
+
+/// Standard error, which gets a whole line at once.
+struct Lines {
+    rewrite: Option<Rewrite>,
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match self.rewrite {
+            Some(rewrite) => io::stderr().write_all(rewrite(&String::from_utf8_lossy(line)).as_bytes())?,
+            None => io::stderr().write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }

@@ -35,6 +35,8 @@ pub struct Program<C> {
     pub load: fn(&Path, Variables) -> Result<C, Error>,
     /// Where the settings say what is logged.
     pub log: fn(&C) -> &LogSettings,
+    /// What is written of each line of the log, if not the line itself.
+    pub rewrite: fn(&C) -> Option<log::Rewrite>,
     /// Where its `/healthz` is, which `--healthy` asks for.
     pub healthz: fn(&C) -> SocketAddr,
     /// What `--check` looks at beyond the settings themselves: files that they name.
@@ -100,7 +102,7 @@ impl<C> Program<C> {
     /// The settings in force, with the log started; nothing if they were only to be checked.
     fn start(&self, file: &Path, only_check: bool) -> Result<Option<C>, String> {
         let config = self.settings(file)?;
-        log::start((self.log)(&config))?;
+        log::start((self.log)(&config), (self.rewrite)(&config))?;
         if only_check {
             (self.check)(&config)?;
             return Ok(None);

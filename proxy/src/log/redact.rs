@@ -1,28 +1,23 @@
-//! Telephone numbers made short, for logs that many people read: the last two digits stay, to tell calls apart.
+//! Request-URIs and Call-IDs with short telephone numbers.
 
+use settings::log::redact::{NUMBER, runs, shortened};
 use sip::Message;
-
-/// In the place of what is not shown.
-const HIDDEN: &str = "***";
-
-/// So many digits in a row are taken for a number wherever they stand: ports have five at most.
-const NUMBER: usize = 6;
 
 /// A Request-URI without its user part, password and numbers: `sip:***60@203.0.113.10:5060`.
 pub(super) fn uri(uri: &[u8]) -> String {
     let uri = uri.escape_ascii().to_string();
     let (scheme, rest) = uri.split_once(':').unwrap_or(("", &uri));
-    let (user, rest) = match rest.rsplit_once('@') {
-        Some((user, rest)) => (Some(user), format!("@{}", runs(rest, |_| true))),
+    let (part, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => (Some(user), format!("@{}", runs(rest, always))),
         // RFC 3966: all that stands before the parameters is the number.
         None if scheme.eq_ignore_ascii_case("tel") => {
             let (number, parameters) =
                 rest.split_at_checked(rest.find(';').unwrap_or(rest.len())).unwrap_or_default();
-            (Some(number), runs(parameters, |_| true))
+            (Some(number), runs(parameters, always))
         }
-        None => (None, runs(rest, |_| true)),
+        None => (None, runs(rest, always)),
     };
-    format!("{scheme}:{}{rest}", user.map(shortened).unwrap_or_default())
+    format!("{scheme}:{}{rest}", part.map(user).unwrap_or_default())
 }
 
 /// A Call-ID as it is, but for the numbers of its call's parties: some devices make theirs of them.
@@ -32,7 +27,7 @@ pub(super) fn call_id(call_id: &[u8], msg: Option<&Message<'_>>) -> String {
     let to = msg.and_then(|msg| msg.to().ok()).map(|to| to.raw_uri);
     let target = msg.and_then(Message::request).map(|line| line.uri);
     let numbers: Vec<String> = [from, to, target].into_iter().flatten().filter_map(ending).collect();
-    runs(&call_id, |run| numbers.iter().any(|number| run.contains(number)))
+    runs(&call_id, |_, run, _| numbers.iter().any(|number| run.contains(number)))
 }
 
 /// The last seven digits of the user part: what a number has in common in all ways of writing it.
@@ -46,29 +41,13 @@ fn ending(uri: &[u8]) -> Option<String> {
     (ending.len() >= NUMBER).then(|| ending.to_owned())
 }
 
-/// Of a user part with its parameters and password, no more than the last two digits.
-fn shortened(user: &str) -> String {
-    let user = user.split([';', ':']).next().unwrap_or_default();
-    let digits: Vec<char> = user.chars().rev().take_while(char::is_ascii_digit).take(2).collect();
-    // Less than three digits: showing two would show all.
-    let last = if user.len() > 2 { digits.into_iter().rev().collect() } else { String::new() };
-    format!("{HIDDEN}{last}")
+fn always(_: &str, _: &str, _: &str) -> bool {
+    true
 }
 
-/// The text with those runs of digits shortened that are long enough for a number and that `hide` says so of.
-fn runs(text: &str, hide: impl Fn(&str) -> bool) -> String {
-    let mut out = String::new();
-    for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
-        let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
-        match digits.len() >= NUMBER && hide(digits) {
-            true => {
-                out.push_str(&shortened(digits));
-                out.push_str(part.get(digits.len()..).unwrap_or_default());
-            }
-            false => out.push_str(part),
-        }
-    }
-    out
+/// Of a user part with its parameters and password, no more than the last two digits.
+fn user(user: &str) -> String {
+    shortened(user.split([';', ':']).next().unwrap_or_default())
 }
 
 #[cfg(test)]

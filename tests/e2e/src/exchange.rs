@@ -106,7 +106,7 @@ impl Exchange {
             password: switch.password().to_owned(),
             directory: Some(directory.path().to_owned()),
             api: Some(api),
-            more: format!("{}\n[log]\nlevel = \"debug\"\n", more(ip)),
+            more: with_log(more(ip)),
             ..ControllerSettings::default()
         };
         let controller = ControllerProcess::start(&settings)?;
@@ -210,6 +210,10 @@ impl Exchange {
         let logged = || Ok(self.controller.log().contains(text));
         crate::wait_until(text, Duration::from_secs(30), logged).with_context(|| self.controller.log())
     }
+}
+
+fn with_log(more: String) -> String {
+    if more.contains("[log]") { more } else { format!("{more}\n[log]\nlevel = \"debug\"\n") }
 }
 
 fn routes(application: &Application, carriers: &[(&'static str, Machine)]) -> String {

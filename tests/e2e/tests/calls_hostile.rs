@@ -1,12 +1,13 @@
 //! Documents that mean harm: with the stand-in, or a real FreeSWITCH where there is one.
 
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use e2e::exchange::{Exchange, Page};
+use e2e::exchange::{CALLEES, Exchange, Page};
 use e2e::wait_until;
 
-/// What would be seen of a command that came through: a file, a channel, a variable.
+/// What would be seen of a command that came through: a file, a call to a place where nobody is called.
 const COMMANDS: [&str; 6] = [
     "1&#10;&#10;api bgapi system touch FILE",
     "a&#13;&#10;execute-app-name: system&#13;&#10;execute-app-arg: touch FILE",
@@ -71,6 +72,9 @@ async fn what_a_document_says_is_never_a_command() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("touched");
     let host = exchange.application.url("").replace("http://", "");
+    // Where a dial string that came through would call.
+    let stray = UdpSocket::bind(&host)?;
+    stray.set_nonblocking(true)?;
     for command in COMMANDS {
         let bad = command.replace("FILE", &file.to_string_lossy()).replace("HOST", &host).replace('"', "");
         let verbs = [
@@ -114,6 +118,15 @@ async fn what_a_document_says_is_never_a_command() -> Result<()> {
         }
     }
     assert!(!file.exists(), "a document has run a command\n{}", exchange.controller.log());
+    let mut message = [0; 2048];
+    if let Ok(length) = stray.recv(&mut message) {
+        let message = String::from_utf8_lossy(message.get(..length).unwrap_or_default());
+        panic!("a document has called somebody of its own:\n{message}\n{}", exchange.controller.log());
+    }
+    for call in CALLEES.iter().flat_map(|(prefix, _)| exchange.carrier(prefix).calls) {
+        let is_number = call.user.chars().all(|char| char.is_ascii_digit() || char == '+');
+        assert!(is_number, "{:?} was called\n{}", call.user, exchange.controller.log());
+    }
     exchange.wait_nothing_left()?;
     assert_eq!(exchange.controller.http("GET", "/readyz", "")?.0, 200);
     Ok(())

@@ -1,5 +1,6 @@
 //! Calls that come in, through the real controller: with the stand-in, or a real FreeSWITCH where there is one.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -68,16 +69,39 @@ async fn a_menu_takes_a_key_in_the_middle_of_its_sound_and_every_request_is_sign
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sound_of_the_customers_is_heard() -> Result<()> {
+async fn a_sound_of_the_customers_is_heard_as_wav_and_as_mp3() -> Result<()> {
     let exchange = Exchange::start().await?;
     let application = &exchange.application;
     application.put("/tone.wav", Page::sound("audio/wav", wav(440, 2)));
-    let sound = application.url("/tone.wav");
-    application.twiml("/voice", &format!("<Play loop=\"2\">{sound}</Play>"));
-    let report = exchange.call([]).await?;
-    assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{report}");
-    let loud = report.audio.rms_per_second.iter().filter(|rms| **rms > 3_000.0).count();
-    assert!((3..=5).contains(&loud), "{report}\n{}", exchange.controller.log());
+    // As `lame -b 16` makes it of two seconds of 440 Hz.
+    application.put("/tone", Page::sound("audio/mpeg", include_bytes!("../sounds/tone.mp3").to_vec()));
+    for path in ["/tone.wav", "/tone"] {
+        let sound = application.url(path);
+        application.twiml("/voice", &format!("<Play loop=\"2\">{sound}</Play>"));
+        let report = exchange.call([]).await?;
+        assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{path}: {report}");
+        let loud = report.audio.rms_per_second.iter().filter(|rms| **rms > 3_000.0).count();
+        assert!((3..=5).contains(&loud), "{path}: {report}\n{}", exchange.controller.log());
+    }
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_is_heard() -> Result<()> {
+    if Command::new("espeak-ng").arg("--version").output().is_err() {
+        eprintln!("LEFT OUT: there is no espeak-ng, which says it");
+        return Ok(());
+    }
+    let exchange = Exchange::start().await?;
+    exchange.application.twiml("/voice", "<Say language=\"en-US\">The river rises. Go to high ground.</Say>");
+    for _ in 0..2 {
+        let report = exchange.call([]).await?;
+        let log = exchange.controller.log();
+        assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{report}\n{log}");
+        assert!(report.audio.rms_per_second.iter().any(|rms| *rms > 500.0), "{report}\n{log}");
+        let seconds = report.duration.as_secs_f64();
+        assert!((2.0..12.0).contains(&seconds), "{report}\n{log}");
+    }
     exchange.wait_nothing_left()
 }
 

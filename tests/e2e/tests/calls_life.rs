@@ -72,3 +72,19 @@ async fn calls_outlive_the_link() -> Result<()> {
     exchange.application.only("/after")?;
     exchange.wait_nothing_left()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_kept_out_of_the_log() -> Result<()> {
+    let exchange = Exchange::start_with("[log]\nlevel = \"debug\"\nredact_numbers = true\n").await?;
+    exchange.application.twiml("/voice", "<Dial callerId=\"85598765432\" action=\"/no-such-page\">85520001</Dial>");
+    exchange.call([]).await?;
+    exchange.application.twiml("/voice", "<Dial>no number +85511112222</Dial>");
+    exchange.call([]).await?;
+    exchange.wait_nothing_left()?;
+    let log = exchange.controller.log();
+    assert!(log.contains("from=\"+***78\"") && log.contains("+***22"), "{log}");
+    for number in ["5512345678", "5598765432", "5520001", "5511112222"] {
+        assert!(!log.contains(number), "{number}:\n{log}");
+    }
+    Ok(())
+}

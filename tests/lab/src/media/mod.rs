@@ -4,6 +4,7 @@
 
 pub mod digits;
 pub mod g711;
+pub mod mp3;
 pub mod port;
 pub mod rtp;
 pub mod sound;

@@ -13,14 +13,9 @@ pub fn read(file: &[u8]) -> Option<Vec<i16>> {
     if !(kind == 1 || kind == 0xfffe) || word(format, 14)? != 16 || channels == 0 || rate == 0 {
         return None;
     }
-    let mono: Vec<i16> = chunk(rest, b"data")?
-        .chunks_exact(channels * 2)
-        .map(|frame| {
-            let samples = frame.as_chunks::<2>().0.iter().map(|pair| i32::from(i16::from_le_bytes(*pair)));
-            (samples.sum::<i32>() / channels as i32) as i16
-        })
-        .collect();
-    Some(at_8000(&mono, rate))
+    let samples: Vec<i16> =
+        chunk(rest, b"data")?.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
+    Some(telephone(&samples, channels, rate))
 }
 
 /// A file of so many channels, whose samples come in turn, at 8000 Hz.
@@ -41,6 +36,13 @@ pub fn write(samples: &[i16], channels: u16) -> Vec<u8> {
     file.extend(bytes.to_le_bytes());
     file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     file
+}
+
+/// Samples of so many channels, which come in turn, mixed to one at 8000 Hz.
+pub(super) fn telephone(samples: &[i16], channels: usize, rate: usize) -> Vec<i16> {
+    let mix = |frame: &[i16]| (frame.iter().map(|sample| i32::from(*sample)).sum::<i32>() / channels as i32) as i16;
+    let mono: Vec<i16> = samples.chunks_exact(channels).map(mix).collect();
+    at_8000(&mono, rate)
 }
 
 /// The nearest sample before each point of time, or the mean of those that fall together: enough for tests.

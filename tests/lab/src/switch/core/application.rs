@@ -152,7 +152,8 @@ impl Core {
             channel.task = Some(task);
             return self.tell_playback("PLAYBACK_START", id, None);
         }
-        if !path.to_ascii_lowercase().ends_with(".wav") {
+        // As FreeSWITCH: the name says which module reads it.
+        if ![".wav", ".mp3"].iter().any(|kind| path.to_ascii_lowercase().ends_with(kind)) {
             return self.complete(id, &task, Some("FILE NOT FOUND"));
         }
         task.running = Running::Read;
@@ -167,7 +168,7 @@ impl Core {
         let Some(task) = channel.task.as_mut().filter(|task| matches!(task.running, Running::Read)) else {
             return;
         };
-        match file.and_then(Sound::wav) {
+        match file.and_then(Sound::file) {
             Some(sound) => {
                 task.running = Running::Playback { sound, samples: 0 };
                 self.tell_playback("PLAYBACK_START", id, None);

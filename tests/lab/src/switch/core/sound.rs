@@ -1,9 +1,9 @@
-//! What a channel plays: tone_stream's tones, silence, and WAV files.
+//! What a channel plays: tone_stream's tones, silence, WAV and MP3 files.
 
 use std::f64::consts::TAU;
 
 use crate::media::sound::TONE_PEAK;
-use crate::media::{FRAME, RATE, wav};
+use crate::media::{FRAME, RATE, mp3, wav};
 
 /// A sound that is given out frame by frame.
 #[derive(Debug, Clone)]
@@ -52,9 +52,10 @@ impl Sound {
         Tones::parse(name.strip_prefix("tone_stream://")?).map(Sound::Tones)
     }
 
-    /// A WAV file: 16-bit PCM of any rate and number of channels.
-    pub(super) fn wav(file: &[u8]) -> Option<Self> {
-        wav::read(file).map(|samples| Sound::Samples(samples, 0))
+    /// A file of any rate and number of channels: WAV of 16-bit PCM, or MP3.
+    pub(super) fn file(file: &[u8]) -> Option<Self> {
+        let samples = wav::read(file).or_else(|| mp3::read(file))?;
+        Some(Sound::Samples(samples, 0))
     }
 }
 
@@ -174,16 +175,16 @@ mod tests {
         }
         let good = wav::write(&[1; 100], 1);
         for end in 0..44 {
-            assert!(Sound::wav(&good[..end]).is_none_or(|sound| played(sound, 9).is_empty()), "{end}");
+            assert!(Sound::file(&good[..end]).is_none_or(|sound| played(sound, 9).is_empty()), "{end}");
         }
     }
 
     #[test]
     fn files_of_both_rates_come_out_alike() {
         let tone: Vec<i16> = played(Sound::stream("tone_stream://%(1000,0,440)").unwrap(), 9999);
-        assert_eq!(played(Sound::wav(&wav::write(&tone, 1)).unwrap(), 9999), tone);
+        assert_eq!(played(Sound::file(&wav::write(&tone, 1)).unwrap(), 9999), tone);
         let mut doubled = wav::write(&tone.iter().flat_map(|sample| [*sample; 2]).collect::<Vec<_>>(), 1);
         doubled[24..28].copy_from_slice(&16_000_u32.to_le_bytes());
-        assert_eq!(played(Sound::wav(&doubled).unwrap(), 9999), tone);
+        assert_eq!(played(Sound::file(&doubled).unwrap(), 9999), tone);
     }
 }
