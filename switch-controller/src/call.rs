@@ -26,7 +26,7 @@ use twiml::{Url, Verb};
 
 use crate::script::Script;
 use crate::verbs::{self, Begun, Running, Step};
-use crate::webhook::Request;
+use crate::webhook::{Request, shown};
 use action::{Action, LegEnd, Report, Severity};
 use desk::Desk;
 use facts::{Application, Direction, Facts};
@@ -243,7 +243,7 @@ impl Call {
                 Ok(url) if matches!(url.scheme(), "http" | "https") => {
                     self.go(&url, method, Vec::new(), false)
                 }
-                _ => self.fail(format!("expected an absolute http or https URL, found {url:?}")),
+                _ => self.fail(format!("expected an absolute http or https URL, found {:?}", shown(&url))),
             },
             Application::Twiml(text) => match self.count_document() {
                 true => self.load(text.as_bytes(), "TwiML of the call itself"),

@@ -15,8 +15,8 @@ use crate::call::input::LegId;
 
 pub use queue::{Happened, Message, Queue};
 
-/// So many calls that have ended are remembered by their sid.
-const REMEMBERED: usize = 20_000;
+/// So many calls are remembered by their sid, and all that have not ended.
+const REMEMBERED: usize = 100_000;
 
 /// All calls.
 #[derive(Debug, Default)]
@@ -45,6 +45,14 @@ pub struct Channel {
     pub queue: Arc<Queue>,
     /// What is shown of the call; `None` until the platform has said whose it is.
     pub view: Option<Arc<View>>,
+    /// Whether FreeSWITCH has told anything of it: else it may still be being made.
+    pub seen: Arc<AtomicBool>,
+}
+
+impl Channel {
+    fn new(leg: Option<LegId>, queue: &Arc<Queue>) -> Self {
+        Channel { leg, queue: Arc::clone(queue), view: None, seen: Arc::default() }
+    }
 }
 
 /// What is shown of a call.
@@ -99,6 +107,20 @@ pub enum Full {
     Known(String),
 }
 
+impl Inner {
+    /// Forgets the sid that is known longest, unless its call has not ended.
+    fn forget_oldest(&mut self) {
+        if self.sids.len() <= REMEMBERED {
+            return;
+        }
+        let Some(oldest) = self.sids.pop_front() else { return };
+        match self.by_sid.get(&oldest).is_some_and(|channel| self.channels.contains_key(channel)) {
+            true => self.sids.push_back(oldest),
+            false => drop(self.by_sid.remove(&oldest)),
+        }
+    }
+}
+
 impl Calls {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,17 +139,12 @@ impl Calls {
             return Err(Full::Sessions);
         }
         let queue = Arc::new(Queue::of(channel));
-        let entry = Channel { leg: None, queue: Arc::clone(&queue), view: None };
-        inner.channels.insert(channel.to_owned(), entry);
+        inner.channels.insert(channel.to_owned(), Channel::new(None, &queue));
         inner.calls += 1;
         if let Some(sid) = sid {
             inner.by_sid.insert(sid.to_owned(), channel.to_owned());
             inner.sids.push_back(sid.to_owned());
-            if inner.sids.len() > REMEMBERED
-                && let Some(oldest) = inner.sids.pop_front()
-            {
-                inner.by_sid.remove(&oldest);
-            }
+            inner.forget_oldest();
         }
         Ok(queue)
     }
@@ -147,8 +164,7 @@ impl Calls {
     /// A leg of a call begins.
     pub fn add_leg(&self, channel: &str, leg: LegId, queue: &Arc<Queue>) {
         queue.own(channel);
-        let entry = Channel { leg: Some(leg), queue: Arc::clone(queue), view: None };
-        self.lock().channels.insert(channel.to_owned(), entry);
+        self.lock().channels.insert(channel.to_owned(), Channel::new(Some(leg), queue));
     }
 
     /// A channel is known no longer. Says whether it was.
@@ -167,9 +183,12 @@ impl Calls {
         self.lock().channels.get(channel).cloned()
     }
 
-    /// All channels.
+    /// All channels, those of calls before their legs': a call that is over does not go on because its leg is over, too.
     pub fn all(&self) -> Vec<(String, Channel)> {
-        self.lock().channels.iter().map(|(name, channel)| (name.clone(), channel.clone())).collect()
+        let mut all: Vec<_> =
+            self.lock().channels.iter().map(|(name, channel)| (name.clone(), channel.clone())).collect();
+        all.sort_by_key(|(_, channel)| channel.leg.is_some());
+        all
     }
 
     /// What is shown of all calls.

@@ -30,7 +30,7 @@ use url::Url;
 
 use crate::call::input::{Answer, Problem};
 use crate::config::WebhookSettings;
-use crate::webhook;
+use crate::webhook::{self, shown};
 
 pub(crate) use client::{HttpClient, client};
 pub use cookies::Cookies;
@@ -205,20 +205,6 @@ fn literal(url: &Url) -> Option<std::net::IpAddr> {
         url::Host::Ipv4(address) => Some(address.into()),
         url::Host::Ipv6(address) => Some(address.into()),
         url::Host::Domain(_) => None,
-    }
-}
-
-/// A URL for the log: what stands behind the path may be secret, and so may a password.
-pub fn shown(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut url) => {
-            let _ = url.set_password(None);
-            let _ = url.set_username("");
-            url.set_query(None);
-            url.set_fragment(None);
-            url.into()
-        }
-        Err(_) => "(no URL)".to_owned(),
     }
 }
 

@@ -24,12 +24,42 @@ use tokio::sync::Mutex as Turn;
 use crate::call::input::Problem;
 use crate::config::SoundSettings;
 use crate::fetch::{self, Fetcher, Hop};
+use crate::webhook::shown;
 use kept::Kept;
 
 pub use room::Room;
 
 /// What was fetched so lately needs not be asked for again by those who waited meanwhile.
 const JUST_NOW: Duration = Duration::from_secs(5);
+
+/// Those who want a URL, by its key.
+type Turns = Mutex<HashMap<String, Arc<Turn<()>>>>;
+
+/// One who wants a URL; forgotten when dropped, also in the middle of waiting.
+struct Waiting<'a> {
+    turns: &'a Turns,
+    key: String,
+    turn: Arc<Turn<()>>,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(turns: &'a Turns, key: String) -> Self {
+        let mut known = turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Arc::clone(known.entry(key.clone()).or_default());
+        drop(known);
+        Waiting { turns, key, turn }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut known = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's and ours: nobody else waits.
+        if Arc::strong_count(&self.turn) == 2 {
+            known.remove(&self.key);
+        }
+    }
+}
 
 /// The files of `<Play>`.
 pub struct Files {
@@ -38,7 +68,7 @@ pub struct Files {
     agent: String,
     room: Arc<Room>,
     /// Whoever wants the same URL waits for its turn, and then finds what was fetched.
-    turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
+    turns: Turns,
 }
 
 impl Files {
@@ -52,32 +82,22 @@ impl Files {
         let limit = self.settings.timeout;
         let got = tokio::time::timeout(limit, self.take_turn(url)).await;
         let got = got.unwrap_or_else(|_| Err(format!("expected the file within {limit:?}")));
-        got.map_err(|what| Problem(format!("{}: {what}", fetch::shown(url))))
+        got.map_err(|what| Problem(format!("{}: {what}", shown(url))))
     }
 
     async fn take_turn(&self, url: &str) -> Result<PathBuf, String> {
-        let key = key(url);
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(turns.entry(key.clone()).or_default())
-        };
-        let waited = turn.try_lock().is_err();
-        let own_turn = turn.lock().await;
-        let result = match Kept::load(&self.settings.directory, &key).await {
+        let waiting = Waiting::begin(&self.turns, key(url));
+        let waited = waiting.turn.try_lock().is_err();
+        let _turn = waiting.turn.lock().await;
+        match Kept::load(&self.settings.directory, &waiting.key).await {
             // Somebody did it for us.
             Some(kept) if waited && kept.age() < JUST_NOW => Ok(kept.path),
-            kept => self.fetch(url, &key, kept).await,
-        };
-        drop(own_turn);
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // The map's and ours: nobody else waits.
-        if Arc::strong_count(&turn) == 2 {
-            turns.remove(&key);
+            kept => self.fetch(url, &waiting.key, kept).await,
         }
-        result
     }
 
     async fn fetch(&self, url: &str, key: &str, kept: Option<Kept>) -> Result<PathBuf, String> {
+        self.room.check().await?;
         let mut headers = vec![
             (USER_AGENT.to_string(), self.agent.clone()),
             ("accept".to_owned(), "audio/*, */*;q=0.5".to_owned()),

@@ -1,6 +1,7 @@
 //! What controllers share: which of them has made which call, and who of them is there. In a store that all reach, or in
 //! memory, where there is one alone.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,6 +48,8 @@ pub struct Shared {
     members: Mutex<Members>,
     /// Calls are made one after the other that have the same name, and a few others with them.
     turns: Vec<Turn<()>>,
+    /// Names of calls that were not made, while nobody knows whether the store has this controller's claim.
+    unsure: Mutex<HashSet<String>>,
 }
 
 /// How many calls of different names are made at once, at most.
@@ -57,7 +60,7 @@ impl Shared {
     pub fn new(objects: Option<Objects>, name: String, interval: Duration) -> Self {
         let members = Mutex::new(Members::new(name.clone(), interval));
         let turns = (0..TURNS).map(|_| Turn::new(())).collect();
-        Shared { objects, name, interval, members, turns }
+        Shared { objects, name, interval, members, turns, unsure: Mutex::default() }
     }
 
     /// Waits until nobody else here makes a call of this name; until the guard is dropped, nobody does.
@@ -72,6 +75,14 @@ impl Shared {
     /// made as. The error says why nobody knows. To be asked by whoever has the [`Shared::turn`], and by nobody of
     /// whose call memory knows.
     pub async fn claim(&self, made: &Made) -> Result<Option<Made>, String> {
+        let claimed = self.try_claim(made).await;
+        if claimed.is_err() {
+            self.unsure().insert(made.sid.clone());
+        }
+        claimed
+    }
+
+    async fn try_claim(&self, made: &Made) -> Result<Option<Made>, String> {
         let Some(objects) = &self.objects else { return Ok(None) };
         let key = key(&made.sid);
         let claimed = Claimed { made: made.clone(), by: self.name.clone() };
@@ -81,12 +92,21 @@ impl Shared {
         let created = created.map_err(|error| error.to_string())?;
         let Created::There(there) = created else { return Ok(None) };
         let there: Claimed = serde_json::from_slice(&there).map_err(|error| format!("{key}: {error}"))?;
-        if there.by != self.name {
+        // What came there by a try within this one, of which the store's answer was lost.
+        if there.made == *made {
+            return Ok(None);
+        }
+        // Our own of an earlier try counts as long as a call may have come of it.
+        if there.by != self.name || !self.unsure().contains(&made.sid) {
             return Ok(Some(there.made));
         }
-        // Our own, of a try of which the store's answer was lost. Whether there is a call, our memory knows.
         objects.put(&key, text).await.map_err(|error| error.to_string())?;
+        self.unsure().remove(&made.sid);
         Ok(None)
+    }
+
+    fn unsure(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nobody knows whether a claim came to the store, and no call was made: it is taken back, should it be there a little
@@ -95,11 +115,12 @@ impl Shared {
         let Some(objects) = &self.objects else { return };
         tokio::time::sleep(WITHIN).await;
         let _turn = self.turn(&made.sid).await;
-        let there = objects.get(&key(&made.sid)).await.ok().flatten();
+        let Ok(there) = objects.get(&key(&made.sid)).await else { return };
         let there = there.and_then(|text| serde_json::from_slice::<Claimed>(&text).ok());
         if there.is_some_and(|there| there.by == self.name && there.made == *made) {
             self.give_back(&made.sid).await;
         }
+        self.unsure().remove(&made.sid);
     }
 
     /// A call was not made after all: somebody may try again.
@@ -167,8 +188,12 @@ mod tests {
         let (one, other) = (of("one"), of("other"));
         assert_eq!(one.claim(&made("a")).await, Ok(None));
         assert_eq!(other.claim(&made("b")).await, Ok(Some(made("a"))));
+        assert_eq!(one.claim(&made("a")).await, Ok(None), "the same claim again");
+        assert_eq!(one.claim(&made("c")).await, Ok(Some(made("a"))), "memory may have lost what came of it");
         // Its own claim, of which it did not hear.
+        one.unsure().insert("CA1".to_owned());
         assert_eq!(one.claim(&made("c")).await, Ok(None));
+        assert_eq!(one.claim(&made("d")).await, Ok(Some(made("c"))));
         assert_eq!(other.claim(&made("b")).await, Ok(Some(made("c"))));
         one.undo(&made("a")).await;
         assert_eq!(other.claim(&made("b")).await, Ok(Some(made("c"))), "not the claim that was not heard of");

@@ -41,6 +41,7 @@ pub use commands::spoken_path;
 pub(crate) use take_over::take_over;
 
 pub use originate::{NotMade, Outbound, begin};
+use resync::Why;
 pub(crate) use resync::heartbeats;
 
 /// The events that are used. Nothing else is asked for: FreeSWITCH closes a connection that falls behind.
@@ -81,7 +82,7 @@ pub async fn run(live: Arc<Live>, mut inbox: Inbox) {
             Notice::Overflow { lost } => {
                 tracing::warn!(lost, "events of FreeSWITCH are lost: it is asked how things are");
                 live.metrics.events_lost.inc_by(lost);
-                tokio::spawn(resync::resync(Arc::clone(&live), live.calls.all()));
+                tokio::spawn(resync::resync(Arc::clone(&live), live.calls.all(), Why::Lost));
             }
             Notice::Down(reason) => down(&live, reason, &mut last),
         }
@@ -103,7 +104,7 @@ fn up(live: &Arc<Live>, restarted: bool) {
             });
         }
     } else {
-        tokio::spawn(resync::resync(Arc::clone(live), known));
+        tokio::spawn(resync::resync(Arc::clone(live), known, Why::NewLink));
     }
     // One that ran before may have paused it, and ended.
     let (live, draining) = (Arc::clone(live), live.draining.load(Ordering::Relaxed));
@@ -141,6 +142,7 @@ fn told(live: &Arc<Live>, event: &Event) {
     let Some(id) = event.unique_id() else { return };
     match (live.calls.get(id), events::happened(event)) {
         (Some(channel), Some(what)) => {
+            channel.seen.store(true, Ordering::Relaxed);
             for what in events::referred(event).into_iter().chain([what]) {
                 let queued = match channel.leg {
                     Some(leg) => channel.queue.push(Message::Leg(leg, what)),

@@ -148,6 +148,21 @@ fn without_credentials(target: String) -> String {
     }
 }
 
+/// A URL for the log: what stands behind the path may be secret, and so may a password. A name that is none stays as it is.
+pub fn shown(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut url) => {
+            let _ = url.set_password(None);
+            let _ = url.set_username("");
+            url.set_query(None);
+            url.set_fragment(None);
+            url.into()
+        }
+        Err(_) if url.contains(['?', '#', '@']) => "(no URL)".to_owned(),
+        Err(_) => url.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,6 +46,8 @@ pub enum Action {
     /// Put a recording that is over where the customer can fetch it. It has the name that the recording had. Told by
     /// `Kept`.
     KeepRecording(Ask),
+    /// Remove a recording that is over, of which nobody wants anything. Told by nothing.
+    DropRecording(Ask),
     /// Call somebody. Told by `Leg`.
     Ring {
         /// Which.

@@ -172,13 +172,19 @@ impl Desk {
         self.left_recordings.push((ask, self.soon()));
     }
 
+    /// FreeSWITCH did not say that a recording is over: what there is of it is kept all the same.
+    pub(crate) fn overdue_recording(&mut self, ask: Ask) {
+        self.log(Severity::Operator, "FreeSWITCH did not say that a recording is over: it is kept as it is");
+        self.act(Action::KeepRecording(ask));
+    }
+
     /// A recording is over. Whether nobody waited for it any more.
     pub(crate) fn left_recording_is_over(&mut self, ask: Ask, length: Duration) -> bool {
         let before = self.left_recordings.len();
         self.left_recordings.retain(|(left, _)| *left != ask);
         let left = self.left_recordings.len() < before;
-        if left && !length.is_zero() {
-            self.act(Action::KeepRecording(ask));
+        if left {
+            self.act(if length.is_zero() { Action::DropRecording(ask) } else { Action::KeepRecording(ask) });
         }
         left
     }
@@ -194,17 +200,15 @@ impl Desk {
         recordings.chain(self.line.poll_timeout()).chain(self.legs.poll_timeout()).min()
     }
 
-    /// Forgets what has had its time. Legs are for [`Legs::overdue`].
+    /// Has done with what has had its time. Legs are for [`Legs::overdue`].
     pub(crate) fn timeout(&mut self) {
         let now = self.now;
         self.line.timeout(now, &mut self.out);
-        let before = self.left_recordings.len();
+        let late: Vec<Ask> =
+            self.left_recordings.iter().filter(|(_, by)| *by <= now).map(|(ask, _)| *ask).collect();
         self.left_recordings.retain(|(_, by)| *by > now);
-        if self.left_recordings.len() < before {
-            self.log(
-                Severity::Operator,
-                "a recording was stopped, and FreeSWITCH did not say that it is over",
-            );
+        for ask in late {
+            self.overdue_recording(ask);
         }
     }
 }

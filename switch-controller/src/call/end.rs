@@ -8,7 +8,7 @@ use crate::verbs::Step;
 
 impl Call {
     /// Whether the channel is gone or was told to end.
-    pub(super) fn is_ending(&self) -> bool {
+    pub fn is_ending(&self) -> bool {
         self.desk.gone || matches!(self.phase, Phase::Ending { .. } | Phase::Finished)
     }
 

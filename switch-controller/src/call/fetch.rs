@@ -6,7 +6,7 @@ use super::action::{Action, Severity};
 use super::input::{Answer, Ask, Problem};
 use super::{Asked, Call, Phase};
 use crate::verbs::{Step, Target};
-use crate::webhook::Request;
+use crate::webhook::{Request, shown};
 
 /// Twilio's names for what went wrong, which the fallback is told.
 const NOT_FETCHED: &str = "11200";
@@ -107,7 +107,7 @@ impl Call {
         let Phase::Fetching { asked, .. } = &self.phase else { return };
         let url = asked.url.clone();
         if self.desk.gone {
-            self.desk.log(Severity::Customer, format!("{url}: {problem}"));
+            self.desk.log(Severity::Customer, format!("{}: {problem}", shown(&url)));
             return self.wind_up();
         }
         let step = self.fall_back(NOT_FETCHED, url, problem);
@@ -118,8 +118,11 @@ impl Call {
     fn fall_back(&mut self, code: &str, url: String, problem: &str) -> Step {
         let fallback = self.desk.facts.fallback.clone().filter(|_| !self.falling_back);
         let fallback = fallback.and_then(|(url, method)| Some((Url::parse(&url).ok()?, method)));
-        let Some((fallback, method)) = fallback else { return self.fail(format!("{url}: {problem}")) };
-        self.desk.log(Severity::Customer, format!("{url}: {problem}: the call turns to its fallback"));
+        let Some((fallback, method)) = fallback else {
+            return self.fail(format!("{}: {problem}", shown(&url)));
+        };
+        let text = format!("{}: {problem}: the call turns to its fallback", shown(&url));
+        self.desk.log(Severity::Customer, text);
         self.falling_back = true;
         let extras = vec![("ErrorCode", code.to_owned()), ("ErrorUrl", url)];
         self.go(&fallback, method, extras, false)
@@ -131,6 +134,7 @@ impl Call {
             return self.fall_back(NOT_READ, name.to_owned(), &error.to_string());
         }
         self.falling_back = false;
+        let name = shown(name);
         let problems = self.script.problems();
         for problem in problems.iter().take(PROBLEMS) {
             let severity = match problem.severity {

@@ -1,7 +1,7 @@
 //! How much is kept in the directory of sounds: what was used longest ago goes first.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// What was used so lately may be played just now, or be about to.
@@ -17,6 +17,8 @@ pub struct Room {
     most: u64,
     /// Bytes that came since it was measured.
     added: AtomicU64,
+    /// What is in use alone is too much.
+    full: AtomicBool,
 }
 
 impl Room {
@@ -29,7 +31,7 @@ impl Room {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
-        Ok(Room { directory, most, added: AtomicU64::new(most) })
+        Ok(Room { directory, most, added: AtomicU64::new(most), full: AtomicBool::new(false) })
     }
 
     /// A file is used: it goes later than others.
@@ -46,15 +48,31 @@ impl Room {
         if added < self.most / SHARES {
             return;
         }
+        self.clear().await;
+    }
+
+    /// Whether there is room for another file. What is in use is not removed for it.
+    pub async fn check(&self) -> Result<(), String> {
+        if self.full.load(Ordering::Relaxed) && !self.clear().await {
+            return Err(format!("expected room for another file, found {} bytes in use", self.most));
+        }
+        Ok(())
+    }
+
+    /// Whether what is left fits.
+    async fn clear(&self) -> bool {
         self.added.store(0, Ordering::Relaxed);
         let (directory, most) = (self.directory.clone(), self.most);
-        let _ = tokio::task::spawn_blocking(move || clear(&directory, most, SystemTime::now())).await;
+        let cleared = tokio::task::spawn_blocking(move || clear(&directory, most, SystemTime::now())).await;
+        let fits = cleared.is_ok_and(|left| left <= self.most);
+        self.full.store(!fits, Ordering::Relaxed);
+        fits
     }
 }
 
-/// Removes the oldest files until the rest fits, and those that are in use never.
-fn clear(directory: &Path, most: u64, now: SystemTime) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
+/// Removes the oldest files until the rest fits, and those that are in use never. How many bytes are left.
+fn clear(directory: &Path, most: u64, now: SystemTime) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
     let mut files: Vec<_> = entries
         .flatten()
         .filter_map(|entry| {
@@ -67,13 +85,14 @@ fn clear(directory: &Path, most: u64, now: SystemTime) {
     for (used, length, path) in files {
         let is_in_use = now.duration_since(used).is_ok_and(|age| age < IN_USE);
         if whole <= most || is_in_use {
-            return;
+            return whole;
         }
         if std::fs::remove_file(&path).is_ok() {
             whole -= length;
             let _ = std::fs::remove_file(path.with_extension("json"));
         }
     }
+    whole
 }
 
 #[cfg(test)]
@@ -96,9 +115,9 @@ mod tests {
             names.sort();
             names
         };
-        clear(directory.path(), 250, now);
+        assert_eq!(clear(directory.path(), 250, now), 200);
         assert_eq!(left(), ["playing.wav", "young.wav"]);
-        clear(directory.path(), 50, now);
+        assert_eq!(clear(directory.path(), 50, now), 100, "it is played");
         assert_eq!(left(), ["playing.wav"]);
     }
 }

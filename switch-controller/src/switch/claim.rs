@@ -33,7 +33,9 @@ pub(super) fn parked(live: &Arc<Live>, event: &Event) {
         }
         return;
     }
-    if event.header("Answer-State") == Some("answered") {
+    // Answered, or the platform has been asked whose it is: it is not made a second call there.
+    let was_taken = event.variable(super::commands::CALL_SID).is_some();
+    if was_taken || event.header("Answer-State") == Some("answered") {
         tracing::warn!(%channel, "a call that nobody knows any more is ended");
         return end(live, channel, "NORMAL_TEMPORARY_FAILURE");
     }

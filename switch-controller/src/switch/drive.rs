@@ -12,7 +12,7 @@ use esl::{Api, CallError, Command, Execute, Name, Refused, Reply, Uuid, Word};
 use super::{commands, refer};
 use crate::call::Call;
 use crate::call::action::{Action, Severity, Sound};
-use crate::call::facts::{Direction, Facts};
+use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{Ask, HangUp, Input, LegId, LegInput};
 use crate::call::resume;
 use crate::calls::{Happened, Message, Queue, View};
@@ -139,17 +139,30 @@ impl Driver {
         let Some((text, url)) = self.call.document() else { return };
         self.kept_at = Some(place);
         let document = Document { text: text.to_owned(), url: url.map(str::to_owned), place };
-        self.live.kept.keep(Entry {
+        self.live.kept.keep(self.entry(None, Some(document)));
+    }
+
+    /// The API wants another application: it is begun with, if this process does not live to fetch it.
+    fn keep_instead(&mut self, application: &Application) {
+        if self.facts.direction == Direction::OutboundDial || self.call.is_ending() {
+            return;
+        }
+        self.kept_at = None;
+        self.live.kept.keep(self.entry(Some(application.clone()), None));
+    }
+
+    fn entry(&self, application: Option<Application>, document: Option<Document>) -> Entry {
+        Entry {
             facts: (*self.facts).clone(),
-            application: None,
-            document: Some(document),
+            application,
+            document,
             began: self.view.began,
             answered: self.call.answered_at().map(|at| {
                 let ago = self.live.now().saturating_sub(at);
                 unix().saturating_sub(ago).as_millis() as u64
             }),
             trunk: self.view.trunk.clone(),
-        });
+        }
     }
 
     fn due(&self) -> Instant {
@@ -180,6 +193,10 @@ impl Driver {
     async fn message(&mut self, message: Message) {
         match message {
             Message::Input(Input::Lost) => self.lost(),
+            Message::Input(Input::Update(application)) => {
+                self.keep_instead(&application);
+                self.input(Input::Update(application));
+            }
             Message::Input(input) => self.input(input),
             Message::Channel(what) => self.happened(what),
             Message::Leg(leg, what) => self.leg_happened(leg, what),
@@ -282,6 +299,7 @@ impl Driver {
             }
             Action::StopRecording(ask) => self.stop_recording(ask).await,
             Action::KeepRecording(ask) => self.keep_recording(ask),
+            Action::DropRecording(ask) => self.drop_recording(ask),
             Action::Ring { leg, route, timeout } => self.ring(leg, &route, timeout),
             Action::EndLeg { leg, reason } => self.end_leg(leg, reason),
             Action::Bridge(leg) => self.bridge(leg).await,

@@ -8,6 +8,7 @@ use esl::{Api, CallError, DialString, Uuid};
 
 use super::commands::{Made, own_variables};
 use super::drive::drive;
+use super::resync;
 use crate::call::Call;
 use crate::call::facts::{Application, Facts};
 use crate::call::input::{HangUp, LegId};
@@ -117,6 +118,8 @@ pub(super) async fn originate(
         },
         // What became of it is asked for when there is a connection again.
         Err(CallError::Disconnected) if live.calls.get(channel.as_str()).is_some() => return,
+        // The answer is lost, and not the call, which tells its end itself.
+        Err(CallError::TimedOut) if resync::dump(&live, &channel).await.is_some() => return,
         Err(error) => {
             tracing::warn!(%channel, %error, "a call could not be made");
             "NORMAL_TEMPORARY_FAILURE".to_owned()

@@ -2,15 +2,28 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use esl::{Api, Event, Uuid};
+use esl::{Api, CallError, Event, Uuid};
 use serde::Deserialize;
 
 use super::{claim, take_over};
 use crate::call::input::{HangUp, Input};
 use crate::calls::{Channel, Happened, Message};
 use crate::live::Live;
+
+/// How long it takes until FreeSWITCH is asked again that did not answer in time.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Why FreeSWITCH is asked how things are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Events were lost, and the link is the same: a channel of which nothing was told may still be being made.
+    Lost,
+    /// The link is new: what was on its way to FreeSWITCH may never have come there.
+    NewLink,
+}
 
 /// What `show channels as json` prints.
 #[derive(Debug, Deserialize)]
@@ -24,22 +37,39 @@ struct Row {
     uuid: String,
 }
 
-/// The channels that there are, each once.
-async fn channels(live: &Live) -> Option<HashSet<String>> {
-    match live.api(Api::show_channels()).await {
-        Ok(reply) => match serde_json::from_str::<Channels>(&reply.text) {
-            Ok(channels) => Some(channels.rows.into_iter().map(|row| row.uuid).collect()),
-            Err(error) => {
-                tracing::warn!(%error, "what FreeSWITCH says of its channels cannot be read");
-                None
+/// What FreeSWITCH answers, however long it takes. None where the link is down: there will be another one, and whoever asks
+/// will be told so.
+async fn ask(live: &Live, what: impl Fn() -> Api) -> Option<String> {
+    loop {
+        match live.api(what()).await {
+            Ok(reply) => return Some(reply.text),
+            Err(CallError::NotUp | CallError::Disconnected) => return None,
+            Err(error @ (CallError::TimedOut | CallError::TooMany)) => {
+                tracing::warn!(%error, "FreeSWITCH is asked again how things are");
+                tokio::time::sleep(AGAIN).await;
             }
-        },
-        // The link is down again; there will be another one.
-        Err(error) => {
-            tracing::debug!(%error, "FreeSWITCH did not say which channels there are");
-            None
         }
     }
+}
+
+/// The channels that there are, each once.
+async fn channels(live: &Live) -> Option<HashSet<String>> {
+    loop {
+        let text = ask(live, Api::show_channels).await?;
+        match serde_json::from_str::<Channels>(&text) {
+            Ok(channels) => return Some(channels.rows.into_iter().map(|row| row.uuid).collect()),
+            Err(error) => {
+                tracing::warn!(%error, "what FreeSWITCH says of its channels cannot be read");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// All that FreeSWITCH knows of a channel. None if it is gone, which FreeSWITCH tells, or if the link is down.
+pub(super) async fn dump(live: &Live, channel: &Uuid) -> Option<Event> {
+    let text = ask(live, || Api::uuid_dump(channel)).await?;
+    Event::from_json(text.as_bytes()).ok()
 }
 
 /// Tells the platform every now and then which channels live, for ever. Where nobody knows, nothing is told.
@@ -52,20 +82,19 @@ pub(crate) async fn heartbeats(live: Arc<Live>, interval: Duration) {
     }
 }
 
-/// Compares what was known when events were lost with what is there. Calls that began since are not touched.
-pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>) {
+/// Compares what was known when events were lost with what is there, and tells calls anew what became of their channels.
+/// Calls that began since are not touched.
+pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>, why: Why) {
     let Some(there) = channels(&live).await else { return };
     for (name, channel) in &known {
         let gone = || {
             let end = HangUp { cause: "NORMAL_UNSPECIFIED".to_owned(), sip_status: None };
             Happened::HungUp(end)
         };
-        match (there.contains(name), channel.leg) {
-            (false, None) => drop(channel.queue.push(Message::Channel(gone()))),
-            (false, Some(leg)) => drop(channel.queue.push(Message::Leg(leg, gone()))),
-            (true, None) => drop(channel.queue.push(Message::Input(Input::Lost))),
-            // Its call asks what it needs to know.
-            (true, Some(_)) => {}
+        if there.contains(name) {
+            tell_anew(&live, name, channel).await;
+        } else if why == Why::NewLink || channel.seen.load(Ordering::Relaxed) {
+            tell(channel, gone());
         }
     }
     for name in there {
@@ -75,11 +104,32 @@ pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>) {
     }
 }
 
+fn tell(channel: &Channel, what: Happened) {
+    channel.queue.push(match channel.leg {
+        Some(leg) => Message::Leg(leg, what),
+        None => Message::Channel(what),
+    });
+}
+
+/// Tells a call what its channel, or its leg's, has come to. It may know that already.
+async fn tell_anew(live: &Live, name: &str, channel: &Channel) {
+    channel.seen.store(true, Ordering::Relaxed);
+    let Ok(uuid) = Uuid::new(name) else { return };
+    let Some(dump) = dump(live, &uuid).await else { return };
+    if dump.header("Answer-State") == Some("answered") {
+        tell(channel, Happened::Answered);
+        let partner = take_over::partner(&dump).map(str::to_owned);
+        tell(channel, partner.map_or(Happened::Parked, Happened::Bridged));
+    }
+    if channel.leg.is_none() {
+        channel.queue.push(Message::Input(Input::Lost));
+    }
+}
+
 /// A channel that belongs to no call: one that came while nobody looked, or one of a controller that is no more.
 async fn strange(live: &Arc<Live>, name: String) {
     let Ok(channel) = Uuid::new(name) else { return };
-    let Ok(reply) = live.api(Api::uuid_dump(&channel)).await else { return };
-    let Ok(dump) = Event::from_json(reply.text.as_bytes()) else { return };
+    let Some(dump) = dump(live, &channel).await else { return };
     let is_ours = dump.variable(super::commands::CALL_SID).is_some();
     let is_inbound = dump.header("Call-Direction") == Some("inbound");
     let waits = dump.variable("current_application") == Some("park");

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use esl::{Api, Event, Recording, Uuid, Word};
 
-use super::commands;
 use super::drive::drive;
+use super::{commands, resync};
 use crate::call::Call;
-use crate::call::facts::Direction;
+use crate::call::facts::{Application, Direction};
 use crate::call::input::{HangUp, Input};
 use crate::calls::{Forget, Happened, Message, Queue, View};
 use crate::kept::{Entry, Whole, unix};
@@ -39,7 +39,8 @@ async fn go_on(live: Arc<Live>, channel: Uuid, mut entry: Entry, queue: Arc<Queu
     let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
     let _place = live.restore(&entry.facts.account_sid, entry.trunk.as_deref());
     let facts = Arc::new(entry.facts.clone());
-    let found = find(&live, &channel, &mut entry, &queue).await;
+    let mut wanted = None;
+    let found = find(&live, &channel, &mut entry, &queue, &mut wanted).await;
     let (rules, now) = (live.config.rules, live.now());
     let answered =
         entry.answered.map(|at| now.saturating_sub(unix().saturating_sub(Duration::from_millis(at))));
@@ -74,6 +75,9 @@ async fn go_on(live: Arc<Live>, channel: Uuid, mut entry: Entry, queue: Arc<Queu
             }
         }
     };
+    if let Some(application) = wanted {
+        queue.push(Message::Input(Input::Update(application)));
+    }
     drive(Arc::clone(&live), channel, facts, call, queue, view).await;
 }
 
@@ -85,8 +89,15 @@ enum Found {
     There { dialled: bool },
 }
 
-/// Waits until FreeSWITCH has said what became of it, and until it is free: a Dial that was connected goes on.
-async fn find(live: &Live, channel: &Uuid, entry: &mut Entry, queue: &Queue) -> Found {
+/// Waits until FreeSWITCH has said what became of it, and until it is free: a Dial that was connected goes on, unless the API
+/// ends the call or `wanted` is another application for it.
+async fn find(
+    live: &Live,
+    channel: &Uuid,
+    entry: &mut Entry,
+    queue: &Queue,
+    wanted: &mut Option<Application>,
+) -> Found {
     loop {
         match queue.next().await {
             Message::Channel(Happened::HungUp(end)) | Message::Input(Input::HungUp(end)) => {
@@ -94,36 +105,57 @@ async fn find(live: &Live, channel: &Uuid, entry: &mut Entry, queue: &Queue) -> 
             }
             // It is there: FreeSWITCH was asked for its channels (resync.rs).
             Message::Input(Input::Lost) => {}
+            Message::Input(Input::End) => {
+                live.kill(channel, "NORMAL_CLEARING").await;
+                continue;
+            }
+            Message::Input(Input::Update(application)) => {
+                *wanted = Some(application);
+                continue;
+            }
             // What happened before belongs to what is begun again.
             _ => continue,
         }
-        let dump = live.api(Api::uuid_dump(channel)).await.ok();
-        let Some(dump) = dump.and_then(|reply| Event::from_json(reply.text.as_bytes()).ok()) else {
-            // Gone, which is told, or there is no link again, and then another one.
-            continue;
-        };
+        // Gone, which is told, or there is no link again, and then another one.
+        let Some(dump) = resync::dump(live, channel).await else { continue };
         if entry.answered.is_none() && dump.header("Answer-State") == Some("answered") {
             entry.answered = Some(unix().as_millis() as u64);
         }
-        let dialled = partner(&dump).is_some();
-        if dialled && let Some(end) = connected(live, entry, queue).await {
+        let partner = partner(&dump).and_then(|partner| Uuid::new(partner).ok());
+        if let Some(partner) = &partner
+            && let Some(end) = connected(live, [channel, partner], entry, queue, wanted).await
+        {
             return Found::Gone(end);
         }
         quiet(live, channel, &dump).await;
-        return Found::There { dialled };
+        return Found::There { dialled: partner.is_some() };
     }
 }
 
-/// Waits until a connected call is parked again, `None`, or ends. It lasts no longer than a call may.
-async fn connected(live: &Live, entry: &Entry, queue: &Queue) -> Option<HangUp> {
+/// Waits until a connected call is parked again, `None`, or ends. It lasts no longer than a call may, nor than the API wants.
+async fn connected(
+    live: &Live,
+    [channel, partner]: [&Uuid; 2],
+    entry: &Entry,
+    queue: &Queue,
+    wanted: &mut Option<Application>,
+) -> Option<HangUp> {
     let lasted = unix().saturating_sub(Duration::from_secs(entry.began));
     let left = live.config.limits.call_duration.saturating_sub(lasted);
     let parked = async {
+        if wanted.is_some() {
+            live.kill(partner, "NORMAL_CLEARING").await;
+        }
         loop {
             match queue.next().await {
                 Message::Channel(Happened::Parked) => return None,
                 Message::Channel(Happened::HungUp(end)) | Message::Input(Input::HungUp(end)) => {
                     return Some(end);
+                }
+                Message::Input(Input::End) => live.kill(channel, "NORMAL_CLEARING").await,
+                Message::Input(Input::Update(application)) => {
+                    *wanted = Some(application);
+                    live.kill(partner, "NORMAL_CLEARING").await;
                 }
                 _ => {}
             }

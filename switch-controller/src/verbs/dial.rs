@@ -220,6 +220,7 @@ impl Dialing {
             }
             Stage::Keeping { .. } => {
                 desk.log(Severity::Operator, "a recording was not kept in time");
+                self.recorder.overdue(desk);
                 self.close()
             }
             _ => self.part(desk),

@@ -19,6 +19,8 @@ pub(crate) struct Recording {
     callback: Option<(String, Method)>,
     /// The key that ended it.
     key: Option<char>,
+    /// When it was begun.
+    began: Duration,
     stage: Stage,
 }
 
@@ -56,7 +58,7 @@ impl Recording {
             }
         });
         let stage = Stage::Beeping { ask: Ask(0), until: desk.now };
-        Recording { record, callback, key: None, stage }
+        Recording { record, callback, key: None, began: desk.now, stage }
     }
 
     pub(super) fn begin(&mut self, desk: &mut Desk) -> Step {
@@ -80,6 +82,7 @@ impl Recording {
             most,
             silence,
         });
+        self.began = desk.now;
         // The platform is told first.
         let until = desk.soon().saturating_add(most).saturating_add(desk.rules.platform);
         self.stage = Stage::Recording { ask, until };
@@ -138,9 +141,11 @@ impl Recording {
         match self.stage {
             Stage::Beeping { .. } => self.record(desk),
             Stage::Recording { ask, .. } => self.stop(ask, desk),
-            Stage::Stopping { .. } => {
-                desk.log(Severity::Operator, "FreeSWITCH did not say that a recording is over");
-                Step::Next
+            Stage::Stopping { ask, .. } => {
+                desk.overdue_recording(ask);
+                let length = desk.now.saturating_sub(self.began).min(self.record.max_length);
+                self.stage = Stage::Keeping { ask, until: desk.after(desk.rules.platform), length };
+                Step::Stay
             }
             Stage::Keeping { .. } => {
                 desk.log(Severity::Operator, "a recording was not kept in time: no action is requested");
@@ -159,6 +164,7 @@ impl Recording {
         if length.is_zero() || cause.as_deref() == Some(NOTHING_SAID) {
             let cause = cause.unwrap_or_else(|| "nothing was recorded".to_owned());
             desk.log(Severity::Customer, format!("a recording is empty, no action is requested: {cause}"));
+            desk.act(Action::DropRecording(ask));
             return Step::Next;
         }
         desk.act(Action::KeepRecording(ask));

@@ -253,7 +253,8 @@ fn di20_a_recording_that_cannot_be_kept_or_never_ends_does_not_keep_the_call() {
     call.leg_ends(1, "NORMAL_CLEARING");
     call.did();
     call.wait(41.0);
-    assert!(call.did()[0].ends_with("DialCallDuration=0"));
+    let did = call.did();
+    assert!(did[0] == "keep recording" && did[1].ends_with("DialCallDuration=0"), "{did:?}");
 }
 
 #[test]

@@ -80,11 +80,11 @@ fn r8_without_finish_keys_none_ends_it() {
 fn r10_an_empty_recording_goes_on_with_the_next_verb() {
     let mut call = record("<Record playBeep='false'/>");
     call.recording_ends("uri-failure");
-    assert_eq!(call.did()[1..], ["play https://example.com/foo"]);
+    assert_eq!(call.did()[1..], ["drop the recording", "play https://example.com/foo"]);
     let mut call = record("<Record playBeep='false'/>");
     call.wait(5.0);
     call.recording_ends("no-input-timeout");
-    assert_eq!(call.did()[1..], ["play https://example.com/foo"]);
+    assert_eq!(call.did()[1..], ["drop the recording", "play https://example.com/foo"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn r11_l8_the_customer_is_told_when_the_caller_hung_up() {
 }
 
 #[test]
-fn a_recording_of_which_nothing_is_told_after_the_caller_hung_up_is_given_up() {
+fn a_recording_of_which_nothing_is_told_after_the_caller_hung_up_is_kept_as_it_is() {
     let mut call = record("<Record playBeep='false' action='/done'/>");
     call.wait(3.0);
     call.did();
@@ -113,7 +113,9 @@ fn a_recording_of_which_nothing_is_told_after_the_caller_hung_up_is_given_up() {
     call.wait(9.9);
     assert_eq!(call.did(), ["report completed NORMAL_CLEARING"]);
     call.wait(0.2);
-    assert_eq!(call.did(), ["finish"]);
+    let told = "POST https://example.com/done completed RecordingUrl=https://rec.example.com/RE1 RecordingDuration=13 \
+                Digits=hangup";
+    assert_eq!(call.did(), ["keep recording", told, "finish"]);
 }
 
 #[test]
@@ -133,7 +135,7 @@ fn r12_a_recording_that_cannot_be_kept_goes_on_with_the_next_verb() {
 }
 
 #[test]
-fn a_recording_that_never_ends_is_stopped_and_given_up() {
+fn a_recording_that_never_ends_is_stopped_and_kept_as_it_is() {
     let mut call = record("<Record playBeep='false' maxLength='10'/>");
     call.deaf = true;
     call.wait(Duration::from_secs(49).as_secs_f64());
@@ -141,7 +143,8 @@ fn a_recording_that_never_ends_is_stopped_and_given_up() {
     call.wait(2.0);
     assert_eq!(call.did(), ["stop recording"]);
     call.wait(11.0);
-    assert_eq!(call.did(), ["play https://example.com/foo"]);
+    let told = "POST https://example.com/twiml in-progress RecordingUrl=https://rec.example.com/RE1 RecordingDuration=10";
+    assert_eq!(call.did()[..2], ["keep recording", told]);
 }
 
 #[test]

@@ -298,7 +298,7 @@ impl World {
                 let notified = if bad { Some(486) } else { Some(200) };
                 vec![Input::Referred { ask, answer: Some(202), notified }]
             }
-            Action::Ring180 | Action::LeaveRoom | Action::Tell(_) => vec![],
+            Action::Ring180 | Action::LeaveRoom | Action::Tell(_) | Action::DropRecording(_) => vec![],
             Action::StopPlaying | Action::Report(_) | Action::Log(..) | Action::Finish => vec![],
         }
     }

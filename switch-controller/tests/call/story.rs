@@ -326,6 +326,7 @@ impl Story {
             Action::Ring { .. }
             | Action::Ring180
             | Action::Brief { .. }
+            | Action::DropRecording(_)
             | Action::LeaveRoom
             | Action::Tell(_)
             | Action::Report(_)
@@ -340,6 +341,7 @@ fn describe(action: &Action) -> Option<String> {
         Action::Answer => "answer".into(),
         Action::Refuse(refusal) => format!("refuse {refusal:?}"),
         Action::HangUp => "hang up".into(),
+        Action::DropRecording(_) => "drop the recording".into(),
         Action::Play { sound: Sound::File(path), .. } => format!("play {}", path.display()),
         Action::Play { sound: Sound::Beep, .. } => "play a beep".into(),
         Action::Play { sound: Sound::Keys(keys), .. } => format!("play keys {keys}"),

@@ -134,10 +134,13 @@ impl Exchange {
         self.placing(CallPlan::new(self.switch.address(), "1294").script(script))
     }
 
-    /// Begins a call.
+    /// Begins a call, which may take three minutes.
     pub fn placing(&self, plan: CallPlan) -> JoinHandle<Result<CallReport>> {
         let phone = Arc::clone(&self.phone);
-        tokio::spawn(async move { phone.call(plan).await })
+        let longest = Duration::from_secs(180);
+        tokio::spawn(async move {
+            tokio::time::timeout(longest, phone.call(plan)).await.context("the call does not end")?
+        })
     }
 
     /// A call to 1294, to its end.
@@ -146,8 +149,7 @@ impl Exchange {
     ///
     /// There is no media port.
     pub async fn call(&self, script: impl IntoIterator<Item = Step>) -> Result<CallReport> {
-        let ended = tokio::time::timeout(Duration::from_secs(90), self.calling(script)).await;
-        ended.context("the call does not end")?.context("the telephone")?
+        self.calling(script).await.context("the telephone")?
     }
 
     /// What the carrier of a prefix has seen.

@@ -396,5 +396,6 @@ async fn each_call_has_one_record_that_says_how_it_ended() -> Result<()> {
     all.sort_unstable();
     assert_eq!(all.iter().filter(|status| **status == "completed").count(), 3, "{all:?}");
     assert_eq!(platform.told("POST /call_data_records").len(), 6, "one each");
+    assert!(state.early.is_empty(), "of calls that nobody made: {:?}", state.early);
     Ok(())
 }

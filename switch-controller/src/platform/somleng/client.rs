@@ -130,7 +130,10 @@ impl Client {
         let body = fetch::read(response.into_body(), MOST_BYTES).await.map_err(unread)?;
         match status {
             _ if status.is_success() => Ok(body),
-            StatusCode::TOO_MANY_REQUESTS
+            // A password is being changed, or somebody stands in between: neither is about what was asked.
+            StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::TOO_MANY_REQUESTS
             | StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::SERVICE_UNAVAILABLE => Err(Fault::NotDone(format!("{path}: {status}"))),
             _ if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {

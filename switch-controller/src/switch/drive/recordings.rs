@@ -31,9 +31,25 @@ impl Driver {
         let of_path =
             |kept: &Kept| kept.begun.as_ref().is_some_and(|begun| self.live.recording(&begun.sid) == path);
         let found = self.recordings.iter().find(|(_, kept)| of_path(kept));
-        if let Some(ask) = found.map(|(ask, _)| *ask) {
-            self.input(Input::Recorded { ask, length, cause });
+        match found.map(|(ask, _)| *ask) {
+            Some(ask) => self.input(Input::Recorded { ask, length, cause }),
+            None => self.keep_strange(path, length),
         }
+    }
+
+    /// A recording that the process before has begun: it is the platform's all the same.
+    fn keep_strange(&self, path: &Path, length: Duration) {
+        let sid = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+        if length.is_zero() || self.live.recording(&sid) != path {
+            return;
+        }
+        let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
+        tokio::spawn(async move {
+            let (path, begun) = (live.recording(&sid), Begun { sid, url: None });
+            if let Err(Problem(why)) = live.platform.keep_recording(&facts, &begun, &path).await {
+                tracing::warn!(call = facts.call_sid, why, "a recording of before is not kept");
+            }
+        });
     }
 
     pub(super) fn name_recording(&mut self, ask: Ask, callback: Option<(String, Method)>, kept: Kept) {
@@ -88,6 +104,16 @@ impl Driver {
         {
             let _ = self.live.api(Api::uuid_record(&self.channel, Recording::Stop, &path)).await;
         }
+    }
+
+    /// What is empty is on nobody's disk for ever.
+    pub(super) fn drop_recording(&mut self, ask: Ask) {
+        let begun = self.recordings.remove(&ask).and_then(|kept| kept.begun);
+        let Some(path) = begun.map(|begun| self.live.recording(&begun.sid)) else { return };
+        tokio::spawn(async move {
+            // There is none where it could not be begun.
+            let _ = tokio::fs::remove_file(path).await;
+        });
     }
 
     pub(super) fn keep_recording(&mut self, ask: Ask) {

@@ -81,9 +81,10 @@ impl Recorder {
                     true => State::None,
                     false => State::Keeping(*ask, *length),
                 };
-                if let State::Keeping(ask, _) = self.state {
-                    desk.act(Action::KeepRecording(ask));
-                }
+                desk.act(match self.state {
+                    State::Keeping(ask, _) => Action::KeepRecording(ask),
+                    _ => Action::DropRecording(*ask),
+                });
                 true
             }
             (Input::Kept { ask, result }, State::Keeping(ours, length)) if ask == ours => {
@@ -97,6 +98,13 @@ impl Recorder {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// It has had its time: what there is of it is kept, and nobody waits for it.
+    pub(super) fn overdue(&self, desk: &mut Desk) {
+        if let State::On(ask) | State::Stopping(ask) = self.state {
+            desk.overdue_recording(ask);
         }
     }
 

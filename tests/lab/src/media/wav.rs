@@ -40,7 +40,8 @@ pub fn write(samples: &[i16], channels: u16) -> Vec<u8> {
 
 /// Samples of so many channels, which come in turn, mixed to one at 8000 Hz.
 pub(super) fn telephone(samples: &[i16], channels: usize, rate: usize) -> Vec<i16> {
-    let mix = |frame: &[i16]| (frame.iter().map(|sample| i32::from(*sample)).sum::<i32>() / channels as i32) as i16;
+    let mix =
+        |frame: &[i16]| (frame.iter().map(|sample| i32::from(*sample)).sum::<i32>() / channels as i32) as i16;
     let mono: Vec<i16> = samples.chunks_exact(channels).map(mix).collect();
     at_8000(&mono, rate)
 }

@@ -48,6 +48,9 @@ pub struct State {
     pub recordings: BTreeMap<String, Recording>,
     /// What was told of channels that belong to no call that is known, by their names: legs of Dials.
     pub strangers: BTreeMap<String, Vec<String>>,
+    /// Final statuses of channels that belong to no call that is known, by their names: a call may be over before the answer to
+    /// POST /calls is read, which names its channel.
+    pub early: BTreeMap<String, &'static str>,
     /// What the switch did wrong.
     pub faults: Vec<String>,
     pub(super) told: Vec<Told>,
@@ -82,6 +85,9 @@ impl State {
         call.external_id = Some(external_id.to_owned());
         if let Some(events) = self.strangers.remove(external_id) {
             call.events = events;
+        }
+        if let Some(status) = self.early.remove(external_id) {
+            call.status.get_or_insert(status);
         }
     }
 
@@ -296,16 +302,15 @@ impl State {
         let named = ["sip_rh_X-Somleng-CallSid", "sip_h_X-Somleng-CallSid"];
         let sid = named.iter().map(|name| text(&variables, name)).find(|sid| !sid.is_empty());
         let status = final_status(&variables);
+        let uuid = text(&variables, "uuid");
         let call = match sid {
             Some(sid) => self.calls.get_mut(sid),
-            None => {
-                let uuid = text(&variables, "uuid");
-                self.calls.values_mut().find(|call| call.external_id.as_deref() == Some(uuid))
-            }
+            None => self.calls.values_mut().find(|call| call.external_id.as_deref() == Some(uuid)),
         };
         match call {
             // A second one is dropped.
             Some(call) => drop(call.status.get_or_insert(status)),
+            None if sid.is_none() => drop(self.early.insert(uuid.to_owned(), status)),
             None => self.faults.push(format!("a record of a call that is unknown: {variables:?}")),
         }
         Ok((204, Value::Null))
