@@ -26,6 +26,8 @@ pub struct Call {
     pub beats: u64,
     /// What became of it, by its call data record: `completed`, `no-answer`, `busy`, `canceled` or `failed`.
     pub status: Option<&'static str>,
+    /// How many records of it have come.
+    pub records: u32,
 }
 
 /// A recording.
@@ -305,7 +307,10 @@ impl State {
         };
         match call {
             // A second one is dropped.
-            Some(call) => drop(call.status.get_or_insert(status)),
+            Some(call) => {
+                call.records += 1;
+                call.status.get_or_insert(status);
+            }
             None => self.faults.push(format!("a record of a call that is unknown: {variables:?}")),
         }
         Ok((204, Value::Null))
