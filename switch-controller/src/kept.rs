@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use tokio::sync::oneshot;
+
 pub use entry::{Document, Entry, Whole, unix};
 
 /// What ends a file's name.
@@ -29,7 +31,7 @@ pub struct Kept {
 
 #[derive(Debug)]
 enum Job {
-    Keep(Box<Entry>),
+    Keep(Box<Entry>, Option<oneshot::Sender<()>>),
     Forget(String),
     #[cfg(test)]
     Done(Sender<()>),
@@ -53,7 +55,15 @@ impl Kept {
 
     /// Keeps what is known of a call now.
     pub fn keep(&self, entry: Entry) {
-        self.tell(Job::Keep(Box::new(entry)));
+        self.tell(Job::Keep(Box::new(entry), None));
+    }
+
+    /// The same, and waits until it has been tried: then it is there for the next process, whatever becomes of this one.
+    pub async fn keep_at_once(&self, entry: Entry) {
+        let (tell, told) = oneshot::channel();
+        self.tell(Job::Keep(Box::new(entry), Some(tell)));
+        // Where nothing is kept nobody tells.
+        let _ = told.await;
     }
 
     /// A call is over.
@@ -79,8 +89,10 @@ fn write_all(directory: &Path, work: &Receiver<Job>) {
     let mut failed = HashMap::<String, io::ErrorKind>::new();
     for job in work {
         let (channel, done) = match job {
-            Job::Keep(entry) => {
+            Job::Keep(entry, tell) => {
                 let done = write(directory, &entry);
+                // Who waited may have gone.
+                let _ = tell.map(|tell| tell.send(()));
                 (entry.facts.channel, done)
             }
             Job::Forget(channel) => {

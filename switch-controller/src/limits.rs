@@ -1,19 +1,22 @@
 //! How many calls at once, and how many in a second: of each trunk, and of each account.
 //!
-//! A trunk's limit holds for all controllers together. Each has a share of it: see [`Share`].
+//! A trunk's limit holds for all controllers together. Each has a share of it: see [`Share`] and [`Ledger`].
 //!
 //! This module must not contain: I/O, clocks.
 
+mod reserve;
 mod share;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use reserve::{Announced, Ledger, Reserves, TrunkLoad};
 pub use share::{Members, Share};
 
-/// The time in which calls per second are counted.
-const SECOND: Duration = Duration::from_secs(1);
+/// The time in which calls per second are counted: a little more than a second, since calls that begin here at different
+/// times do not all need as long to their carrier.
+const SECOND: Duration = Duration::from_millis(1_100);
 
 /// When a trunk or an account that is full is worth another try.
 const FULL: Duration = Duration::from_secs(10);
@@ -55,6 +58,8 @@ pub struct Limits {
 #[derive(Debug, Default)]
 struct Meter {
     calls: u32,
+    /// Those of them that are yet to begin: they may do so at any time.
+    waiting: u32,
     /// When those began that count for this second, oldest first.
     begun: VecDeque<Instant>,
 }
@@ -63,7 +68,9 @@ struct Meter {
 #[derive(Debug)]
 pub struct Place {
     limits: Arc<Limits>,
-    groups: Vec<Group>,
+    /// Each group, and whether its calls are counted per second.
+    groups: Vec<(Group, bool)>,
+    waits: bool,
 }
 
 impl Limits {
@@ -71,7 +78,7 @@ impl Limits {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call begins in all of these groups, or in none if one of them is full.
+    /// A call is to begin in all of these groups, or in none if one of them is full.
     pub fn enter(self: &Arc<Self>, groups: &[(Group, Limit)], now: Instant) -> Result<Place, Over> {
         let mut meters = self.lock();
         for (group, limit) in groups {
@@ -80,14 +87,11 @@ impl Limits {
         for (group, limit) in groups {
             let meter = meters.entry(group.clone()).or_default();
             meter.calls += 1;
-            if limit.per_second.is_some() {
-                meter.begun.push_back(now);
-            }
+            meter.waiting += u32::from(limit.per_second.is_some());
         }
-        Ok(Place {
-            limits: Arc::clone(self),
-            groups: groups.iter().map(|(group, _)| group.clone()).collect(),
-        })
+        let groups =
+            groups.iter().map(|(group, limit)| (group.clone(), limit.per_second.is_some())).collect();
+        Ok(Place { limits: Arc::clone(self), groups, waits: true })
     }
 
     /// How many calls a group has.
@@ -96,10 +100,32 @@ impl Limits {
     }
 }
 
+impl Place {
+    /// The call begins: from now on it counts for a second.
+    pub fn begin(&mut self, now: Instant) {
+        self.settle(Some(now));
+    }
+
+    /// It waits no more: it has begun, or never will.
+    fn settle(&mut self, begun: Option<Instant>) {
+        if !std::mem::replace(&mut self.waits, false) {
+            return;
+        }
+        let mut meters = self.limits.lock();
+        for (group, _) in self.groups.iter().filter(|(_, is_counted)| *is_counted) {
+            if let Some(meter) = meters.get_mut(group) {
+                meter.waiting = meter.waiting.saturating_sub(1);
+                meter.begun.extend(begun);
+            }
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
+        self.settle(None);
         let mut meters = self.limits.lock();
-        for group in &self.groups {
+        for (group, _) in &self.groups {
             if let Some(meter) = meters.get_mut(group) {
                 meter.calls = meter.calls.saturating_sub(1);
             }
@@ -107,7 +133,7 @@ impl Drop for Place {
         // Groups of which nothing is left are not kept: accounts are many.
         let is_idle =
             |meter: &Meter| meter.calls == 0 && meter.begun.back().is_none_or(|at| at.elapsed() > SECOND);
-        for group in &self.groups {
+        for (group, _) in &self.groups {
             if meters.get(group).is_some_and(is_idle) {
                 meters.remove(group);
             }
@@ -131,9 +157,9 @@ impl Meter {
             self.begun.pop_front();
         }
         match limit.per_second {
-            Some(most) if self.begun.len() >= most as usize => {
+            Some(most) if self.begun.len() + self.waiting as usize >= most as usize => {
                 let oldest = self.begun.front().map(|at| now.saturating_duration_since(*at));
-                let after = oldest.map_or(FULL, |age| SECOND.saturating_sub(age));
+                let after = oldest.map_or(SECOND, |age| SECOND.saturating_sub(age));
                 Err(Over {
                     what: format!("{name} has begun the {most} calls a second that it may here"),
                     after,
@@ -181,7 +207,8 @@ mod tests {
         // A try each hundredth of a second, for ten seconds.
         for hundredth in 0..1000 {
             let at = now + Duration::from_millis(hundredth * 10);
-            if limits.enter(&groups, at).is_ok() {
+            if let Ok(mut place) = limits.enter(&groups, at) {
+                place.begin(at);
                 taken.push(at);
             }
         }
@@ -189,6 +216,23 @@ mod tests {
         assert!(taken.windows(4).all(|four| four[3] - four[0] >= SECOND), "{taken:?}");
         let over = limits.enter(&groups, taken[29]).unwrap_err();
         assert!(over.after <= SECOND && !over.after.is_zero(), "{over:?}");
+    }
+
+    #[test]
+    fn what_waits_to_begin_counts_until_it_has_begun_for_a_second() {
+        let (limits, now) = (Arc::new(Limits::default()), Instant::now());
+        let groups = trunk(None, Some(2));
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let mut slow = limits.enter(&groups, now).unwrap();
+        let given_up = limits.enter(&groups, now).unwrap();
+        assert!(limits.enter(&groups, after(5)).is_err(), "both may still begin");
+        drop(given_up);
+        let mut quick = limits.enter(&groups, after(5)).unwrap();
+        quick.begin(after(5));
+        slow.begin(after(6));
+        let _third = limits.enter(&groups, after(7)).unwrap();
+        assert!(limits.enter(&groups, after(7)).is_err(), "the slow one has begun a second ago");
+        assert!(limits.enter(&groups, after(8)).is_ok());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::files::Files;
 use crate::kept::Kept;
-use crate::limits::{Group, Limit, Limits, Over, Place, host_of};
+use crate::limits::{Group, Limit, Limits, Over, Place, TrunkLoad, host_of};
 use crate::metrics::Metrics;
 use crate::platform::Platform;
 use crate::platform::gateway::Dialer;
@@ -125,8 +125,10 @@ impl Live {
                     .to_owned(),
                 after: self.config.shared.interval,
             })?;
-            let part = |limit: Option<u32>| limit.map(|limit| share.part(limit));
-            let own = Limit { calls: part(whole.calls), per_second: part(whole.per_second) };
+            let own = Limit {
+                calls: whole.calls.map(|most| self.shared.may_have(host, most, share)),
+                per_second: whole.per_second.map(|most| self.shared.may_begin(most)),
+            };
             groups.push((Group::Trunk(host.to_owned()), own));
         }
         self.limits.enter(&groups, Instant::now())
@@ -142,7 +144,19 @@ impl Live {
         let trunk = trunk.map(|host| Group::Trunk(host.to_owned()));
         let groups = trunk.into_iter().chain([Group::Account(account.to_owned())]);
         let groups: Vec<_> = groups.map(|group| (group, Limit::default())).collect();
-        self.limits.enter(&groups, Instant::now()).ok()
+        let now = Instant::now();
+        let mut place = self.limits.enter(&groups, now).ok()?;
+        place.begin(now);
+        Some(place)
+    }
+
+    /// The trunks that may have so many calls at once, and how many they have here.
+    pub fn trunks(&self) -> Vec<TrunkLoad> {
+        let load = |(host, most): (String, u32)| {
+            let calls = self.limits.calls(&Group::Trunk(host.clone()));
+            TrunkLoad { host, most, calls }
+        };
+        self.routes.most_calls().into_iter().map(load).collect()
     }
 
     fn account(&self, sid: &str) -> (Group, Limit) {

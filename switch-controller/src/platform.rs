@@ -140,6 +140,11 @@ pub trait Platform: Send + Sync {
         Box::pin(async {})
     }
 
+    /// Waits until everything has been told of a call.
+    fn told<'a>(&'a self, _: &'a Facts) -> Soon<'a, ()> {
+        Box::pin(async {})
+    }
+
     /// Waits until everything has been told.
     fn flush(&self) -> Soon<'_, ()> {
         Box::pin(async {})

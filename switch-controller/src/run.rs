@@ -45,7 +45,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let live = Arc::new(live(config, Arc::clone(&routes), dialer, client, kept)?);
     switch::take_over(&live, left);
     let attending = Arc::clone(&live);
-    let attending = tokio::spawn(async move { attending.shared.attend().await });
+    let attending = tokio::spawn(async move { attending.shared.attend(|| attending.trunks()).await });
     if let Some(interval) = heartbeat {
         tokio::spawn(switch::heartbeats(Arc::clone(&live), interval));
     }
@@ -131,7 +131,8 @@ fn live(
         Some(url) => Some(Objects::open(url, None).context("shared.url")?),
         None => None,
     };
-    let shared = Shared::new(shared, uuid::Uuid::new_v4().to_string(), config.shared.interval);
+    let name = uuid::Uuid::new_v4().to_string();
+    let shared = Shared::new(shared, name, config.api.reached_at(), config.shared.interval);
     let agent = config.webhook.user_agent.clone();
     Ok(Live {
         files: Files::new(Arc::clone(&fetcher), sounds, agent, room),

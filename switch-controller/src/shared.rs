@@ -10,7 +10,7 @@ use objects::{Created, Objects};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex as Turn, MutexGuard};
 
-use crate::limits::{Members, Share};
+use crate::limits::{Announced, Ledger, Members, Share, TrunkLoad};
 
 /// The folders of the store.
 const CALLS: &str = "calls";
@@ -44,8 +44,11 @@ pub struct Shared {
     /// None: this one is alone.
     objects: Option<Objects>,
     name: String,
+    /// Where its API is.
+    host: String,
     interval: Duration,
     members: Mutex<Members>,
+    ledger: Mutex<Ledger>,
     /// Calls are made one after the other that have the same name, and a few others with them.
     turns: Vec<Turn<()>>,
     /// Names of calls that were not made, while nobody knows whether the store has this controller's claim.
@@ -56,11 +59,13 @@ pub struct Shared {
 const TURNS: usize = 256;
 
 impl Shared {
-    /// For a controller of this name, which must be no other's and need not be the same again.
-    pub fn new(objects: Option<Objects>, name: String, interval: Duration) -> Self {
+    /// For a controller of this name, which must be no other's and need not be the same again. Its API is at `host`, where
+    /// its predecessor's was and its successor's will be.
+    pub fn new(objects: Option<Objects>, name: String, host: String, interval: Duration) -> Self {
         let members = Mutex::new(Members::new(name.clone(), interval));
         let turns = (0..TURNS).map(|_| Turn::new(())).collect();
-        Shared { objects, name, interval, members, turns, unsure: Mutex::default() }
+        let (ledger, unsure) = (Mutex::default(), Mutex::default());
+        Shared { objects, name, host, interval, members, ledger, turns, unsure }
     }
 
     /// Waits until nobody else here makes a call of this name; until the guard is dropped, nobody does.
@@ -139,23 +144,69 @@ impl Shared {
         }
     }
 
-    /// Says every now and then that this controller is there, and looks who else is; for ever.
-    pub async fn attend(&self) {
+    /// How many calls at once of this many this controller may have by a trunk.
+    pub fn may_have(&self, host: &str, most: u32, share: Share) -> u32 {
+        match &self.objects {
+            Some(_) => self.ledger().may_have(host, most, share),
+            None => most,
+        }
+    }
+
+    /// How many calls of this many this controller may begin in a second now.
+    pub fn may_begin(&self, most: u32) -> u32 {
+        match &self.objects {
+            Some(_) => {
+                let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+                members.part_of_second(most, Instant::now()).unwrap_or_default()
+            }
+            None => most,
+        }
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says every now and then that this controller is there and what it may have of trunks, and looks who else is; for ever.
+    pub async fn attend(&self, trunks: impl Fn() -> Vec<TrunkLoad>) {
         let Some(objects) = &self.objects else { return };
         loop {
-            if let Err(error) = self.attend_once(objects).await {
+            if let Err(error) = self.attend_once(objects, &trunks()).await {
                 tracing::warn!(%error, "the shared store is away");
             }
             tokio::time::sleep(self.interval).await;
         }
     }
 
-    async fn attend_once(&self, objects: &Objects) -> Result<(), objects::Error> {
+    async fn attend_once(&self, objects: &Objects, trunks: &[TrunkLoad]) -> Result<(), objects::Error> {
         // What comes later than this was not known by then.
         let now = Instant::now();
-        objects.put(&format!("{CONTROLLERS}/{}", self.name), Vec::new()).await?;
-        let listed = objects.list(CONTROLLERS).await?;
-        let gone = self.members.lock().unwrap_or_else(PoisonError::into_inner).seen(&listed, now);
+        let own = self.ledger().next(trunks, self.share());
+        let announced = Announced { host: self.host.clone(), trunks: own.clone() };
+        let text = serde_json::to_vec(&announced).unwrap_or_default();
+        objects.put(&format!("{CONTROLLERS}/{}", self.name), text).await?;
+        self.ledger().announced(own);
+        let mut listed = objects.list(CONTROLLERS).await?;
+        let mut others = Vec::new();
+        for (name, _) in listed.iter().filter(|(name, _)| *name != self.name) {
+            let text = objects.get(&format!("{CONTROLLERS}/{name}")).await?.unwrap_or_default();
+            // One of an earlier version announces nothing.
+            let announced: Announced = serde_json::from_slice(&text).unwrap_or_default();
+            others.push((name.clone(), announced));
+        }
+        let (before, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|(_, said)| said.host == self.host);
+        listed.retain(|(name, _)| before.iter().all(|(dead, _)| dead != name));
+        let (mut gone, others) = {
+            let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+            let gone = members.seen(&listed, now);
+            let others = others.into_iter().filter(|(name, _)| !gone.contains(name));
+            let others: Vec<_> = others.map(|(name, said)| (members.place_of(&name), said.trunks)).collect();
+            (gone, others)
+        };
+        self.ledger().seen(others);
+        // The calls of the process before this one are this one's.
+        gone.extend(before.into_iter().map(|(name, _)| name));
         for name in gone {
             objects.delete(&format!("{CONTROLLERS}/{name}")).await?;
         }
@@ -184,7 +235,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_is_one_controllers_until_it_gives_it_back() {
         let objects = Objects::memory();
-        let of = |name: &str| Shared::new(Some(objects.clone()), name.to_owned(), Duration::from_secs(1));
+        let of = |name: &str| {
+            Shared::new(Some(objects.clone()), name.to_owned(), name.to_owned(), Duration::from_secs(1))
+        };
         let (one, other) = (of("one"), of("other"));
         assert_eq!(one.claim(&made("a")).await, Ok(None));
         assert_eq!(other.claim(&made("b")).await, Ok(Some(made("a"))));
@@ -203,5 +256,37 @@ mod tests {
         assert_eq!(one.claim(&made("c")).await, Ok(None));
         one.give_back("CA1").await;
         assert_eq!(other.claim(&made("b")).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn who_comes_has_what_the_others_leave_and_who_comes_again_what_it_had() {
+        let (objects, interval) = (Objects::memory(), Duration::from_millis(100));
+        let of = |name: &str, host: &str| {
+            Shared::new(Some(objects.clone()), name.to_owned(), host.to_owned(), interval)
+        };
+        let trunk = |calls| vec![TrunkLoad { host: "t".to_owned(), most: 10, calls }];
+        let may = |shared: &Shared| shared.share().map_or(0, |share| shared.may_have("t", 10, share));
+        let (one, other) = (of("1", "a"), of("2", "b"));
+        for _ in 0..4 {
+            one.attend_once(&objects, &trunk(0)).await.unwrap();
+            tokio::time::sleep(interval).await;
+        }
+        assert_eq!(may(&one), 10);
+        // It has nine calls, which its part is less than from now on.
+        for _ in 0..4 {
+            other.attend_once(&objects, &trunk(0)).await.unwrap();
+            one.attend_once(&objects, &trunk(9)).await.unwrap();
+            tokio::time::sleep(interval).await;
+        }
+        other.attend_once(&objects, &trunk(0)).await.unwrap();
+        assert_eq!((may(&one), may(&other)), (5, 1));
+        // It is killed, and what comes after it has its calls.
+        let again = of("3", "a");
+        again.attend_once(&objects, &trunk(9)).await.unwrap();
+        other.attend_once(&objects, &trunk(0)).await.unwrap();
+        assert_eq!((may(&again), may(&other)), (0, 1));
+        let names: Vec<_> =
+            objects.list(CONTROLLERS).await.unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
     }
 }

@@ -38,6 +38,10 @@ enum Task {
     /// Measures the proxy against a bare forwarder and, where it is installed, Kamailio: `--out docs/performance.md`.
     #[command(disable_help_flag = true)]
     Bench(programs::Arguments),
+    /// The night of the flood: `--calls 5000` outbound calls over trunks with limits, while controllers and proxies are killed
+    /// and added. The exit code is the verdict; `--report FILE` writes a page with plots, `--help` shows the rest.
+    #[command(disable_help_flag = true)]
+    Broadcast(programs::Arguments),
     /// Draws where the proxy's CPU time goes as a flame graph: `--rate 2000 --out docs/flame.svg`. Needs `perf`.
     #[command(disable_help_flag = true)]
     Flame(programs::Arguments),
@@ -62,6 +66,7 @@ fn main() -> Result<()> {
         Task::Demo(arguments) => programs::demo(&arguments),
         Task::Load(arguments) => programs::load("run", &arguments),
         Task::Bench(arguments) => programs::bench(&arguments),
+        Task::Broadcast(arguments) => programs::broadcast(&arguments),
         Task::Flame(arguments) => programs::load("flame", &arguments),
         Task::Release(arguments) => release::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),

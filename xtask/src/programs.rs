@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `load` and `bench`: programs of this repository, built and then become.
+//! `cargo xtask demo`, `load`, `broadcast` and `bench`: programs of this repository, built and then become.
 
 use std::{os::unix::process::CommandExt as _, process::Command};
 
@@ -24,6 +24,14 @@ pub(crate) fn load(verb: &str, arguments: &Arguments) -> Result<()> {
     process::run(process::cargo(&["build", "--release", "--package", "load", "--package", "proxy"]))?;
     let load = process::built("../release/load")?;
     become_it(Command::new(load).current_dir(process::root()).arg(verb).args(&arguments.arguments))
+}
+
+/// Lives through the night of the flood, with programs as the tests have them.
+pub(crate) fn broadcast(arguments: &Arguments) -> Result<()> {
+    let packages = ["load", "proxy", "switch-controller"].map(|name| ["--package", name]);
+    process::run(process::cargo(&[&["build", "--bins"], packages.as_flattened()].concat()))?;
+    let mut command = Command::new(process::built("load")?);
+    become_it(command.current_dir(process::root()).arg("broadcast").args(&arguments.arguments))
 }
 
 /// Measures the proxy as it is shipped.

@@ -47,22 +47,35 @@ async fn make(desk: &Desk, body: &Bytes) -> Result<Made, Refusal> {
     let place = live.enter(outbound.dial_string.as_str(), account).map_err(Refusal::too_many)?;
     outbound.place = Some(place);
     let made = Made { id: outbound.facts.channel.clone(), host, sid: outbound.facts.call_sid.clone() };
+    // If this process ends behind the claim, the next one tells what became of the call, which nobody else can make.
+    live.kept.keep_at_once(outbound.entry()).await;
     match live.shared.claim(&made).await {
         Ok(None) => {}
-        Ok(Some(theirs)) => return Ok(theirs),
+        Ok(Some(theirs)) => {
+            live.kept.forget(&made.id);
+            return Ok(theirs);
+        }
         // Rather no call than two.
         Err(error) => {
             let live = Arc::clone(live);
-            tokio::spawn(async move { live.shared.undo(&made).await });
+            tokio::spawn(async move {
+                live.shared.undo(&made).await;
+                live.kept.forget(&made.id);
+            });
             return Err(Refusal::unavailable(format!("nobody knows whether it was made: {error}")));
         }
     }
     let refusal = match begin(live, outbound) {
-        Ok(id) | Err(NotMade::Already(id)) => return Ok(Made { id, ..made }),
+        Ok(id) => return Ok(Made { id, ..made }),
+        Err(NotMade::Already(id)) => {
+            live.kept.forget(&made.id);
+            return Ok(Made { id, ..made });
+        }
         Err(NotMade::Unavailable(reason)) => Refusal::unavailable(reason),
         Err(NotMade::Refused(what)) => Refusal::wrong_value(what),
     };
     live.shared.give_back(&made.sid).await;
+    live.kept.forget(&made.id);
     Err(refusal)
 }
 

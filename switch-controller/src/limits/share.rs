@@ -5,7 +5,10 @@
 //!
 //! This file must not contain: I/O, clocks.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
+
+use super::SECOND;
 
 /// So many intervals without a sign, and a controller counts as gone. It itself thinks so one earlier.
 const GONE: u32 = 3;
@@ -40,12 +43,24 @@ pub struct Members {
     /// When we last made ourselves heard.
     heard: Option<Instant>,
     share: Option<Share>,
+    /// The shares of late, each with the moment from which it was had; the newest is last.
+    shares: VecDeque<(Instant, Share)>,
+    /// The names of those that are there, in their order.
+    alive: Vec<String>,
 }
 
 impl Members {
     /// Of a controller of this name that makes itself heard this often.
     pub fn new(own: String, interval: Duration) -> Self {
-        Members { own, interval, heard_since: None, heard: None, share: None }
+        Members {
+            own,
+            interval,
+            heard_since: None,
+            heard: None,
+            share: None,
+            shares: VecDeque::new(),
+            alive: Vec::new(),
+        }
     }
 
     /// We made ourselves heard before `now`, and then saw these: their names, and when each was heard last, by one clock of
@@ -67,8 +82,29 @@ impl Members {
         let place = alive.iter().position(|name| *name == self.own);
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         self.share = place.map(|place| Share { place: number(place), of: number(alive.len()) });
+        if let Some(share) =
+            self.share.filter(|share| self.shares.back().is_none_or(|(_, last)| last != share))
+        {
+            self.shares.push_back((now, share));
+        }
+        // The last one that had begun a second ago was had within this second.
+        while self.shares.get(1).is_some_and(|(at, _)| now.saturating_duration_since(*at) >= SECOND) {
+            self.shares.pop_front();
+        }
+        self.alive = alive.into_iter().map(str::to_owned).collect();
         let gone = listed.iter().filter(|(_, at)| age(at) > self.interval * GONE * 10);
         gone.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The name of this one.
+    pub fn own(&self) -> &str {
+        &self.own
+    }
+
+    /// The place of a controller among those that are there.
+    pub fn place_of(&self, name: &str) -> Option<u32> {
+        let place = self.alive.iter().position(|alive| alive == name)?;
+        u32::try_from(place).ok()
     }
 
     /// The controller's part now. None while the others may not count with it.
@@ -76,6 +112,16 @@ impl Members {
         let since = self.heard_since?;
         let is_known = now.saturating_duration_since(since) >= self.interval * 2;
         self.share.filter(|_| is_known && self.is_heard(now))
+    }
+
+    /// The controller's part now of what may begin in a second: the least that it had within one. What another had before
+    /// may be of the same second.
+    pub fn part_of_second(&self, limit: u32, now: Instant) -> Option<u32> {
+        let part = self.share(now)?.part(limit);
+        let shares = self.shares.iter().zip(self.shares.iter().skip(1).map(Some).chain([None]));
+        let lately = shares
+            .filter(|(_, next)| next.is_none_or(|(until, _)| now.saturating_duration_since(*until) < SECOND));
+        lately.map(|((_, share), _)| share.part(limit)).min().map(|least| least.min(part))
     }
 
     fn is_heard(&self, now: Instant) -> bool {
@@ -98,6 +144,28 @@ mod tests {
                 assert!(parts.iter().max().unwrap() - parts.iter().min().unwrap() <= 1);
             }
         }
+    }
+
+    #[test]
+    fn what_another_had_within_this_second_is_not_had_again() {
+        let (interval, start, wall) = (Duration::from_secs(2), Instant::now(), SystemTime::UNIX_EPOCH);
+        let mut members = Members::new("b".to_owned(), interval);
+        let listed = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), wall)).collect::<Vec<_>>();
+        let after = |millis| start + Duration::from_millis(millis);
+        for second in [0, 2, 4] {
+            members.seen(&listed(&["a", "b", "c"]), after(1000 * second));
+        }
+        assert_eq!(members.part_of_second(10, after(4_000)), Some(3));
+        // It is the first of two now: five, instead of three.
+        members.seen(&listed(&["b", "c"]), after(6_000));
+        assert_eq!(members.share(after(6_000)), Some(Share { place: 0, of: 2 }));
+        assert_eq!(members.part_of_second(10, after(6_000)), Some(3));
+        assert_eq!(members.part_of_second(10, after(7_000)), Some(3));
+        assert_eq!(members.part_of_second(10, after(7_200)), Some(5));
+        // What it has no more it has no more at once.
+        members.seen(&listed(&["a", "b", "c"]), after(8_000));
+        assert_eq!(members.part_of_second(10, after(8_000)), Some(3));
+        assert_eq!(members.part_of_second(10, after(60_000)), None);
     }
 
     /// Controllers that come and go, with a store between them that some do not reach for a while: what all of them think is

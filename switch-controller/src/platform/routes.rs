@@ -2,6 +2,7 @@
 
 mod file;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -111,6 +112,13 @@ impl Routes {
             calls: least(limit.calls, trunk.calls),
             per_second: least(limit.per_second, trunk.calls_per_second),
         })
+    }
+
+    /// Hosts by which so many calls at once may leave, each once.
+    pub fn most_calls(&self) -> Vec<(String, u32)> {
+        let file = self.file();
+        let hosts: BTreeSet<_> = file.trunk.iter().map(|trunk| trunk.get_ref().host.as_str()).collect();
+        hosts.into_iter().filter_map(|host| Some((host.to_owned(), self.limit(host).calls?))).collect()
     }
 
     /// How a number or a SIP URI is reached, and whom the callee sees.

@@ -364,6 +364,10 @@ impl Platform for Somleng {
         })
     }
 
+    fn told<'a>(&'a self, facts: &'a Facts) -> Soon<'a, ()> {
+        Box::pin(self.outbox.told(&facts.call_sid))
+    }
+
     fn flush(&self) -> Soon<'_, ()> {
         Box::pin(self.outbox.empty())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use esl::{Api, Event, Uuid};
 
@@ -93,7 +93,7 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
             return live.kill(&channel, "NORMAL_TEMPORARY_FAILURE").await;
         }
     }
-    let _place = match live.enter_account(&claim.facts.account_sid) {
+    let mut place = match live.enter_account(&claim.facts.account_sid) {
         Ok(place) => place,
         Err(over) => {
             tracing::info!(call = claim.facts.call_sid, %over, "a call is refused");
@@ -102,6 +102,7 @@ async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Que
             return live.kill(&channel, "USER_BUSY").await;
         }
     };
+    place.begin(Instant::now());
     let view = Arc::new(View::new(&claim.facts));
     live.calls.show(&view);
     live.kept.keep(Entry {

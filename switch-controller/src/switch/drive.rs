@@ -117,7 +117,7 @@ impl Driver {
                 self.act(action).await;
             }
             if self.finished {
-                return self.live.kept.forget(&self.facts.channel);
+                return self.forget();
             }
             self.keep();
             let queue = Arc::clone(&self.queue);
@@ -127,6 +127,15 @@ impl Driver {
                 () = tokio::time::sleep_until(due.into()) => self.timeout().await,
             }
         }
+    }
+
+    /// Nothing is to be kept any more, once the platform knows all: else the next process would have to tell it.
+    fn forget(&self) {
+        let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
+        tokio::spawn(async move {
+            live.platform.told(&facts).await;
+            live.kept.forget(&facts.channel);
+        });
     }
 
     /// Keeps where the call is, if it is somewhere else than before.

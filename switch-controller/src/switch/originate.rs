@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use esl::{Api, CallError, DialString, Uuid};
 
@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::call::facts::{Application, Facts};
 use crate::call::input::{HangUp, LegId};
 use crate::calls::{Forget, Full, Happened, Message, Queue, View};
-use crate::kept::Entry;
+use crate::kept::{Entry, unix};
 use crate::limits::{Place, host_of};
 use crate::live::Live;
 
@@ -53,10 +53,25 @@ pub enum NotMade {
     Refused(String),
 }
 
-/// Makes a call, and does not wait for its answer. Says its channel.
+impl Outbound {
+    /// What is to be kept of it before anybody can know of it: a process that ends may have made it.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            facts: self.facts.clone(),
+            application: Some(self.application.clone()),
+            document: None,
+            began: unix().as_secs(),
+            answered: None,
+            trunk: Some(host_of(self.dial_string.as_str()).to_owned()),
+        }
+    }
+}
+
+/// Makes a call whose [`Outbound::entry`] is kept, and does not wait for its answer. Says its channel.
 pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
     let channel = Uuid::new(outbound.facts.channel.clone()).map_err(|e| NotMade::Refused(e.to_string()))?;
-    let Outbound { facts, application, dial_string, caller_id, headers, variables: given, place } = outbound;
+    let Outbound { facts, application, dial_string, caller_id, headers, variables: given, mut place } =
+        outbound;
     let park_timeout = (live.config.limits.call_duration.as_secs() + 3600).to_string();
     let mut variables = own_variables(&facts).to_vec();
     variables.push(("park_timeout", &park_timeout));
@@ -80,14 +95,9 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
     live.metrics.calls.with_label_values(&["outbound"]).inc();
     let view = Arc::new(View { trunk, ..View::new(&facts) });
     live.calls.show(&view);
-    live.kept.keep(Entry {
-        facts: facts.clone(),
-        application: Some(application.clone()),
-        document: None,
-        began: view.began,
-        answered: None,
-        trunk: view.trunk.clone(),
-    });
+    if let Some(place) = &mut place {
+        place.begin(Instant::now());
+    }
     let call = Call::new(facts.clone(), application, live.config.rules, live.now());
     let (live, id) = (Arc::clone(live), facts.channel.clone());
     tokio::spawn(async move {

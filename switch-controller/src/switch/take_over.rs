@@ -12,7 +12,9 @@ use crate::call::facts::{Application, Direction};
 use crate::call::input::{HangUp, Input};
 use crate::calls::{Forget, Happened, Message, Queue, View};
 use crate::kept::{Entry, Whole, unix};
+use crate::limits::Place;
 use crate::live::Live;
+use crate::shared::Made;
 
 /// Takes them over as soon as FreeSWITCH says which are there. To be called before the link is made: what FreeSWITCH tells
 /// of them first is for them.
@@ -31,13 +33,21 @@ pub(crate) fn take_over(live: &Arc<Live>, left: Vec<Entry>) {
         let view =
             Arc::new(View { began: entry.began, trunk: entry.trunk.clone(), ..View::new(&entry.facts) });
         live.calls.show(&view);
-        tokio::spawn(go_on(Arc::clone(live), channel, entry, queue, view));
+        // Before anybody asks how many there are.
+        let place = live.restore(&entry.facts.account_sid, entry.trunk.as_deref());
+        tokio::spawn(go_on(Arc::clone(live), channel, entry, queue, view, place));
     }
 }
 
-async fn go_on(live: Arc<Live>, channel: Uuid, mut entry: Entry, queue: Arc<Queue>, view: Arc<View>) {
+async fn go_on(
+    live: Arc<Live>,
+    channel: Uuid,
+    mut entry: Entry,
+    queue: Arc<Queue>,
+    view: Arc<View>,
+    _place: Option<Place>,
+) {
     let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
-    let _place = live.restore(&entry.facts.account_sid, entry.trunk.as_deref());
     let facts = Arc::new(entry.facts.clone());
     let mut wanted = None;
     let found = find(&live, &channel, &mut entry, &queue, &mut wanted).await;
@@ -48,6 +58,7 @@ async fn go_on(live: Arc<Live>, channel: Uuid, mut entry: Entry, queue: Arc<Queu
         view.set_answered();
     }
     let call = match found {
+        Found::Gone(_) if is_anothers(&live, &entry).await => return live.kept.forget(channel.as_str()),
         Found::Gone(end) => {
             tracing::info!(call = facts.call_sid, %channel, "a call ended while nobody looked after it");
             queue.push(Message::Channel(Happened::HungUp(end)));
@@ -79,6 +90,19 @@ async fn go_on(live: Arc<Live>, channel: Uuid, mut entry: Entry, queue: Arc<Queu
         queue.push(Message::Input(Input::Update(application)));
     }
     drive(Arc::clone(&live), channel, facts, call, queue, view).await;
+}
+
+/// Whether a call that this controller was about to make was made by another one. If nobody has made it, nobody will: here
+/// it is told how it ended.
+async fn is_anothers(live: &Live, entry: &Entry) -> bool {
+    let facts = &entry.facts;
+    if facts.direction != Direction::OutboundApi {
+        return false;
+    }
+    let host = live.config.api.reached_at();
+    let made = Made { id: facts.channel.clone(), host, sid: facts.call_sid.clone() };
+    let theirs = live.shared.claim(&made).await.ok().flatten();
+    theirs.is_some_and(|theirs| theirs.id != facts.channel)
 }
 
 /// What became of a channel.

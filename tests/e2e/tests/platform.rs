@@ -135,6 +135,23 @@ async fn events_are_told_in_order_and_again_until_they_are_taken() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_not_told_before_a_kill_is_told_by_the_next_process() -> Result<()> {
+    let (platform, mut exchange) = start("").await?;
+    exchange.application.twiml("/voice", "<Gather timeout=\"1\"/>");
+    platform.disturb(Disturbance::failing("POST /phone_call_events", 503, usize::MAX).with("completed"));
+    let report = exchange.call([]).await?;
+    assert_eq!(report.status, Some(200), "{report}");
+    wait_until("it was tried to tell it", Duration::from_secs(20), || {
+        Ok(platform.told("POST /phone_call_events").iter().any(|told| told.status == 503))
+    })?;
+    exchange.controller.kill()?;
+    platform.undisturb();
+    exchange.restart_controller()?;
+    wait_for(&platform, &exchange, "it is over", completed)?;
+    wait_until("nothing is kept", Duration::from_secs(5), || Ok(exchange.kept()? == 0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_legs_of_a_dial_are_routed_by_the_platform_and_it_is_told_of_them() -> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Dial action=\"/after\">85550001</Dial>");

@@ -13,13 +13,13 @@ use anyhow::{Context, Result};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks, with these header lines and without a body. Status, and a body that is text.
-pub(crate) fn text(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Result<(u16, String)> {
+pub fn text(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Result<(u16, String)> {
     let (status, body) = request(address, method, path, headers, "")?;
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// Asks, with these header lines and this body. Status and body.
-pub(crate) fn request(
+pub fn request(
     address: SocketAddr,
     method: &str,
     path: &str,

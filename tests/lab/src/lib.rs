@@ -28,7 +28,7 @@ pub mod child;
 pub mod controller_process;
 pub mod demo;
 pub mod dns;
-mod http;
+pub mod http;
 pub mod kamailio;
 pub mod ladder;
 pub mod machine;

@@ -10,16 +10,18 @@ use crate::{
 };
 
 /// How the page looks, in the reader's choice of light or dark.
-const STYLE: &str = "\
-:root { color-scheme: light dark; --text: #222; --grid: #ddd; --a: #2563a8; --b: #c2571a; --c: #999; }
-@media (prefers-color-scheme: dark) { :root { --text: #ddd; --grid: #444; --a: #6ea8e0; --b: #e89a63; --c: #888; } }
+pub(crate) const STYLE: &str = "\
+:root { color-scheme: light dark; --text: #222; --grid: #ddd; --a: #2563a8; --b: #c2571a; --c: #999; --d: #3a8a4d; --e: #b03060; }
+@media (prefers-color-scheme: dark) { :root { --text: #ddd; --grid: #444; --a: #6ea8e0; --b: #e89a63; --c: #888; --d: #76c48a; --e: #e07aa0; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); max-width: 780px; margin: 2em auto; padding: 0 1em; }
 table { border-collapse: collapse; } td { padding: .1em 1em .1em 0; vertical-align: top; }
 figure { margin: 1.5em 0; } figcaption { font-weight: 600; } svg { width: 100%; height: auto; }
 svg text { font-size: 11px; fill: var(--text); } .grid { stroke: var(--grid); }
 polyline { fill: none; stroke-width: 1.5; } .legend { margin: 0 0 0 5em; }
 polyline.a { stroke: var(--a); } polyline.b { stroke: var(--b); } polyline.c { stroke: var(--c); }
+polyline.d { stroke: var(--d); } polyline.e { stroke: var(--e); } .mark { stroke: var(--c); stroke-dasharray: 3; }
 rect.a { fill: var(--a); } span.a { color: var(--a); } span.b { color: var(--b); } span.c { color: var(--c); }
+span.d { color: var(--d); } span.e { color: var(--e); }
 ";
 
 /// The page.

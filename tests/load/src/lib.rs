@@ -16,10 +16,12 @@
 //! | [`outcome`], [`terminal`], [`html`], [`plot`] | what came of it, as JSON, text and a page with plots |
 //! | [`forward`] | the bare forwarder: the least that anything between the two sides can do |
 //! | [`flame`] | call stacks as a drawing |
+//! | [`broadcast`] | the night of the flood: calls by the thousand through controllers that are killed meanwhile |
 //! | [`bench`](mod@bench) | forwarder, proxy and Kamailio at several rates in one run, against the targets |
 
 pub mod answering;
 pub mod bench;
+pub mod broadcast;
 pub mod caller;
 pub mod calls;
 pub mod datagrams;

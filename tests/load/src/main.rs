@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use load::{
     bench::{self, Contender},
+    broadcast,
     forward::{self, Ways},
     html,
     outcome::Outcome,
@@ -33,6 +34,11 @@ enum Verb {
     ///
     /// Exits with 0 only if the proxy meets its targets.
     Bench(BenchArgs),
+    /// Live through the night of the flood: calls by the thousand, while controllers and proxies are killed and added.
+    ///
+    /// The platform's stand-in asks controllers for calls over trunks with limits. Exits with 0 only if every call came to
+    /// exactly one final status, nobody was called twice, no trunk was ever over its limit, and who called in was answered.
+    Broadcast(BroadcastArgs),
     /// Draw where the proxy's CPU time goes under load, as a flame graph. Needs `perf`.
     Flame(FlameArgs),
     /// Call through a proxy that was built to take notes for the compiler.
@@ -120,6 +126,34 @@ struct BenchArgs {
 }
 
 #[derive(Args)]
+struct BroadcastArgs {
+    /// Calls to make
+    #[arg(long, default_value_t = 5000)]
+    calls: usize,
+    /// How many come due in a minute
+    #[arg(long, default_value_t = 3000, value_name = "CALLS")]
+    per_minute: u32,
+    /// Controllers in the beginning, each with its FreeSWITCH
+    #[arg(long, default_value_t = 3, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=50))]
+    controllers: u8,
+    /// Proxies, by which others call in meanwhile
+    #[arg(long, default_value_t = 2, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=50))]
+    proxies: u8,
+    /// How often a controller is killed (kill -9), and a proxy with each second one
+    #[arg(long, default_value_t = 9, value_name = "TIMES")]
+    kills: u32,
+    /// What decides whom the queue asks
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Put the controllers' logs there
+    #[arg(long, value_name = "DIRECTORY")]
+    logs: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct FlameArgs {
     /// Calls per second
     #[arg(long, default_value_t = 2000)]
@@ -149,6 +183,16 @@ fn main() -> ExitCode {
         Verb::Bench(BenchArgs { rates, secs, runs, against, out }) => {
             bench::bench(&bench::Options { rates, time: secs, runs, against, out })
         }
+        Verb::Broadcast(args) => broadcast::run(&broadcast::Options {
+            calls: args.calls,
+            per_minute: args.per_minute,
+            controllers: args.controllers.into(),
+            proxies: args.proxies.into(),
+            kills: args.kills,
+            report: args.report,
+            logs: args.logs,
+            seed: args.seed,
+        }),
         Verb::Flame(FlameArgs { rate, secs, out }) => {
             bench::flame(&bench::Flame { rate, time: secs, out }).map(|()| true)
         }

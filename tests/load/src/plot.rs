@@ -29,12 +29,25 @@ pub struct Line<'a> {
 
 /// Lines over time, from zero on both scales. `unit` is that of the values; times are in seconds.
 pub fn lines(title: &str, unit: &str, lines: &[Line<'_>]) -> String {
+    lines_with(title, unit, lines, &[])
+}
+
+/// The same with moments at which something happened, which the reader's mouse finds out.
+pub fn lines_with(title: &str, unit: &str, lines: &[Line<'_>], marks: &[(f64, String)]) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
     let right = points().map(|point| point.0).fold(0.0, f64::max);
     let top = points().map(|point| point.1).fold(0.0, f64::max);
     let scale = Scale { right: if right > 0.0 { right } else { 1.0 }, top: nice(top) };
     let mut svg = open(title);
     scale.draw(unit, &mut svg);
+    for (at, what) in marks {
+        let (x, bottom) = (scale.x(*at), HEIGHT - BELOW);
+        let _ = write!(
+            svg,
+            "<line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{EDGE}\" y2=\"{bottom}\"><title>{at:.1} s: {}</title></line>",
+            escape(what)
+        );
+    }
     for line in lines {
         let points: Vec<_> =
             line.points.iter().map(|(x, y)| format!("{:.1},{:.1}", scale.x(*x), scale.y(*y))).collect();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::backoff::{self, random};
 use super::client::{Client, Fault};
@@ -45,6 +45,8 @@ struct Inner {
     /// By call. A call that is here has a task that sends its letters; its first one may be on the way.
     calls: HashMap<String, VecDeque<(Letter, Instant)>>,
     letters: usize,
+    /// Who waits until nothing is left of a call: told by being dropped.
+    waiting: HashMap<String, Vec<oneshot::Sender<()>>>,
 }
 
 impl Outbox {
@@ -76,6 +78,20 @@ impl Outbox {
         }
     }
 
+    /// Waits until nothing waits of a call.
+    pub(super) async fn told(&self, call: &str) {
+        let (told, wait) = oneshot::channel();
+        {
+            let mut inner = self.lock();
+            if !inner.calls.contains_key(call) {
+                return;
+            }
+            inner.waiting.entry(call.to_owned()).or_default().push(told);
+        }
+        // It is dropped then.
+        let _ = wait.await;
+    }
+
     /// Waits until nothing waits.
     pub(super) async fn empty(&self) {
         loop {
@@ -105,6 +121,7 @@ impl Outbox {
         let next = inner.calls.get_mut(call).and_then(VecDeque::pop_front);
         if next.is_none() {
             inner.calls.remove(call);
+            inner.waiting.remove(call);
         }
         next
     }

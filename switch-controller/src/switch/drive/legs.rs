@@ -86,7 +86,7 @@ impl Driver {
         });
         match api {
             Ok((api, channel)) => {
-                let place = match self.live.enter(&route.dial_string, None) {
+                let mut place = match self.live.enter(&route.dial_string, None) {
                     Ok(place) => place,
                     Err(over) => {
                         tracing::info!(call = self.facts.call_sid, %over, "a leg is not called");
@@ -94,6 +94,7 @@ impl Driver {
                         return self.input(Input::Leg(leg, LegInput::HungUp(end)));
                     }
                 };
+                place.begin(Instant::now());
                 self.live.metrics.legs.inc();
                 self.legs.insert(
                     leg,

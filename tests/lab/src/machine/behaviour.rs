@@ -65,6 +65,27 @@ impl Behaviour {
             _ => user.parse().unwrap_or(Self::play(TONE)),
         }
     }
+
+    /// Whom a broadcast reaches at a number, by its last two digits: of a hundred, 60 hear it to its end and 10 hang up in
+    /// the middle, 10 are busy, 8 let it ring, 5 do not exist, 3 have a carrier that is broken, 4 one that says nothing.
+    #[must_use]
+    pub fn of_callee(number: &str) -> Self {
+        let digit = |at: usize| {
+            number.bytes().rev().nth(at).map_or(0, |byte| u64::from(byte.wrapping_sub(b'0') % 10))
+        };
+        let last = 10 * digit(1) + digit(0);
+        let ringing = Duration::from_millis(200 + 150 * digit(0));
+        let answer = |hang_up_after| Self::Answer { ringing, source: Source::Silence, hang_up_after };
+        match last {
+            0..60 => answer(None),
+            60..70 => answer(Some(Duration::from_millis(800))),
+            70..80 => Self::Refuse { ringing: if last < 75 { Duration::ZERO } else { ringing }, code: BUSY },
+            80..88 => Self::Ring,
+            88..93 => Self::refuse(404),
+            93..96 => Self::refuse(503),
+            _ => Self::Silent,
+        }
+    }
 }
 
 impl FromStr for Behaviour {
@@ -111,6 +132,8 @@ pub enum Answering {
     Always(Behaviour),
     /// By the user part of the Request-URI, as [`Behaviour::of_user`] says.
     ByUser,
+    /// As the people of a broadcast do, each by the last two digits of its number: see [`Behaviour::of_callee`].
+    Callees,
 }
 
 impl Answering {
@@ -120,6 +143,7 @@ impl Answering {
         match self {
             Self::Always(behaviour) => *behaviour,
             Self::ByUser => Behaviour::of_user(user),
+            Self::Callees => Behaviour::of_callee(user),
         }
     }
 }
@@ -127,9 +151,13 @@ impl Answering {
 impl FromStr for Answering {
     type Err = Error;
 
-    /// Reads `by-user`, or a [`Behaviour`] for every call.
+    /// Reads `by-user`, `callees`, or a [`Behaviour`] for every call.
     fn from_str(text: &str) -> Result<Self> {
-        if text == "by-user" { Ok(Self::ByUser) } else { text.parse().map(Self::Always) }
+        match text {
+            "by-user" => Ok(Self::ByUser),
+            "callees" => Ok(Self::Callees),
+            _ => text.parse().map(Self::Always),
+        }
     }
 }
 
@@ -179,6 +207,22 @@ mod tests {
         ] {
             assert!(bad.parse::<Behaviour>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn callees_are_as_many_of_each_kind_as_is_said() {
+        let of = |number: u32| Behaviour::of_callee(&format!("+855{number:06}"));
+        let count = |is: fn(&Behaviour) -> bool| (1200..1300).map(of).filter(is).count();
+        assert_eq!(count(|one| matches!(one, Behaviour::Answer { hang_up_after: None, .. })), 60);
+        assert_eq!(count(|one| matches!(one, Behaviour::Answer { hang_up_after: Some(_), .. })), 10);
+        assert_eq!(count(|one| matches!(one, Behaviour::Refuse { code: 486, .. })), 10);
+        assert_eq!(count(|one| *one == Behaviour::Ring), 8);
+        assert_eq!(
+            (count(|one| *one == Behaviour::refuse(404)), count(|one| *one == Behaviour::refuse(503))),
+            (5, 3)
+        );
+        assert_eq!(count(|one| *one == Behaviour::Silent), 4);
+        assert_eq!(Behaviour::of_callee(""), Behaviour::of_callee("00"));
     }
 
     #[test]

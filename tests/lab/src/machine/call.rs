@@ -120,7 +120,9 @@ impl Call {
     pub(crate) fn begin(&mut self, now: Instant, out: &mut Vec<Action>) {
         let ringing = match self.behaviour {
             Behaviour::Silent => {
-                self.forget = Some(now + GIVE_UP);
+                self.record.ended = Some(now);
+                // Whoever hears nothing may still send it when others have long been done.
+                self.forget = Some(now + 2 * GIVE_UP);
                 return;
             }
             Behaviour::Refuse { ringing, code } if ringing.is_zero() => {
@@ -285,6 +287,7 @@ impl Call {
     pub(crate) fn refuse(&mut self, code: u16, now: Instant, out: &mut Vec<Action>) {
         self.wake = None;
         self.record.status = Some(code);
+        self.record.ended.get_or_insert(now);
         self.state = State::Refused;
         let answer = respond(&self.record.invite, self.record.source, code, Some(&self.tag));
         let answer = self.with_headers(answer).end();
@@ -405,6 +408,7 @@ impl Call {
             out.push(Action::CloseAudio { call: self.tag.clone() });
         }
         self.state = State::Over;
+        self.record.ended.get_or_insert(now);
         self.resend = None;
         self.wake = None;
         self.forget = Some(now + GIVE_UP);

@@ -31,6 +31,9 @@ use crate::signalling::Ids;
 use crate::trace::Trace;
 use crate::wire::{LONGEST, Wire};
 
+/// The port at which mute machines say that they hear: discard's (RFC 863).
+pub(crate) const DISCARD: u16 = 9;
+
 /// What a [`Uas`] wants done. Calls are named by the To tag that the machine gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -77,6 +80,7 @@ struct Shared {
     uas: Mutex<Uas>,
     playing: Mutex<HashMap<String, Playing>>,
     ids: Mutex<Ids>,
+    sound: bool,
 }
 
 impl Machine {
@@ -85,10 +89,22 @@ impl Machine {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn start(address: SocketAddr, answering: Answering, trace: &Trace) -> Result<Self> {
+        Self::begin(address, answering, trace, true).await
+    }
+
+    /// The same without sound: a port is named that nobody has. For calls by the thousand.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn start_mute(address: SocketAddr, answering: Answering, trace: &Trace) -> Result<Self> {
+        Self::begin(address, answering, trace, false).await
+    }
+
+    async fn begin(address: SocketAddr, answering: Answering, trace: &Trace, sound: bool) -> Result<Self> {
         let wire = Wire::bind(address, trace.clone()).await?;
         let uas = Uas::new(wire.here(), answering, Ids::random());
         let (uas, playing, ids) = (Mutex::new(uas), Mutex::default(), Mutex::new(Ids::random()));
-        let shared = Arc::new(Shared { wire, uas, playing, ids });
+        let shared = Arc::new(Shared { wire, uas, playing, ids, sound });
         let task = tokio::spawn(Arc::clone(&shared).run());
         Ok(Self { shared, task })
     }
@@ -156,6 +172,10 @@ impl Shared {
 
     async fn open(&self, call: String, peer: Option<SocketAddr>, source: Source) -> Vec<Action> {
         let address = self.wire.here().ip();
+        if !self.sound {
+            let nowhere = SocketAddr::new(address, DISCARD);
+            return locked(&self.uas).audio_opened(&call, Ok(nowhere), Instant::now());
+        }
         let opened = MediaPort::bind(address).await.map(|port| {
             let media = SocketAddr::new(address, port.number());
             let ssrc = locked(&self.ids).number() as u32;

@@ -1,6 +1,7 @@
 //! What an answering machine has seen.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use crate::media::AudioReport;
 use crate::signalling::{Incoming, Side};
@@ -16,6 +17,10 @@ pub struct CallRecord {
     pub user: String,
     /// Where the INVITE came from.
     pub source: SocketAddr,
+    /// When the INVITE came first.
+    pub began: Instant,
+    /// When it was over: refused, or its BYE answered. A call of which this machine takes no notice is over as it comes.
+    pub ended: Option<Instant>,
     /// The INVITE as it came.
     pub invite: Incoming,
     /// Methods of the requests received, in order, each transaction once.
@@ -39,12 +44,14 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    pub(crate) fn new(number: u64, invite: &Incoming, source: SocketAddr) -> Self {
+    pub(crate) fn new(number: u64, invite: &Incoming, source: SocketAddr, now: Instant) -> Self {
         Self {
             number,
             call_id: invite.call_id.clone(),
             user: invite.user(),
             source,
+            began: now,
+            ended: None,
             invite: invite.clone(),
             requests: vec!["INVITE".to_owned()],
             repeated: 0,

@@ -159,7 +159,7 @@ impl Uas {
             return self.reject(invite, source, 482);
         }
         self.figures.taken += 1;
-        let record = CallRecord::new(self.figures.taken, invite, source);
+        let record = CallRecord::new(self.figures.taken, invite, source, now);
         let behaviour = self.answering.behaviour(&record.user);
         let call = Call::new(record, behaviour, self.here, Ids::seeded(self.ids.number()));
         let tag = call.tag().to_owned();

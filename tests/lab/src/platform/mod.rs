@@ -166,9 +166,22 @@ impl Platform {
         locked(&self.shared.state).bucket = Some((directory, url.to_owned()));
     }
 
+    /// A call that it is going to ask a switch for.
+    pub fn queued(&self, sid: &str) {
+        locked(&self.shared.state).calls.entry(sid.to_owned()).or_default();
+    }
+
     /// A call that it has asked a switch for: what was sent, and the name that the switch has given it.
     pub fn made(&self, sid: &str, external_id: &str) {
         locked(&self.shared.state).made(sid, external_id);
+    }
+
+    /// A call data record, as `mod_json_cdr` sends it.
+    pub fn record(&self, variables: &[(String, String)]) {
+        let variables = variables.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let variables: serde_json::Map<_, _> = variables.collect();
+        let body = format!("cdr={}", STANDARD.encode(json!({ "variables": variables }).to_string()));
+        locked(&self.shared.state).take(&Method::POST, "/call_data_records", body.as_bytes());
     }
 
     /// Requests go wrong from now on.
@@ -185,6 +198,11 @@ impl Platform {
     #[must_use]
     pub fn state(&self) -> State {
         locked(&self.shared.state).clone()
+    }
+
+    /// Looks at what it knows, which may be too much to be copied.
+    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&locked(&self.shared.state))
     }
 
     /// The requests that begin so, oldest first.

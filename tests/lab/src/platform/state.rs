@@ -26,6 +26,16 @@ pub struct Call {
     pub beats: u64,
     /// What became of it, by its call data record: `completed`, `no-answer`, `busy`, `canceled` or `failed`.
     pub status: Option<&'static str>,
+    /// How many records of it have come.
+    pub records: u32,
+}
+
+impl Call {
+    /// A record says how it ended. A second one is counted, and says nothing new.
+    fn recorded(&mut self, status: &'static str) {
+        self.records += 1;
+        self.status.get_or_insert(status);
+    }
 }
 
 /// A recording.
@@ -50,7 +60,7 @@ pub struct State {
     pub strangers: BTreeMap<String, Vec<String>>,
     /// Final statuses of channels that belong to no call that is known, by their names: a call may be over before the answer to
     /// POST /calls is read, which names its channel.
-    pub early: BTreeMap<String, &'static str>,
+    pub early: BTreeMap<String, Vec<&'static str>>,
     /// What the switch did wrong.
     pub faults: Vec<String>,
     pub(super) told: Vec<Told>,
@@ -86,9 +96,7 @@ impl State {
         if let Some(events) = self.strangers.remove(external_id) {
             call.events = events;
         }
-        if let Some(status) = self.early.remove(external_id) {
-            call.status.get_or_insert(status);
-        }
+        self.early.remove(external_id).into_iter().flatten().for_each(|status| call.recorded(status));
     }
 
     /// Does what a request asks for.
@@ -308,9 +316,8 @@ impl State {
             None => self.calls.values_mut().find(|call| call.external_id.as_deref() == Some(uuid)),
         };
         match call {
-            // A second one is dropped.
-            Some(call) => drop(call.status.get_or_insert(status)),
-            None if sid.is_none() => drop(self.early.insert(uuid.to_owned(), status)),
+            Some(call) => call.recorded(status),
+            None if sid.is_none() => self.early.entry(uuid.to_owned()).or_default().push(status),
             None => self.faults.push(format!("a record of a call that is unknown: {variables:?}")),
         }
         Ok((204, Value::Null))

@@ -88,6 +88,11 @@ pub struct Settings {
     pub profile: String,
     /// How long a channel goes on where it was after `uuid_park`: what is executed meanwhile is broken off.
     pub moves_after: Duration,
+    /// Whether there is sound. Without it calls by the thousand cost little: no RTP and no ports, nothing is recorded, and
+    /// what is played takes its time and is not heard.
+    pub sound: bool,
+    /// Whether what `mod_json_cdr` would send is kept for [`Switch::take_records`].
+    pub records: bool,
 }
 
 impl Settings {
@@ -102,6 +107,8 @@ impl Settings {
             heartbeat: Duration::from_secs(5),
             profile: "nat_gateway".to_owned(),
             moves_after: Duration::from_millis(60),
+            sound: true,
+            records: false,
         }
     }
 }
@@ -171,6 +178,12 @@ impl Switch {
     #[must_use]
     pub fn sessions(&self) -> usize {
         locked(&self.shared.core).sessions()
+    }
+
+    /// The variables of each call that has ended since this was asked last: what `mod_json_cdr` sends.
+    #[must_use]
+    pub fn take_records(&self) -> Vec<Vec<(String, String)>> {
+        std::mem::take(&mut locked(&self.shared.core).records)
     }
 
     /// This run's Core-UUID.

@@ -246,6 +246,18 @@ impl Channel {
         self.times.answered != 0
     }
 
+    /// Whether a frame would change nothing about it.
+    pub(super) fn rests(&self, now: Instant) -> bool {
+        !self.is_hung_up()
+            && self.messages.is_empty()
+            && self.task.is_none()
+            && self.moved.is_none()
+            && self.recorders.is_empty()
+            && self.state != State::Hibernate
+            && self.ring_until.is_none_or(|until| until > now)
+            && self.parked.as_ref().is_none_or(|parked| parked.until.is_none())
+    }
+
     pub(super) fn is_hung_up(&self) -> bool {
         self.cause.is_some()
     }

@@ -132,6 +132,9 @@ impl Core {
         }
         let Some(channel) = self.channels.remove(id) else { return };
         self.out.push(Action::CloseMedia { channel: id.to_owned() });
+        if self.settings.records {
+            self.records.push(channel.variables.clone());
+        }
         if channel.direction == Direction::Outbound {
             self.old_legs.push_back((self.now + 2 * GIVE_UP, id.to_owned()));
         }

@@ -91,7 +91,7 @@ impl Core {
         }
         let id = self.uuid();
         self.sessions += 1;
-        let record = CallRecord::new(self.sessions, invite, source);
+        let record = CallRecord::new(self.sessions, invite, source, self.now);
         let (here, ids) = (self.settings.address, Ids::seeded(self.ids.number()));
         let call = Call::new(record, Behaviour::Wait, here, ids);
         self.by_tag.insert(call.tag().to_owned(), id.clone());

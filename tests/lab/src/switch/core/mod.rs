@@ -164,6 +164,8 @@ pub struct Core {
     jobs: Vec<(Instant, Asked, String)>,
     heartbeat: Instant,
     events: Vec<esl::Event>,
+    /// Variables of channels that are gone, if they are kept.
+    pub(super) records: Vec<Vec<(String, String)>>,
     out: Vec<Action>,
 }
 
@@ -194,6 +196,7 @@ impl Core {
             jobs: Vec::new(),
             heartbeat: now + settings.heartbeat,
             events: Vec::new(),
+            records: Vec::new(),
             out: Vec::new(),
             settings,
         };
@@ -273,6 +276,9 @@ impl Core {
                 self.by_call_id.remove(uac.call_id());
             }
         }
+        if !self.settings.sound {
+            self.rest();
+        }
         let mut due: Vec<_> = self
             .channels
             .values()
@@ -293,6 +299,13 @@ impl Core {
             self.tell_heartbeat();
         }
         self.listener_timeouts();
+    }
+
+    /// Without sound, a channel that has nothing to do needs no frames.
+    fn rest(&mut self) {
+        let (now, next) = (self.now, self.now + TICK);
+        let resting = self.channels.values_mut().filter(|channel| channel.tick <= now && channel.rests(now));
+        resting.for_each(|channel| channel.tick = next);
     }
 
     /// What has come due of one channel, frame by frame.

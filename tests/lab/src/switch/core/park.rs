@@ -54,7 +54,10 @@ impl Core {
             self.channels.get_mut(id).filter(|channel| channel.is_answered() && !channel.is_hung_up())?;
         let (bridged, records) = (channel.bridged, !channel.recorders.is_empty());
         let media = channel.media.as_mut()?;
-        if !bridged && let Some(to) = media.peer {
+        if !bridged
+            && self.settings.sound
+            && let Some(to) = media.peer
+        {
             let bytes = media.packet(&sound);
             self.out.push(Action::Rtp { channel: id.to_owned(), to, bytes });
         }
