@@ -15,7 +15,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-pub use entry::{Document, Entry, Whole, unix};
+pub use entry::{Document, Entry, unix};
 
 /// What ends a file's name.
 const EXTENSION: &str = "call";

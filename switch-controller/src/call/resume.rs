@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twiml::{Url, Verb};
 
-use super::facts::Facts;
+use super::facts::{Application, Direction, Facts};
 use super::pace::Pace;
 use super::rules::Rules;
 use super::{Call, Desk, Phase};
@@ -15,21 +15,33 @@ pub use crate::script::Place;
 
 /// What another process has to know of a call, beside its [`Facts`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// The text of its document.
-    pub document: String,
-    /// Where that came from, if it came from a URL.
-    pub url: Option<String>,
-    /// Where in it the call was.
-    pub place: Place,
+pub struct Left {
+    /// What it goes on with.
+    pub next: Next,
     /// How long ago the channel was answered, if it was.
     pub answered: Option<Duration>,
     /// How long the call has lasted.
     pub lasted: Duration,
-    /// Its verb was a Dial, which was connected, and is over.
-    pub dialled: bool,
     /// The number after which asks begin.
     pub asked: u32,
+}
+
+/// What a call goes on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// A verb, from its beginning.
+    Verb {
+        /// The text of its document.
+        document: String,
+        /// Where that came from, if it came from a URL.
+        url: Option<String>,
+        /// Where in it the call was.
+        place: Place,
+        /// The verb was a Dial, which was connected, and is over.
+        dialled: bool,
+    },
+    /// An application that was not begun, or that the API wants instead.
+    Application(Application),
 }
 
 impl Call {
@@ -54,29 +66,38 @@ impl Call {
 
     /// Goes on with a call whose controller is gone: its verb is begun again. Whoever drives it ends what the channel
     /// plays and records before. A Dial that was connected rather goes on; when that is over, the call goes on behind it.
-    pub fn resume(facts: Facts, kept: Kept, rules: Rules, now: Duration) -> Self {
+    pub fn resume(facts: Facts, left: Left, rules: Rules, now: Duration) -> Self {
+        let rings = facts.direction == Direction::OutboundApi && left.answered.is_none();
         let mut desk = Desk::new(facts, rules, now);
-        desk.answered_at = kept.answered.map(|ago| now.saturating_sub(ago));
-        desk.begin_asks_after(kept.asked);
-        desk.base = kept.url.and_then(|url| Url::parse(&url).ok());
+        desk.answered_at = left.answered.map(|ago| now.saturating_sub(ago));
+        desk.begin_asks_after(left.asked);
         let mut call = Call {
             desk,
             script: Script::default(),
             pace: Pace::default(),
             phase: Phase::Finished,
-            over_at: now.saturating_add(rules.duration).saturating_sub(kept.lasted),
+            over_at: now.saturating_add(rules.duration).saturating_sub(left.lasted),
             rang: true,
             released: false,
             falling_back: false,
         };
-        let step = match call.script.load(kept.document.as_bytes()) {
-            Ok(()) => {
-                call.script.set_place(kept.place);
-                if kept.dialled { call.behind_dial() } else { Step::Next }
+        match left.next {
+            Next::Application(application) if rings => {
+                call.phase = Phase::Calling { application, until: now.saturating_add(rules.ringing) };
             }
-            Err(error) => call.fail(format!("the document that was kept: {error}")),
-        };
-        call.step(step);
+            Next::Application(application) => call.execute(application),
+            Next::Verb { document, url, place, dialled } => {
+                call.desk.base = url.and_then(|url| Url::parse(&url).ok());
+                let step = match call.script.load(document.as_bytes()) {
+                    Ok(()) => {
+                        call.script.set_place(place);
+                        if dialled { call.behind_dial() } else { Step::Next }
+                    }
+                    Err(error) => call.fail(format!("the document that was kept: {error}")),
+                };
+                call.step(step);
+            }
+        }
         call
     }
 

@@ -8,7 +8,7 @@ use settings::Secret;
 use twiml::Method;
 
 use crate::call::facts::{Application, Direction, Facts};
-use crate::call::resume::{Kept, Place};
+use crate::call::resume::{Left, Next, Place};
 
 /// The format's.
 const VERSION: u32 = 1;
@@ -41,31 +41,25 @@ pub struct Document {
     pub place: Place,
 }
 
-/// What a call can go on with.
-#[derive(Debug)]
-pub enum Whole {
-    /// A document.
-    Document(Kept),
-    /// It has not begun.
-    Application(Application),
-}
-
 impl Entry {
     /// What a call goes on with, so long after the beginning of Unix time.
-    pub fn whole(&self, now: Duration) -> Option<Whole> {
-        let since = |then: Duration| now.saturating_sub(then);
-        if let Some(document) = &self.document {
-            return Some(Whole::Document(Kept {
+    pub fn left(&self, now: Duration) -> Option<Left> {
+        let next = match &self.document {
+            Some(document) => Next::Verb {
                 document: document.text.clone(),
                 url: document.url.clone(),
                 place: document.place,
-                answered: self.answered.map(|at| since(Duration::from_millis(at))),
-                lasted: since(Duration::from_secs(self.began)),
                 dialled: false,
-                asked: 0,
-            }));
-        }
-        self.application.clone().map(Whole::Application)
+            },
+            None => Next::Application(self.application.clone()?),
+        };
+        let since = |then: Duration| now.saturating_sub(then);
+        Some(Left {
+            next,
+            answered: self.answered.map(|at| since(Duration::from_millis(at))),
+            lasted: since(Duration::from_secs(self.began)),
+            asked: 0,
+        })
     }
 
     pub(super) fn to_json(&self) -> io::Result<Vec<u8>> {
@@ -242,11 +236,13 @@ pub(super) mod tests {
     #[test]
     fn a_call_goes_on_with_its_document_and_before_that_with_its_application() {
         let now = Duration::from_secs(1_800_000_010);
-        let Some(Whole::Document(kept)) = entry("one").whole(now) else { panic!("no document") };
-        assert_eq!(kept.answered, Some(Duration::from_millis(5_500)));
-        assert_eq!((kept.lasted, kept.place.verb), (Duration::from_secs(10), 3));
+        let left = entry("one").left(now).unwrap();
+        assert_eq!(left.answered, Some(Duration::from_millis(5_500)));
+        assert_eq!(left.lasted, Duration::from_secs(10));
+        let Next::Verb { place, .. } = left.next else { panic!("no document") };
+        assert_eq!(place.verb, 3);
         let young = Entry { document: None, ..entry("one") };
-        assert!(matches!(young.whole(now), Some(Whole::Application(_))));
-        assert!(Entry { application: None, ..young }.whole(now).is_none());
+        assert!(matches!(young.left(now).unwrap().next, Next::Application(_)));
+        assert!(Entry { application: None, ..young }.left(now).is_none());
     }
 }

@@ -10,8 +10,9 @@ use super::{commands, resync};
 use crate::call::Call;
 use crate::call::facts::{Application, Direction};
 use crate::call::input::{HangUp, Input};
+use crate::call::resume::Next;
 use crate::calls::{Forget, Happened, Message, Queue, View};
-use crate::kept::{Entry, Whole, unix};
+use crate::kept::{Entry, unix};
 use crate::limits::Place;
 use crate::live::Live;
 use crate::shared::Made;
@@ -51,6 +52,10 @@ async fn go_on(
     let facts = Arc::new(entry.facts.clone());
     let mut wanted = None;
     let found = find(&live, &channel, &mut entry, &queue, &mut wanted).await;
+    if let Some(application) = wanted {
+        (entry.application, entry.document) = (Some(application), None);
+        live.kept.keep(entry.clone());
+    }
     let (rules, now) = (live.config.rules, live.now());
     let answered =
         entry.answered.map(|at| now.saturating_sub(unix().saturating_sub(Duration::from_millis(at))));
@@ -66,18 +71,14 @@ async fn go_on(
         }
         Found::There { dialled } => {
             live.metrics.taken_over.inc();
-            match entry.whole(unix()) {
-                Some(Whole::Document(mut kept)) => {
-                    kept.dialled = dialled;
-                    // Answers to what the process before has asked for may still come, under its numbers.
-                    kept.asked = (unix().as_secs() as u32).wrapping_mul(64);
-                    Call::resume(entry.facts, kept, rules, now)
-                }
-                Some(Whole::Application(application)) => {
-                    if answered.is_some() {
-                        queue.push(Message::Channel(Happened::Parked));
+            match entry.left(unix()) {
+                Some(mut left) => {
+                    if let Next::Verb { dialled: over, .. } = &mut left.next {
+                        *over = dialled;
                     }
-                    Call::new(entry.facts, application, rules, now)
+                    // Answers to what the process before has asked for may still come, under its numbers.
+                    left.asked = (unix().as_secs() as u32).wrapping_mul(64);
+                    Call::resume(entry.facts, left, rules, now)
                 }
                 None => {
                     live.kill(&channel, "NORMAL_TEMPORARY_FAILURE").await;
@@ -86,9 +87,6 @@ async fn go_on(
             }
         }
     };
-    if let Some(application) = wanted {
-        queue.push(Message::Input(Input::Update(application)));
-    }
     drive(Arc::clone(&live), channel, facts, call, queue, view).await;
 }
 

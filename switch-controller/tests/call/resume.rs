@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use controller::call::Call;
-use controller::call::facts::Direction;
+use controller::call::facts::{Application, Direction};
 use controller::call::input::{Ask, Input};
-use controller::call::resume::{Kept, Place};
+use controller::call::resume::{Left, Next, Place};
 use controller::call::rules::Rules;
 
 use crate::story::*;
@@ -13,18 +13,17 @@ use crate::story::*;
 /// Another controller takes the call over with nothing but what was kept.
 fn resumed(story: &Story, rules: Rules) -> Story {
     let (document, url) = story.call.document().unwrap();
-    let kept = Kept {
+    let next = Next::Verb {
         document: document.into(),
         url: url.map(str::to_owned),
         place: story.call.place().unwrap(),
-        answered: Some(Duration::from_secs(5)),
-        lasted: Duration::from_secs(10),
         dialled: false,
-        asked: 1000,
     };
+    let (answered, lasted) = (Some(Duration::from_secs(5)), Duration::from_secs(10));
+    let left = Left { next, answered, lasted, asked: 1000 };
     // Its clock has nothing to do with the other one's.
     Story::of(
-        Call::resume(facts(Direction::Inbound), kept, rules, Duration::from_secs(3)),
+        Call::resume(facts(Direction::Inbound), left, rules, Duration::from_secs(3)),
         Duration::from_secs(3),
     )
 }
@@ -61,8 +60,9 @@ fn behind_a_dial_comes_its_action_or_the_next_verb() {
         let place = Place { verb: 0, documents: 1, verbs: 1 };
         let (answered, lasted) = (Some(Duration::from_secs(5)), Duration::from_secs(10));
         let url = Some("https://example.com/voice".to_owned());
-        let kept = Kept { document, url, place, answered, lasted, dialled: true, asked: 9 };
-        let call = Call::resume(facts(Direction::Inbound), kept, Rules::DEFAULT, Duration::ZERO);
+        let next = Next::Verb { document, url, place, dialled: true };
+        let left = Left { next, answered, lasted, asked: 9 };
+        let call = Call::resume(facts(Direction::Inbound), left, Rules::DEFAULT, Duration::ZERO);
         Story::of(call, Duration::ZERO).did()
     };
     assert_eq!(behind("<Dial>85510</Dial>"), ["play https://example.com/a"]);
@@ -103,15 +103,30 @@ fn there_is_no_place_before_a_document_and_after_the_end() {
 
 #[test]
 fn a_place_behind_the_document_ends_the_call() {
-    let kept = Kept {
+    let next = Next::Verb {
         document: "<Response><Play>a</Play></Response>".into(),
         url: None,
         place: Place { verb: usize::MAX, documents: 0, verbs: 0 },
-        answered: None,
-        lasted: Duration::MAX,
         dialled: false,
-        asked: 0,
     };
-    let call = Call::resume(facts(Direction::Inbound), kept, Rules::DEFAULT, Duration::ZERO);
+    let left = Left { next, answered: None, lasted: Duration::MAX, asked: 0 };
+    let call = Call::resume(facts(Direction::Inbound), left, Rules::DEFAULT, Duration::ZERO);
     assert_eq!(Story::of(call, Duration::ZERO).did(), HANGS_UP);
+}
+
+#[test]
+fn an_application_that_the_api_wants_is_asked_for_by_a_call_that_was_answered_and_waits_for_the_answer_before()
+ {
+    let url = "https://example.com/other".to_owned();
+    let next = Next::Application(Application::Url { url, method: twiml::Method::Post });
+    let left = |answered| Left { next: next.clone(), answered, lasted: Duration::ZERO, asked: 9 };
+    let did = |direction, answered| {
+        let call = Call::resume(facts(direction), left(answered), Rules::DEFAULT, Duration::ZERO);
+        Story::of(call, Duration::ZERO).did()
+    };
+    let answered = Some(Duration::from_secs(1));
+    let asked = ["POST https://example.com/other in-progress"];
+    assert_eq!(did(Direction::Inbound, answered)[..1], asked);
+    assert_eq!(did(Direction::OutboundApi, answered)[..1], asked);
+    assert!(did(Direction::OutboundApi, None).is_empty());
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use e2e::exchange::{Exchange, Page, wav};
 use e2e::wait_until;
 use lab::phone::Step;
@@ -110,6 +110,33 @@ async fn two_who_talk_notice_nothing_and_the_call_goes_on_behind_the_dial() -> R
     let heard = report.audio.rms_per_second.iter().filter(|rms| **rms > 1_000.0).count();
     assert!(heard >= 4, "the sound broke off: {report}\n{log}");
     assert_eq!(exchange.carrier("8551").taken, 1, "{log}");
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_talk_are_parted_and_ended_as_the_api_wants() -> Result<()> {
+    let mut exchange = Exchange::start().await?;
+    exchange.application.twiml("/voice", "<Dial><Number>85510001</Number></Dial>");
+    exchange.application.twiml("/other", "<Pause length=\"60\"/>");
+    let calling = exchange.calling([]);
+    exchange.wait_called("8551", 1)?;
+    killed_and_started_again(&mut exchange)?;
+    e2e::pause(Duration::from_secs(1));
+    let calls: serde_json::Value = serde_json::from_slice(&exchange.controller.http("GET", "/calls", "")?.1)?;
+    let id = calls.get(0).and_then(|call| call.get("id")?.as_str()).unwrap_or_default().to_owned();
+    let body = serde_json::json!({ "voice_url": exchange.application.url("/other") }).to_string();
+    assert_eq!(exchange.controller.http("PATCH", &format!("/calls/{id}"), &body)?.0, 204);
+    exchange.application.only("/other").with_context(|| exchange.controller.log())?;
+    wait_until("the other end is free", Duration::from_secs(10), || {
+        Ok(exchange.carrier("8551").calls.iter().all(|call| call.hung_up_by == Some(Side::Caller)))
+    })?;
+    // And once more, in the middle of the new document.
+    killed_and_started_again(&mut exchange)?;
+    assert_eq!(exchange.controller.http("DELETE", &format!("/calls/{id}"), "")?.0, 204);
+    let report = calling.await??;
+    let log = exchange.controller.log();
+    assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{report}\n{log}");
+    assert_eq!(exchange.application.asked("/other").len(), 1, "{log}");
     exchange.wait_nothing_left()
 }
 
