@@ -35,7 +35,8 @@ enum Task {
     /// Calls by the thousand through a proxy: `cargo xtask load --rate 5000 --secs 10 --against 127.0.0.1:5060`.
     #[command(disable_help_flag = true)]
     Load(programs::Arguments),
-    /// Measures the proxy against a bare forwarder and, where it is installed, Kamailio: `--out docs/performance.md`.
+    /// Measures the proxy against a bare forwarder and, where it is installed, Kamailio: `--out docs/performance.md`. With
+    /// `--controller` first, the switch-controller.
     #[command(disable_help_flag = true)]
     Bench(programs::Arguments),
     /// The night of the flood: `--calls 5000` outbound calls over trunks with limits, while controllers and proxies are killed

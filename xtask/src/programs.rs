@@ -34,8 +34,23 @@ pub(crate) fn broadcast(arguments: &Arguments) -> Result<()> {
     become_it(command.current_dir(process::root()).arg("broadcast").args(&arguments.arguments))
 }
 
-/// Measures the proxy as it is shipped.
+/// Measures the proxy as it is shipped; or the controller, if that is what is asked for first.
 pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
+    if let Some((first, rest)) = arguments.arguments.split_first()
+        && first == "--controller"
+    {
+        process::run(process::cargo(&[
+            "build",
+            "--release",
+            "--package",
+            "load",
+            "--package",
+            "switch-controller",
+            "--bins",
+        ]))?;
+        let mut command = Command::new(process::built("../release/load")?);
+        return become_it(command.current_dir(process::root()).arg("controller").args(rest));
+    }
     let shipped = profile::run()?;
     let load = process::built("../release/load")?;
     let mut command = Command::new(load);

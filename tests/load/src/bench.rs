@@ -6,9 +6,9 @@ mod contender;
 mod figures;
 mod flame;
 mod kamailio;
-mod markdown;
-mod table;
-mod targets;
+pub(crate) mod markdown;
+pub(crate) mod table;
+pub(crate) mod targets;
 mod train;
 
 use std::{

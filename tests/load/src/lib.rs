@@ -17,6 +17,7 @@
 //! | [`forward`] | the bare forwarder: the least that anything between the two sides can do |
 //! | [`flame`] | call stacks as a drawing |
 //! | [`broadcast`] | the night of the flood: calls by the thousand through controllers that are killed meanwhile |
+//! | [`controller`] | the benchmark of the controller |
 //! | [`bench`](mod@bench) | forwarder, proxy and Kamailio at several rates in one run, against the targets |
 
 pub mod answering;
@@ -24,6 +25,7 @@ pub mod bench;
 pub mod broadcast;
 pub mod caller;
 pub mod calls;
+pub mod controller;
 pub mod datagrams;
 pub mod dialog;
 pub mod flame;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use load::{
     bench::{self, Contender},
-    broadcast,
+    broadcast, controller,
     forward::{self, Ways},
     html,
     outcome::Outcome,
@@ -39,6 +39,10 @@ enum Verb {
     /// The platform's stand-in asks controllers for calls over trunks with limits. Exits with 0 only if every call came to
     /// exactly one final status, nobody was called twice, no trunk was ever over its limit, and who called in was answered.
     Broadcast(BroadcastArgs),
+    /// Measure the controller: memory and time of its calls on a stand-in for FreeSWITCH, and its CPU time beside a real one.
+    ///
+    /// Exits with 0 only if it meets its targets.
+    Controller(ControllerArgs),
     /// Draw where the proxy's CPU time goes under load, as a flame graph. Needs `perf`.
     Flame(FlameArgs),
     /// Call through a proxy that was built to take notes for the compiler.
@@ -154,6 +158,28 @@ struct BroadcastArgs {
 }
 
 #[derive(Args)]
+struct ControllerArgs {
+    /// Calls in progress at once, whose memory is measured
+    #[arg(long, default_value_t = 5000)]
+    held: u32,
+    /// Calls per second
+    #[arg(long, default_value_t = 200)]
+    rate: u32,
+    /// How many are made at that rate; an hour's worth, at ten in a second
+    #[arg(long, default_value_t = 36_000)]
+    calls: u32,
+    /// A real FreeSWITCH's program; else none is measured
+    #[arg(long, value_name = "PATH", env = lab::real_switch::BINARY)]
+    freeswitch: Option<PathBuf>,
+    /// Calls at once on the real FreeSWITCH
+    #[arg(long, default_value_t = 40)]
+    at_once: u32,
+    /// Write the result into this Markdown file, between two marker comments; a new file if there is none
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct FlameArgs {
     /// Calls per second
     #[arg(long, default_value_t = 2000)]
@@ -193,6 +219,7 @@ fn main() -> ExitCode {
             logs: args.logs,
             seed: args.seed,
         }),
+        Verb::Controller(args) => measure_controller(args),
         Verb::Flame(FlameArgs { rate, secs, out }) => {
             bench::flame(&bench::Flame { rate, time: secs, out }).map(|()| true)
         }
@@ -232,6 +259,22 @@ fn call(args: RunArgs) -> Result<bool> {
         write_json(&outcome, &file)?;
     }
     Ok(outcome.all_completed())
+}
+
+fn measure_controller(args: ControllerArgs) -> Result<bool> {
+    if let Some(path) = args.freeswitch.filter(|_| std::env::var_os(lab::real_switch::BINARY).is_none()) {
+        return again_with(&path);
+    }
+    let ControllerArgs { held, rate, calls, at_once, out, .. } = args;
+    controller::bench(&controller::Options { held, rate, calls, real: at_once, out })
+}
+
+/// Becomes the same program with FreeSWITCH's path in its environment, which a running program may not change safely.
+fn again_with(freeswitch: &std::path::Path) -> Result<bool> {
+    use std::os::unix::process::CommandExt as _;
+    let own = std::env::current_exe().context("the path of this program")?;
+    let mut command = std::process::Command::new(own);
+    Err(command.args(std::env::args_os().skip(1)).env(lab::real_switch::BINARY, freeswitch).exec().into())
 }
 
 fn write_json(outcome: &Outcome, file: &PathBuf) -> Result<()> {

@@ -68,6 +68,7 @@ pub use core::{Action, Core};
 use crate::child::Directory;
 use crate::locked;
 use crate::signalling::Ids;
+use crate::signalling::resend::GIVE_UP;
 use crate::trace::Trace;
 use crate::wire::Wire;
 
@@ -93,6 +94,8 @@ pub struct Settings {
     pub sound: bool,
     /// Whether what `mod_json_cdr` would send is kept for [`Switch::take_records`].
     pub records: bool,
+    /// How long an originated leg whose channel is gone answers what comes again.
+    pub linger: Duration,
 }
 
 impl Settings {
@@ -109,6 +112,7 @@ impl Settings {
             moves_after: Duration::from_millis(60),
             sound: true,
             records: false,
+            linger: 2 * GIVE_UP,
         }
     }
 }
@@ -184,6 +188,13 @@ impl Switch {
     #[must_use]
     pub fn take_records(&self) -> Vec<Vec<(String, String)>> {
         std::mem::take(&mut locked(&self.shared.core).records)
+    }
+
+    /// How long it took, each time since this was asked last, from telling that a sound was played to being told to play the
+    /// next one in the same call. Kept for [`Settings::records`].
+    #[must_use]
+    pub fn take_gaps(&self) -> Vec<Duration> {
+        std::mem::take(&mut locked(&self.shared.core).gaps)
     }
 
     /// This run's Core-UUID.

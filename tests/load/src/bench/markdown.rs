@@ -5,11 +5,8 @@ use std::{fs, io, path::Path};
 use super::{Options, WARM, figures::Figures, table, targets, targets::Verdict};
 use crate::system;
 
-/// What stands before the section.
-const BEGIN: &str = "<!-- bench: what follows is written by the benchmark -->\n";
-
-/// What stands behind it.
-const END: &str = "<!-- bench: end -->\n";
+/// The section of the proxy's benchmark.
+const NAME: &str = "bench";
 
 /// A file of which the section is the first one.
 const NEW: &str = "# Performance\n\n";
@@ -36,17 +33,29 @@ pub fn section(options: &Options, figures: &Figures, verdicts: &[Verdict], load_
 
 /// Puts the section into a file: in the place of the one before, else at its end.
 pub fn write(file: &Path, section: &str) -> io::Result<()> {
+    write_as(NAME, file, section)
+}
+
+/// The same for a section of this name.
+pub fn write_as(name: &str, file: &Path, section: &str) -> io::Result<()> {
     let text = match fs::read_to_string(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => NEW.to_owned(),
         other => other?,
     };
-    fs::write(file, put(&text, section))
+    fs::write(file, put(name, &text, section))
 }
 
-fn put(text: &str, section: &str) -> String {
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+fn put(name: &str, text: &str, section: &str) -> String {
+    let (begin, end) = markers(name);
+    let parts = text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
     let (before, after) = parts.unwrap_or((text, ""));
-    format!("{before}{BEGIN}\n{section}\n{END}{after}")
+    format!("{before}{begin}\n{section}\n{end}{after}")
+}
+
+/// What stands before a section, and behind it.
+fn markers(name: &str) -> (String, String) {
+    let begin = format!("<!-- {name}: what follows is written by the benchmark -->\n");
+    (begin, format!("<!-- {name}: end -->\n"))
 }
 
 #[cfg(test)]
@@ -55,19 +64,25 @@ mod tests {
 
     #[test]
     fn prose_around_the_section_stays() {
-        let once = put("before\n", "one");
-        assert_eq!(put(&once, "one"), once);
-        let text = put(&format!("{once}after\n"), "two");
-        assert_eq!(text, format!("before\n{BEGIN}\ntwo\n{END}after\n"));
+        let (begin, end) = markers(NAME);
+        let once = put(NAME, "before\n", "one");
+        assert_eq!(put(NAME, &once, "one"), once);
+        let text = put(NAME, &format!("{once}after\n"), "two");
+        assert_eq!(text, format!("before\n{begin}\ntwo\n{end}after\n"));
+        // Another benchmark's section is its own.
+        let both = put("controller-bench", &text, "three");
+        assert!(both.starts_with(&text) && both.contains("three"));
+        assert!(put(NAME, &both, "four").contains("three"));
     }
 
     #[test]
     fn a_missing_file_is_made_and_a_marker_without_end_is_left_alone() {
+        let (begin, end) = markers(NAME);
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("performance.md");
         write(&file, "one").unwrap();
         write(&file, "two").unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), format!("{NEW}{BEGIN}\ntwo\n{END}"));
-        assert!(put(BEGIN, "x").starts_with(&format!("{BEGIN}{BEGIN}")));
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("{NEW}{begin}\ntwo\n{end}"));
+        assert!(put(NAME, &begin, "x").starts_with(&format!("{begin}{begin}")));
     }
 }

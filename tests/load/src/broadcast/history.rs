@@ -6,6 +6,9 @@ use std::time::Duration;
 /// The time in which calls per second are counted.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// What came while nobody looked is seen so long after somebody looks again, at most.
+const LATELY: Duration = Duration::from_millis(100);
+
 /// Everything that was seen. Times are since the beginning.
 #[derive(Debug, Clone, Default)]
 pub struct History {
@@ -129,13 +132,13 @@ impl Trunk {
     pub fn most_per_second(&self, stalls: &[(Duration, Duration)]) -> (u32, Duration) {
         let mut begun: Vec<_> = self.seen.iter().map(|seen| seen.began).collect();
         begun.sort_unstable();
-        let stalled = |begin: Duration, end: Duration| -> Duration {
-            let from = begin.saturating_sub(SECOND);
-            stalls.iter().map(|stall| stall.1.min(end).saturating_sub(stall.0.max(from))).sum()
+        let late = |begin: Duration| -> Duration {
+            let lately = stalls.iter().filter(|stall| stall.0 <= begin && stall.1 + LATELY >= begin);
+            lately.map(|stall| stall.1.min(begin).saturating_sub(stall.0)).sum()
         };
         let (mut most, mut first) = ((0, Duration::ZERO), 0);
         for (last, at) in begun.iter().enumerate() {
-            while begun.get(first).is_some_and(|begin| *at + stalled(*begin, *at) >= *begin + SECOND) {
+            while begun.get(first).is_some_and(|begin| *at + late(*begin) >= *begin + SECOND) {
                 first += 1;
             }
             let count = u32::try_from((last + 1).saturating_sub(first)).unwrap_or(u32::MAX);

@@ -16,7 +16,7 @@
 mod deeds;
 pub mod history;
 mod inbound;
-mod queue;
+pub(crate) mod queue;
 mod report;
 mod site;
 pub mod verdict;

@@ -214,7 +214,11 @@ async fn futures<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T
 }
 
 /// POST /calls. Status, `Retry-After` and answer.
-async fn post(mut stream: TcpStream, host: SocketAddr, body: &str) -> Result<(u16, Option<Duration>, Value)> {
+pub(crate) async fn post(
+    mut stream: TcpStream,
+    host: SocketAddr,
+    body: &str,
+) -> Result<(u16, Option<Duration>, Value)> {
     let length = body.len();
     let head = format!(
         "POST /calls HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n\

@@ -221,7 +221,7 @@ mod tests {
         // Nobody looked when the first of them came.
         let unseen = |history: &mut History| {
             sooner(history);
-            history.stalls.push((at(900), at(1_010)));
+            history.stalls.push((at(900), at(1_009)));
         };
         assert_eq!(said(unseen), "");
         assert!(said(|history| history.trunks[0].seen[9].ended = None).contains("still has it"));

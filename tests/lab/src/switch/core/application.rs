@@ -96,6 +96,9 @@ impl Core {
         extra.push(("Application-Response", response.unwrap_or("_none_")));
         extra.push(("Application-UUID", uuid));
         self.tell_of("CHANNEL_EXECUTE_COMPLETE", id, &extra);
+        if let Some(channel) = self.channels.get_mut(id).filter(|_| application == "playback") {
+            channel.played = Some(self.now);
+        }
     }
 
     fn execute(&mut self, id: &str, mut task: Task) {

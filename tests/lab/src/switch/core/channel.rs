@@ -186,6 +186,8 @@ pub(super) struct Channel {
     /// When an originated channel is given up.
     pub(super) ring_until: Option<Instant>,
     pub(super) asked: Option<Asked>,
+    /// When it was told last that a sound was played.
+    pub(super) played: Option<Instant>,
     pub(super) tick: Instant,
 }
 
@@ -220,6 +222,7 @@ impl Channel {
             recorders: Vec::new(),
             ring_until: None,
             asked: None,
+            played: None,
             tick: now + super::TICK,
         }
     }

@@ -198,6 +198,12 @@ impl Core {
             // FreeSWITCH says so, too, and does nothing.
             _ => return "+OK".to_owned(),
         };
+        let plays = matches!(&message, Message::Execute { application, .. } if application == "playback");
+        if let Some(played) = channel.played.take_if(|_| plays)
+            && self.settings.records
+        {
+            self.gaps.push(self.now.saturating_duration_since(played));
+        }
         channel.messages.push_back(message);
         "+OK".to_owned()
     }

@@ -5,7 +5,6 @@ use super::inbound::rh_headers;
 use super::record::Over;
 use super::{Action, Core, Leg, TICK, cause, clock};
 use crate::signalling::compose::reason;
-use crate::signalling::resend::GIVE_UP;
 
 /// Who ended it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +135,7 @@ impl Core {
             self.records.push(channel.variables.clone());
         }
         if channel.direction == Direction::Outbound {
-            self.old_legs.push_back((self.now + 2 * GIVE_UP, id.to_owned()));
+            self.old_legs.push_back((self.now + self.settings.linger, id.to_owned()));
         }
         if let Some(asked) = channel.asked {
             let printed = format!("-ERR {}\n", channel.cause.unwrap_or_default());

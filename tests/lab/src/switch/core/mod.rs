@@ -166,6 +166,8 @@ pub struct Core {
     events: Vec<esl::Event>,
     /// Variables of channels that are gone, if they are kept.
     pub(super) records: Vec<Vec<(String, String)>>,
+    /// From the end of a sound to the next one.
+    pub(super) gaps: Vec<Duration>,
     out: Vec<Action>,
 }
 
@@ -197,6 +199,7 @@ impl Core {
             heartbeat: now + settings.heartbeat,
             events: Vec::new(),
             records: Vec::new(),
+            gaps: Vec::new(),
             out: Vec::new(),
             settings,
         };
