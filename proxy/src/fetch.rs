@@ -8,8 +8,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use hyper::Uri;
 use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
+pub(crate) use web::Web;
+
 use store::{Options, Read, Store, Version};
 
 use crate::config::{FetchSettings, ListUrl};
@@ -215,7 +218,7 @@ impl WatchedUrl {
 
 /// Who is asked.
 enum Origin {
-    Web(Box<web::Web>),
+    Web(Box<Web>, Uri),
     Store(Box<Store>),
 }
 
@@ -233,15 +236,16 @@ impl Origin {
             let store = Store::open(&list.url.to_string(), options).map_err(|error| error.to_string())?;
             return Ok(Origin::Store(Box::new(store)));
         }
-        web::Web::open(list.url.clone(), settings, most).map(|web| Origin::Web(Box::new(web)))
+        let web = Web::open(&list.url, settings, most)?;
+        Ok(Origin::Web(Box::new(web), list.url.clone()))
     }
 
     /// Asks once. `None`: it is what it was.
     async fn ask(&self, known: Option<&Tag>) -> Result<Option<(Vec<u8>, Option<Tag>)>, String> {
         match self {
-            Origin::Web(web) => {
+            Origin::Web(web, url) => {
                 let known = known.and_then(|tag| if let Tag::Etag(etag) = tag { Some(etag) } else { None });
-                let answer = web.ask(known).await?;
+                let answer = web.ask(url, known).await?;
                 Ok(answer.map(|(content, etag)| (content, etag.map(Tag::Etag))))
             }
             Origin::Store(store) => {
