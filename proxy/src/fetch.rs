@@ -120,7 +120,7 @@ impl WatchedUrl {
         self.metrics.changed.inc();
         self.metrics.confirm();
         if let Some(path) = &self.list.cache
-            && let Err(error) = replace(path, content).await
+            && let Err(error) = keep(path, content).await
         {
             tracing::warn!(file = %path.display(), %error, "the last good copy of the list cannot be kept");
         }
@@ -260,10 +260,7 @@ impl Origin {
     }
 }
 
-/// In one step: a process that ends meanwhile leaves one content or the other.
-async fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    tokio::fs::write(&draft, content).await?;
-    tokio::fs::rename(&draft, path).await
+async fn keep(path: &Path, content: &[u8]) -> io::Result<()> {
+    let (path, content) = (path.to_owned(), content.to_owned());
+    tokio::task::spawn_blocking(move || store::replace(&path, &content)).await.map_err(io::Error::other)?
 }

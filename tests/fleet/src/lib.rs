@@ -3,6 +3,7 @@
 pub mod moto;
 pub mod plot;
 pub mod proxies;
+pub mod rates;
 pub mod tasks;
 
 use std::net::IpAddr;

@@ -139,9 +139,3 @@ pub fn ended_by_its_caller(report: &CallReport) -> Result<()> {
     ensure!(so, "a call failed:\n{report}");
     Ok(())
 }
-
-/// INVITEs to a target so far, through all of these proxies.
-pub fn invites(proxies: &[ProxyProcess], id: &str) -> f64 {
-    let name = format!("switchyard_proxy_invites_total{{target=\"{id}\"}}");
-    proxies.iter().filter_map(|proxy| proxy.metric(&name)).sum()
-}

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use fleet_tests::proxies::{settings, states};
-use fleet_tests::tasks::{Ports, Task, ended_by_its_caller, invites, lasting, place};
+use fleet_tests::rates::invites;
+use fleet_tests::tasks::{Ports, Task, ended_by_its_caller, lasting, place};
 use fleet_tests::{active, cloud, reconcile, shown, wait_until};
 use lab::aws::{Cloud, LambdaProcess};
 use lab::phone::{CallReport, Phone};
 use lab::proxy_process::ProxyProcess;
 use lab::trace::Trace;
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -154,5 +156,49 @@ async fn a_fleet_of_busy_tasks_is_rolled_to_a_new_revision_and_no_call_fails() -
     let calls = all_ended(calling.await?).await?;
     ensure!(calls > 150, "{calls}");
     println!("{calls} calls, each answered and ended by its own BYE");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_task_that_drains_by_the_list_makes_no_calls_for_the_api_and_takes_those_that_come() -> Result<()> {
+    let (cloud, directory, ports) = (cloud()?, tempfile::tempdir()?, Ports::free()?);
+    let mut lambda =
+        LambdaProcess::start(&cloud, &[("SWITCHYARD_TARGET_PORTS", &ports.setting())], directory.path())?;
+    let fleet =
+        |id: &str| format!("[fleet]\nurl = \"s3://fleet/targets.json\"\nid = \"{id}\"\npoll = \"200ms\"\n");
+    let (one, other) = (
+        Task::start(&cloud, "one", 9, ports, &fleet("one")).await?,
+        Task::start(&cloud, "other", 10, ports, &fleet("other")).await?,
+    );
+    reconcile(&mut lambda)?;
+    let status = |task: &Task, method: &str, path: &str, body: &str| -> Result<u16> {
+        Ok(task.controller.http(method, path, body)?.0)
+    };
+    let made = |task: &Task| {
+        let call = r#"{"to": "85512345678", "from": "1294", "twiml": "<Response><Hangup/></Response>"}"#;
+        status(task, "POST", "/calls", call)
+    };
+    ensure!(made(&one)? == 200, "{}", one.controller.log());
+    let drain = lambda.invoke(&json!({"action": "drain", "target": "one"}))?;
+    drain.map_err(|error| anyhow::anyhow!("{error}"))?;
+    wait_until("it knows that it drains", WITHIN, || Ok(status(&one, "GET", "/readyz", "")? == 503))
+        .with_context(|| one.controller.log())?;
+    ensure!(made(&one)? == 503 && made(&other)? == 200, "{}", one.controller.log());
+    let load = String::from_utf8(one.controller.http("GET", "/load", "")?.1)?;
+    ensure!(load.contains("\"accepting\":false"), "{load}");
+    // What a proxy has sent before it knew is taken.
+    let phone = telephone().await?;
+    let late = lab::phone::CallPlan::new(one.switch.address(), "1294")
+        .script([lab::phone::Step::Wait(Duration::from_secs(1)), lab::phone::Step::HangUp]);
+    ended_by_its_caller(&phone.call(late).await?)?;
+    // The store is away: what it said last holds. Then it is given back.
+    cloud.s3().is_away = true;
+    lab::pause(Duration::from_millis(600));
+    ensure!(made(&one)? == 503, "{}", one.controller.log());
+    cloud.s3().is_away = false;
+    let activate = lambda.invoke(&json!({"action": "activate", "target": "one"}))?;
+    activate.map_err(|error| anyhow::anyhow!("{error}"))?;
+    wait_until("it is given back", WITHIN, || Ok(status(&one, "GET", "/readyz", "")? == 200))?;
+    ensure!(made(&one)? == 200, "{}", one.controller.log());
     Ok(())
 }
