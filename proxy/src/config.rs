@@ -9,6 +9,7 @@ mod dns;
 mod fetch;
 mod health;
 mod limits;
+mod load;
 mod show;
 mod sources;
 mod tcp;
@@ -27,12 +28,15 @@ pub use dns::{DnsConfig, DnsSettings};
 pub use fetch::{FetchSettings, ListUrl};
 pub use health::{HealthConfig, HealthSettings};
 pub use limits::LimitSettings;
+pub use load::LoadSettings;
 pub use settings::Error as ConfigError;
 use settings::Secret;
 pub use settings::log::{LogFormat, LogSettings};
 pub use sources::{Sources, SourcesSetting};
 pub use tcp::TcpSettings;
 pub use tls::{TlsConfig, TlsListener};
+
+use crate::table::Policy;
 
 /// The file, key by key.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -50,6 +54,7 @@ pub struct Settings {
     pub targets: TargetSettings,
     pub fetch: FetchSettings,
     pub dispatch: DispatchSettings,
+    pub load: LoadSettings,
     pub access: AccessSettings,
     pub limits: LimitSettings,
     pub headers: HeaderSettings,
@@ -120,6 +125,9 @@ pub struct TargetSettings {
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "proxy.example.toml documents each key")]
 pub struct DispatchSettings {
+    pub policy: Policy,
+    #[serde(with = "settings::duration::optional")]
+    pub slow_start: Option<Duration>,
     pub attempts: usize,
     #[serde(with = "settings::duration")]
     pub no_reply: Duration,
@@ -218,6 +226,7 @@ impl Default for Settings {
             targets: TargetSettings::default(),
             fetch: FetchSettings::default(),
             dispatch: DispatchSettings::default(),
+            load: LoadSettings::default(),
             access: AccessSettings::default(),
             limits: LimitSettings::default(),
             headers: HeaderSettings::default(),
@@ -254,7 +263,14 @@ impl Default for TargetSettings {
 
 impl Default for DispatchSettings {
     fn default() -> Self {
-        DispatchSettings { attempts: 3, no_reply: Duration::from_secs(1), no_answer: 500, max_pins: 400_000 }
+        DispatchSettings {
+            policy: Policy::default(),
+            slow_start: None,
+            attempts: 3,
+            no_reply: Duration::from_secs(1),
+            no_answer: 500,
+            max_pins: 400_000,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! where there is a state file.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -150,15 +150,8 @@ fn read(file: &Path) -> io::Result<BTreeSet<String>> {
     }
 }
 
-/// Written beside and renamed: nobody ever reads half of it.
 fn write(file: &Path, drained: &BTreeSet<String>) -> io::Result<()> {
-    let mut draft = file.as_os_str().to_owned();
-    draft.push(".new");
-    let state = StateFile { drained: drained.clone() };
-    let mut new = std::fs::File::create(&draft)?;
-    new.write_all(&serde_json::to_vec_pretty(&state)?)?;
-    new.sync_all()?;
-    std::fs::rename(&draft, file)
+    store::replace(file, &serde_json::to_vec_pretty(&StateFile { drained: drained.clone() })?)
 }
 
 #[cfg(test)]

@@ -8,8 +8,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use hyper::Uri;
 use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
+pub(crate) use web::Web;
+
 use store::{Options, Read, Store, Version};
 
 use crate::config::{FetchSettings, ListUrl};
@@ -117,7 +120,7 @@ impl WatchedUrl {
         self.metrics.changed.inc();
         self.metrics.confirm();
         if let Some(path) = &self.list.cache
-            && let Err(error) = replace(path, content).await
+            && let Err(error) = keep(path, content).await
         {
             tracing::warn!(file = %path.display(), %error, "the last good copy of the list cannot be kept");
         }
@@ -215,7 +218,7 @@ impl WatchedUrl {
 
 /// Who is asked.
 enum Origin {
-    Web(Box<web::Web>),
+    Web(Box<Web>, Uri),
     Store(Box<Store>),
 }
 
@@ -233,15 +236,16 @@ impl Origin {
             let store = Store::open(&list.url.to_string(), options).map_err(|error| error.to_string())?;
             return Ok(Origin::Store(Box::new(store)));
         }
-        web::Web::open(list.url.clone(), settings, most).map(|web| Origin::Web(Box::new(web)))
+        let web = Web::open(&list.url, settings, most)?;
+        Ok(Origin::Web(Box::new(web), list.url.clone()))
     }
 
     /// Asks once. `None`: it is what it was.
     async fn ask(&self, known: Option<&Tag>) -> Result<Option<(Vec<u8>, Option<Tag>)>, String> {
         match self {
-            Origin::Web(web) => {
+            Origin::Web(web, url) => {
                 let known = known.and_then(|tag| if let Tag::Etag(etag) = tag { Some(etag) } else { None });
-                let answer = web.ask(known).await?;
+                let answer = web.ask(url, known).await?;
                 Ok(answer.map(|(content, etag)| (content, etag.map(Tag::Etag))))
             }
             Origin::Store(store) => {
@@ -256,10 +260,7 @@ impl Origin {
     }
 }
 
-/// In one step: a process that ends meanwhile leaves one content or the other.
-async fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    tokio::fs::write(&draft, content).await?;
-    tokio::fs::rename(&draft, path).await
+async fn keep(path: &Path, content: &[u8]) -> io::Result<()> {
+    let (path, content) = (path.to_owned(), content.to_owned());
+    tokio::task::spawn_blocking(move || store::replace(&path, &content)).await.map_err(io::Error::other)?
 }

@@ -8,7 +8,7 @@
 //! | [`worker`], [`steer`] | the loop; which worker a call belongs to |
 //! | [`route`] | what becomes of a message, without I/O |
 //! | [`pins`] | INVITEs that are under way, without I/O |
-//! | [`table`], [`health`] | who is there, and how they are |
+//! | [`table`], [`health`], [`load`] | who is there, how they are, and how full |
 //! | [`dns`] | next hops that are names, and target lists kept in DNS |
 //! | [`access`], [`guard`] | who may call, and how often |
 //! | [`capture`] | a mirror for a collector |
@@ -30,6 +30,7 @@ pub mod handover;
 pub mod health;
 pub mod keys;
 pub mod live;
+pub mod load;
 pub mod log;
 pub mod metrics;
 pub mod networks;

@@ -16,6 +16,7 @@ use crate::dns::Names;
 use crate::drains::Drains;
 use crate::handover::Passed;
 use crate::health::Health;
+use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::pins::{PinView, Pins};
 use crate::route::{Hop, Input, Router, Scratch, Transport, Verdict};
@@ -48,6 +49,8 @@ pub struct Live {
     pub drains: Drains,
     /// Who is alive.
     pub health: Health,
+    /// How full they are.
+    pub load: Load,
     /// What is counted.
     pub metrics: Metrics,
     /// Takes copies of messages for a collector, if there is one.
@@ -100,10 +103,17 @@ impl Live {
         let port_names: Vec<String> = self.config.listeners.iter().map(|l| l.port_name.clone()).collect();
         let old = before.as_ref().map(|targets| &targets.table);
         let table = Table::new(snapshot, &port_names, self.config.keys.pick, old)
-            .when_all_down(self.config.health.all_down);
+            .when_all_down(self.config.health.all_down)
+            .choosing_by(self.config.choice);
+        if let Some(old) = old {
+            table.begin_slowly(old, Live::now());
+        }
         self.health.take_table(&table, &port_names);
+        self.load.take_table(&table);
         self.metrics.target_up.reset();
-        self.metrics.refresh_health(&table);
+        self.metrics.target_room.reset();
+        self.metrics.target_accepting.reset();
+        self.refresh_targets(&table);
         self.report_changes(old, &table);
         for target in table.targets() {
             self.metrics.call_failures.with_label_values(&[&target.id]);
@@ -147,13 +157,18 @@ impl Live {
         let pins = self.pins.iter().flatten().map(|pins| self.lock(pins).len()).sum::<usize>();
         self.metrics.pins.set(i64::try_from(pins).unwrap_or_default());
         if let Some(targets) = self.table.load().as_ref() {
-            self.metrics.refresh_health(&targets.table);
+            self.refresh_targets(&targets.table);
         }
         let dropped = self.sockets.iter().flatten().filter_map(|socket| socket.dropped().ok());
         let dropped: u64 = dropped.map(u64::from).sum();
         // The system counts from the start; what it had counted when it was last asked is known already.
         let known = self.dropped.fetch_max(dropped, Ordering::Relaxed);
         self.metrics.lost.with_label_values(&["socket"]).inc_by(dropped.saturating_sub(known));
+    }
+
+    fn refresh_targets(&self, table: &Table) {
+        self.metrics.refresh_health(table);
+        self.metrics.refresh_load(table, Live::now(), self.config.load.stale);
     }
 
     /// The pins of a listener's worker, at the present time. There always are some for a listener that exists.

@@ -1,11 +1,12 @@
 //! Metrics: every name in one place.
 
 use std::sync::OnceLock;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use fleet::Snapshot;
 use prometheus::{
-    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 
 use crate::guard::Limited;
@@ -88,6 +89,13 @@ pub struct Metrics {
     pub list_errors: IntCounter,
     /// `switchyard_proxy_target_up{target,port}`: 1 or 0, set when asked for.
     pub target_up: IntGaugeVec,
+    /// `switchyard_proxy_target_room{target}`: the share of a target that is free by its own account, from 0 to 1; not there
+    /// where that is not known. Set when asked for.
+    pub target_room: GaugeVec,
+    /// `switchyard_proxy_target_accepting{target}`: 1 or 0, likewise.
+    pub target_accepting: IntGaugeVec,
+    /// `switchyard_proxy_load_polls_total{result}`
+    load_polls: IntCounterVec,
     /// `switchyard_proxy_probes_total{result}`
     pub probes: IntCounterVec,
     /// `switchyard_proxy_target_call_failures_total{target}`: calls that got nothing from a target.
@@ -217,6 +225,24 @@ impl Metrics {
                     &["target", "port"],
                 )?,
             )?,
+            target_room: register(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(name("target_room"), "The share of a target that is free, by its own account"),
+                    &["target"],
+                )?,
+            )?,
+            target_accepting: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        name("target_accepting"),
+                        "Whether a target says that it takes new calls: 1 or 0",
+                    ),
+                    &["target"],
+                )?,
+            )?,
+            load_polls: counters("load_polls_total", "Questions to targets how full they are", "result")?,
             probes: counters("probes_total", "Probes of targets", "result")?,
             call_failures: counters(
                 "target_call_failures_total",
@@ -259,7 +285,7 @@ impl Metrics {
 
     /// What can be counted shows at zero from the start: who looks at rates would not see a series' first count.
     fn show_all(&self) {
-        let known: [(&IntCounterVec, &[&str]); 8] = [
+        let known: [(&IntCounterVec, &[&str]); 9] = [
             (&self.received, &["udp", "tcp", "tls"]),
             (&self.failovers, &["silent", "refused", "down"]),
             (&self.lost, &["socket", "mailbox"]),
@@ -267,6 +293,7 @@ impl Metrics {
             (&self.limited, &["source", "overall"]),
             (&self.handshakes_failed, &["tls", "proxy_protocol"]),
             (&self.probes, &["answered", "failed"]),
+            (&self.load_polls, &["answered", "failed"]),
             (&self.dns_lookups, &["found", "nothing", "failed"]),
         ];
         for (counter, values) in known {
@@ -318,6 +345,29 @@ impl Metrics {
                 self.target_up.with_label_values(&[&target.id, port]).set(up);
             }
         }
+    }
+
+    /// Brings up to date how full targets are; `now` is since 1970.
+    pub fn refresh_load(&self, table: &Table, now: Duration, stale: Duration) {
+        for (target, gauge) in table.gauges() {
+            let label = [target.id.as_str()];
+            match gauge.room(now, stale) {
+                Some(room) => {
+                    self.target_room.with_label_values(&label).set(f64::from(room) / f64::from(u16::MAX));
+                }
+                None => drop(self.target_room.remove_label_values(&label)),
+            }
+            match gauge.is_open(now, stale) {
+                Some(open) => self.target_accepting.with_label_values(&label).set(i64::from(open)),
+                None => drop(self.target_accepting.remove_label_values(&label)),
+            }
+        }
+    }
+
+    /// A target has said how full it is, or not.
+    pub fn load_polled(&self, answered: bool) {
+        let result = if answered { "answered" } else { "failed" };
+        self.load_polls.with_label_values(&[result]).inc();
     }
 
     /// What is counted of one list at a URL or in DNS.

@@ -17,6 +17,7 @@ use crate::drains::Drains;
 use crate::handover::{Passed, Successors};
 use crate::health::{self, Health};
 use crate::live::Live;
+use crate::load::{self, Load};
 use crate::metrics::Metrics;
 use crate::pins::{Dispatch, Pins};
 use crate::route::Router;
@@ -47,6 +48,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     tokio::spawn(access::watch(Arc::clone(&live)));
     tokio::spawn(dns::run(Arc::clone(&live)));
     tokio::spawn(health::run(Arc::clone(&live)));
+    tokio::spawn(load::run(Arc::clone(&live)));
     if live.config.listeners.iter().any(|listener| listener.tls.is_some()) {
         tokio::spawn(stream::watch_certificates(Arc::clone(&live)));
     }
@@ -112,6 +114,7 @@ fn live(config: Config, sockets: UdpSockets) -> anyhow::Result<Live> {
         mailboxes,
         drains: Drains::load(config.admin.state_file.clone()),
         health: Health::default(),
+        load: Load::default(),
         streams: Streams::new(Handle::current(), Tls::load(&config).context("TLS")?, config.tcp.clone()),
         names: Names::new(config.dns.waiting),
         metrics,

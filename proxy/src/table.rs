@@ -1,4 +1,8 @@
 //! The target table: one immutable value that the workers read, made anew when the list changes.
+//!
+//! [`Table::pick`] is the hash alone; `choose.rs` has who gets a new call where more than that counts.
+
+mod choose;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +12,10 @@ use fleet::{Picker, Snapshot, State, Target};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::health::Mark;
+use crate::load::Gauge;
 use crate::route::Transport;
+
+pub use choose::{Choice, Policy};
 
 /// The most addresses of former targets that are remembered.
 const MAX_FORMER: usize = 65_536;
@@ -17,6 +24,8 @@ const MAX_FORMER: usize = 65_536;
 #[derive(Debug, Default)]
 pub struct Table {
     targets: Vec<Target>,
+    /// For each of them, how full it is.
+    gauges: Vec<Arc<Gauge>>,
     /// SIP addresses of the targets in the list, those that drain among them.
     addresses: FxHashSet<SocketAddr>,
     /// The same for TCP: ports named like those for UDP with `_tcp` behind.
@@ -32,6 +41,7 @@ pub struct Table {
     /// One for each name of a port that listeners send calls to.
     ports: Vec<Port>,
     all_down: AllDown,
+    choice: Choice,
 }
 
 /// What becomes of new calls when every target is down.
@@ -132,6 +142,7 @@ impl Table {
             .copied()
             .collect();
         Table {
+            gauges: choose::gauges(&snapshot.targets, before),
             targets: snapshot.targets,
             addresses,
             over_tcp,
@@ -141,6 +152,7 @@ impl Table {
             other_ports,
             ports,
             all_down: AllDown::default(),
+            choice: Choice::default(),
         }
     }
 

@@ -5,9 +5,12 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::time::Duration;
 
 use proxy::health::Condition;
+use proxy::load::Figures;
 use proxy::route::{Input, Scratch, Transport, Verdict};
+use proxy::table::{Choice, Policy};
 use support::{ADVERTISED, CARRIER, INTERNAL, NOW, Site, TARGET, invite, request};
 
 /// Counts what this thread allocates.
@@ -92,6 +95,35 @@ fn a_forwarded_message_costs_no_allocation_from_the_first_one_on() {
         assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}\n{message}");
         assert_eq!(count, 0, "{message}");
     }
+}
+
+#[test]
+fn choosing_the_emptier_of_two_costs_none() {
+    let three = r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060, "control": 8081}},
+                                {"id": "b", "address": "10.10.1.22", "ports": {"sip": 5060, "control": 8081}},
+                                {"id": "c", "address": "10.10.1.23", "ports": {"sip": 5060, "control": 8081}}]}"#;
+    let mut site = Site::with(|settings| settings, three);
+    let (policy, time) = (Policy::LeastLoaded, Duration::from_secs(30));
+    site.table = site.table.choosing_by(Choice { policy, slow_start: time, stale: time });
+    let hash = site.route(invite(""), CARRIER).hop().address;
+    for (target, gauge) in site.table.gauges() {
+        let full = format!(
+            r#"{{"sessions": {}, "max_sessions": 9, "idle_cpu": 90, "accepting": true, "age": 0}}"#,
+            if target.address == hash.ip() { 9 } else { 0 }
+        );
+        gauge.take(Figures::from_json(full.as_bytes()).unwrap(), NOW);
+    }
+    let (count, verdict) = allocations(&site, &invite(""), CARRIER);
+    let Verdict::Forward { hop, .. } = verdict else { panic!("{verdict:?}") };
+    assert_ne!(hop.address, hash, "it is full");
+    assert_eq!(count, 0);
+    // Another that is down, so that two have to be looked for.
+    site.table.endpoints().find(|(_, _, e)| e.address == hop.address).unwrap().2.mark.set(Condition::Down);
+    let (count, verdict) = allocations(&site, &invite(""), CARRIER);
+    assert!(
+        matches!(verdict, Verdict::Forward { hop: next, .. } if ![hash, hop.address].contains(&next.address))
+    );
+    assert_eq!(count, 0);
 }
 
 #[test]

@@ -189,6 +189,7 @@ impl Ecs {
             address,
             started_at: task.started_at().map(aws_smithy_types::DateTime::secs),
             protected: None,
+            sessions: None,
             arn,
         })
     }

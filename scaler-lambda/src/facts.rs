@@ -32,6 +32,8 @@ pub struct Task {
     pub started_at: Option<i64>,
     /// Whether it is protected from scale-in: it has calls. `None` if ECS does not say.
     pub protected: Option<bool>,
+    /// How many calls it has, by its own account. `None` if it was not asked, or does not say.
+    pub sessions: Option<u64>,
 }
 
 /// How far a task has come (ECS's `lastStatus`).

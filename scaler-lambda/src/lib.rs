@@ -6,7 +6,7 @@
 //! | [`plan`] | the snapshot that is to be: a pure function of facts, the old one and the time |
 //! | [`memory`] | what one pass leaves for the next, inside the snapshot |
 //! | [`event`], [`settings`] | what wakes it, what an operator has set |
-//! | [`ecs`], [`platform`], [`emf`] | ECS, the Somleng API, metrics |
+//! | [`ecs`], [`load`], [`platform`], [`emf`] | ECS, tasks' own figures, the Somleng API, metrics |
 //! | [`scaler`] | one invocation, from the event to what it came to |
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod ecs;
 pub mod emf;
 pub mod event;
 pub mod facts;
+pub mod load;
 pub mod memory;
 pub mod plan;
 pub mod platform;

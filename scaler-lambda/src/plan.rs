@@ -91,6 +91,7 @@ struct Draft {
     /// Whether an operator drains it.
     held: bool,
     protected: Option<bool>,
+    sessions: Option<u64>,
     started_at: Option<i64>,
     /// Whether it was active, and whether what speaks against that is certain.
     was_active: bool,
@@ -157,6 +158,7 @@ impl<'p> Pass<'p> {
                 note: Note { unseen_since: note.unseen_since.or(Some(self.now)), leaves: false, ..note },
                 held: false,
                 protected: None,
+                sessions: None,
                 started_at: None,
                 was_active,
                 certain: self.memory.ended.contains_key(&target.id),
@@ -207,8 +209,8 @@ impl<'p> Pass<'p> {
             leaves: note.leaves,
         };
         let held = self.before.drained.contains_key(&target.id);
-        let (protected, started_at) = (task.protected, task.started_at);
-        Draft { target, note, held, protected, started_at, was_active, certain: false }
+        let Task { protected, sessions, started_at, .. } = *task;
+        Draft { target, note, held, protected, sessions, started_at, was_active, certain: false }
     }
 
     fn verdict(&self, task: &Task) -> Verdict {
@@ -230,7 +232,7 @@ impl<'p> Pass<'p> {
             if let Some(drain) = self.before.drained.get(&draft.target.id)
                 && draft.target.state == State::Active
             {
-                draft.target = drains(draft.target.clone(), &drain.reason());
+                draft.target.hold(drain);
                 draft.certain = true;
             }
         }
@@ -281,9 +283,9 @@ impl<'p> Pass<'p> {
 }
 
 fn active(target: Target) -> Target {
-    Target { state: State::Active, reason: None, ..target }
+    Target { state: State::Active, reason: None, held: false, ..target }
 }
 
 fn drains(target: Target, why: &str) -> Target {
-    Target { state: State::Draining, reason: Some(why.to_owned()), ..target }
+    Target { state: State::Draining, reason: Some(why.to_owned()), held: false, ..target }
 }

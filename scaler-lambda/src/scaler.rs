@@ -1,11 +1,11 @@
 //! One invocation: read the snapshot, ask ECS, plan, write if it is another.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use fleet::{Drain, NoSuchTarget, Snapshot, SnapshotError, State, differences};
+use fleet::{Drain, NoSuchTarget, Snapshot, State, differences};
 use serde::Serialize;
 use serde_json::Value;
-use store::{Options, Read, Store, StoreError, Version};
+use store::{Changed, ListError, Options, Store};
 
 use crate::ecs::{Ecs, EcsError};
 use crate::event::{self, Action, EventError, Request};
@@ -13,10 +13,7 @@ use crate::facts::Service;
 use crate::memory::Note;
 use crate::plan::plan;
 use crate::settings::Settings;
-use crate::{emf, platform};
-
-/// How often somebody else may be quicker.
-const ATTEMPTS: u64 = 8;
+use crate::{emf, load, platform};
 
 /// What a pass came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,28 +39,12 @@ pub enum ScalerError {
     /// ECS.
     #[error(transparent)]
     Ecs(#[from] EcsError),
-    /// The snapshot's store.
-    #[error("{url}: {error}")]
-    Store {
-        /// Where it is.
-        url: String,
-        /// What is wrong.
-        error: StoreError,
-    },
-    /// What stands there is no snapshot. It is not written over: it may be one of a later version.
-    #[error("{url}: {error}")]
-    Snapshot {
-        /// Where it is.
-        url: String,
-        /// What is wrong.
-        error: SnapshotError,
-    },
+    /// The snapshot, or its store. What is no snapshot is not written over: it may be one of a later version.
+    #[error(transparent)]
+    List(#[from] ListError),
     /// An operator means a target that is not there.
     #[error(transparent)]
     NoSuchTarget(#[from] NoSuchTarget),
-    /// Others write all the time.
-    #[error("{0} times somebody else has written the snapshot first")]
-    Busy(u64),
 }
 
 impl ScalerError {
@@ -72,10 +53,10 @@ impl ScalerError {
         match self {
             ScalerError::Event(_) => "UnknownEvent",
             ScalerError::Ecs(_) => "Ecs",
-            ScalerError::Store { .. } => "Store",
-            ScalerError::Snapshot { .. } => "BrokenSnapshot",
+            ScalerError::List(ListError::Store { .. }) => "Store",
+            ScalerError::List(ListError::Snapshot { .. }) => "BrokenSnapshot",
+            ScalerError::List(ListError::Busy(_)) => "Busy",
             ScalerError::NoSuchTarget(_) => "NoSuchTarget",
-            ScalerError::Busy(_) => "Busy",
         }
     }
 }
@@ -97,8 +78,7 @@ impl Scaler {
     pub fn new(settings: Settings, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ScalerError> {
         let ecs = Ecs::new(&settings, variable)?;
         let url = settings.snapshot_url.clone();
-        let store =
-            Store::open(&url, Options::default()).map_err(|error| ScalerError::Store { url, error })?;
+        let store = Store::open(&url, Options::default()).map_err(|error| ListError::Store { url, error })?;
         Ok(Scaler { settings, ecs, store })
     }
 
@@ -135,27 +115,25 @@ impl Scaler {
     ///
     /// An API fails.
     pub async fn pass(&self) -> Result<Outcome, ScalerError> {
-        for conflicts in 0..ATTEMPTS {
-            let (old, version) = self.read().await?;
-            let service = self.ecs.service().await?;
+        let mut seen = Service::default();
+        let changed = self.store.change::<ScalerError>(async |old| {
+            seen = self.ecs.service().await?;
             let known =
-                old.iter().flat_map(|old| &old.targets).filter_map(|target| Some(Note::of(target)?.arn));
+                old.into_iter().flat_map(|old| &old.targets).filter_map(|target| Some(Note::of(target)?.arn));
             let mut tasks = self.ecs.tasks(known).await?;
-            if tasks.len() > usize::try_from(service.desired).unwrap_or(usize::MAX) {
+            if tasks.len() > usize::try_from(seen.desired).unwrap_or(usize::MAX) {
                 self.ecs.look_at_protection(&mut tasks).await;
+                if let Some(port) = self.settings.load_port {
+                    load::look(&mut tasks, port).await;
+                }
             }
-            let next = plan(&self.settings.rules, &service, &tasks, old.as_ref(), (now(), &rfc3339()));
-            let Some(next) = next else {
-                return Ok(self.report(&old.unwrap_or_default(), &service, (0, conflicts)).await);
-            };
-            if self.write(&next, version.as_ref()).await? {
-                let changes = log(&old.unwrap_or_default(), &next);
-                let outcome = self.report(&next, &service, (changes, conflicts)).await;
-                return Ok(Outcome { changed: true, ..outcome });
-            }
-            self.wait(conflicts).await;
-        }
-        Err(ScalerError::Busy(ATTEMPTS))
+            Ok(plan(&self.settings.rules, &seen, &tasks, old, (now(), &rfc3339())))
+        });
+        let Changed { before, after, conflicts } = changed.await?;
+        let before = before.unwrap_or_default();
+        let changes = after.as_ref().map_or(0, |after| log(&before, after));
+        let outcome = self.report(after.as_ref().unwrap_or(&before), &seen, (changes, conflicts)).await;
+        Ok(Outcome { changed: after.is_some(), ..outcome })
     }
 
     /// There is to be room for so many calls: the service wants as many tasks as that takes, if it wants fewer.
@@ -174,58 +152,24 @@ impl Scaler {
         &self,
         mut change: impl FnMut(&mut Snapshot) -> Result<(), NoSuchTarget>,
     ) -> Result<(), ScalerError> {
-        for conflicts in 0..ATTEMPTS {
-            let (old, version) = self.read().await?;
-            let old = old.unwrap_or_default();
+        let changed = self.store.change::<ScalerError>(async |old| {
+            let old = old.cloned().unwrap_or_default();
             let mut next = old.clone();
             change(&mut next)?;
-            if next == old {
-                return Ok(());
-            }
-            let next = next.next(&rfc3339());
-            if self.write(&next, version.as_ref()).await? {
-                log(&old, &next);
-                return Ok(());
-            }
-            self.wait(conflicts).await;
+            Ok((next != old).then(|| next.next(&rfc3339())))
+        });
+        let Changed { before, after, .. } = changed.await?;
+        if let Some(after) = after {
+            log(&before.unwrap_or_default(), &after);
         }
-        Err(ScalerError::Busy(ATTEMPTS))
-    }
-
-    async fn read(&self) -> Result<(Option<Snapshot>, Option<Version>), ScalerError> {
-        let url = || self.store.url().to_owned();
-        match self.store.read(None).await.map_err(|error| ScalerError::Store { url: url(), error })? {
-            Read::Content(content, version) => {
-                let snapshot = Snapshot::from_json(&content);
-                let snapshot = snapshot.map_err(|error| ScalerError::Snapshot { url: url(), error })?;
-                Ok((Some(snapshot), Some(version)))
-            }
-            Read::Absent | Read::Same => Ok((None, None)),
-        }
-    }
-
-    /// Returns whether it was written: not if somebody else has written meanwhile.
-    async fn write(&self, next: &Snapshot, over: Option<&Version>) -> Result<bool, ScalerError> {
-        let url = || self.store.url().to_owned();
-        let json = next.to_json().map_err(|error| ScalerError::Snapshot { url: url(), error })?;
-        match self.store.write(json, over).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(ScalerError::Store { url: url(), error }),
-        }
-    }
-
-    /// The more others write, the longer.
-    async fn wait(&self, conflicts: u64) {
-        tracing::debug!(conflicts, "somebody else has written first");
-        tokio::time::sleep(Duration::from_millis(20 * (conflicts + 1))).await;
+        Ok(())
     }
 
     async fn report(
         &self,
         list: &Snapshot,
         service: &Service,
-        (changes, conflicts): (usize, u64),
+        (changes, conflicts): (usize, u32),
     ) -> Outcome {
         let count = |state| list.targets.iter().filter(|target| target.state == state).count();
         let (active, draining) = (count(State::Active), count(State::Draining));
@@ -239,7 +183,7 @@ impl Scaler {
             ("Generation", "None", generation as f64),
             ("SnapshotAge", "Seconds", age.as_secs_f64()),
             ("Changes", "Count", changes as f64),
-            ("Conflicts", "Count", conflicts as f64),
+            ("Conflicts", "Count", f64::from(conflicts)),
         ];
         let Settings { namespace, cluster, service: name, .. } = &self.settings;
         let dimensions = [("Cluster", cluster.as_str()), ("Service", name.as_str())];

@@ -21,6 +21,8 @@ pub struct Settings {
     pub sessions_per_task: u32,
     /// The most tasks that are asked for.
     pub max_tasks: u32,
+    /// The port on which tasks are asked how many calls they have, where the scaler reaches them.
+    pub load_port: Option<u16>,
     /// Who is told the capacity.
     pub platform: Option<Platform>,
     /// CloudWatch's namespace of the metrics; `None`: they are not written.
@@ -99,19 +101,32 @@ impl Settings {
             password: or("SWITCHYARD_PLATFORM_PASSWORD", ""),
             region: or("SWITCHYARD_PLATFORM_REGION", &region),
         });
+        let ports = ports(&or("SWITCHYARD_TARGET_PORTS", "sip=5060,alternative=5080,control=8081"))?;
+        let load_port = match or("SWITCHYARD_ASK_TASKS", "no").as_str() {
+            "no" => None,
+            "yes" => Some(ports.get("control").copied().ok_or_else(|| SettingsError {
+                name: "SWITCHYARD_ASK_TASKS",
+                what: "expected a port named control in SWITCHYARD_TARGET_PORTS, found none".to_owned(),
+            })?),
+            other => {
+                let what = format!("expected \"yes\" or \"no\", found {other:?}");
+                return Err(SettingsError { name: "SWITCHYARD_ASK_TASKS", what });
+            }
+        };
         Ok(Settings {
             cluster: need("SWITCHYARD_ECS_CLUSTER", "the name of a cluster")?,
             service: need("SWITCHYARD_ECS_SERVICE", "the name of a service")?,
             snapshot_url: need("SWITCHYARD_SNAPSHOT_URL", "s3://bucket/key")?,
             container,
             rules: Rules {
-                ports: ports(&or("SWITCHYARD_TARGET_PORTS", "sip=5060,alternative=5080,control=8081"))?,
+                ports,
                 group: or("SWITCHYARD_TARGET_GROUP", "default"),
                 weight: number("SWITCHYARD_TARGET_WEIGHT", 100, 0)?,
                 ..Rules::default()
             },
             sessions_per_task: number("SWITCHYARD_SESSIONS_PER_TASK", 100, 1)?,
             max_tasks: number("SWITCHYARD_MAX_TASKS", 100, 1)?,
+            load_port,
             platform,
             namespace: Some(or("SWITCHYARD_METRICS_NAMESPACE", "Switchyard")),
             log: or("SWITCHYARD_LOG", "info"),
@@ -154,6 +169,8 @@ mod tests {
     fn what_is_not_set_has_its_default() {
         let settings = read(&[]).unwrap();
         assert_eq!(settings.container.as_deref(), Some("freeswitch"));
+        assert_eq!(settings.load_port, None);
+        assert_eq!(read(&[("SWITCHYARD_ASK_TASKS", "yes")]).unwrap().load_port, Some(8081));
         assert_eq!(settings.rules, Rules::default());
         assert_eq!((settings.sessions_per_task, settings.platform), (100, None));
         let settings =
@@ -170,6 +187,7 @@ mod tests {
             ("SWITCHYARD_TARGET_PORTS", "sip", "expected names and ports"),
             ("SWITCHYARD_TARGET_PORTS", "sip=0", "expected names and ports"),
             ("SWITCHYARD_SESSIONS_PER_TASK", "0", "expected a number from 1, found \"0\""),
+            ("SWITCHYARD_ASK_TASKS", "maybe", "expected \"yes\" or \"no\", found \"maybe\""),
             ("SWITCHYARD_ECS_HEALTH", "yes", "expected \"container\" or \"running\", found \"yes\""),
         ] {
             let error = read(&[(name, value)]).unwrap_err();

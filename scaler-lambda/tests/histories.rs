@@ -110,6 +110,7 @@ impl World {
             address: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1 + self.rng.below(4) as u8))),
             started_at: Some(self.now),
             protected: None,
+            sessions: None,
         };
         self.tasks.insert(task.id().to_owned(), vec![task]);
     }

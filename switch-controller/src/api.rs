@@ -90,12 +90,14 @@ async fn openapi() -> Response {
 /// How full this FreeSWITCH is: what a proxy chooses targets by.
 #[derive(Serialize)]
 struct Shown {
-    /// Channels of FreeSWITCH, legs among them.
+    /// Channels of FreeSWITCH, legs among them: by its heartbeat, and what calls came and went since.
     sessions: u64,
     /// So many it takes.
     max_sessions: u64,
     /// Calls of this controller.
     calls: usize,
+    /// So many it takes.
+    max_calls: usize,
     /// Percent.
     idle_cpu: f64,
     /// Whether new calls are welcome.
@@ -112,10 +114,12 @@ async fn load(State(desk): State<Desk>) -> Response {
     let Some(load) = live.load().filter(|_| live.up.load(Ordering::Relaxed)) else {
         return Refusal::unavailable("FreeSWITCH has not said how full it is").into_response();
     };
+    let calls = live.calls.count();
     let shown = Shown {
-        sessions: load.sessions,
+        sessions: load.sessions_with(calls),
         max_sessions: load.max_sessions,
-        calls: live.calls.count(),
+        calls,
+        max_calls: live.config.limits.sessions,
         idle_cpu: load.idle_cpu,
         accepting: live.readiness().is_ok(),
         core: load.core,

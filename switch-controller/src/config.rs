@@ -33,6 +33,7 @@ pub struct Settings {
     pub calls: CallSettings,
     pub api: ApiSettings,
     pub shared: SharedSettings,
+    pub fleet: FleetSettings,
     pub limits: LimitSettings,
     pub log: LogSettings,
 }
@@ -179,6 +180,17 @@ pub struct SharedSettings {
     pub interval: Duration,
 }
 
+/// `[fleet]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "switch-controller.example.toml documents each key")]
+pub struct FleetSettings {
+    pub url: Option<String>,
+    pub id: Option<String>,
+    #[serde(with = "settings::duration")]
+    pub poll: Duration,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -207,6 +219,7 @@ impl Default for Settings {
             calls: CallSettings::default(),
             api: ApiSettings::default(),
             shared: SharedSettings::default(),
+            fleet: FleetSettings::default(),
             limits: LimitSettings::default(),
             log: LogSettings::default(),
         }
@@ -319,6 +332,12 @@ impl Default for ApiSettings {
 impl Default for SharedSettings {
     fn default() -> Self {
         SharedSettings { url: None, interval: Duration::from_secs(10) }
+    }
+}
+
+impl Default for FleetSettings {
+    fn default() -> Self {
+        FleetSettings { url: None, id: None, poll: Duration::from_secs(5) }
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Live {
     pub up: AtomicBool,
     /// Whether no new calls are welcome.
     pub draining: AtomicBool,
+    /// Whether the fleet's target list lets this one drain: the calls that still come are taken, and none is made.
+    pub drained: AtomicBool,
     /// The beginning of time for calls.
     pub began: Instant,
 }
@@ -93,6 +95,9 @@ impl Live {
     pub fn readiness(&self) -> Result<(), &'static str> {
         if self.draining.load(Ordering::Relaxed) {
             return Err("draining");
+        }
+        if self.drained.load(Ordering::Relaxed) {
+            return Err("drained by the target list");
         }
         if !self.up.load(Ordering::Relaxed) {
             return Err("no connection to FreeSWITCH");

@@ -23,7 +23,7 @@ use crate::platform::routes::Routes;
 use crate::platform::somleng::{Around, Somleng};
 use crate::shared::Shared;
 use crate::speech::{Program, Speak, Synthesiser};
-use crate::{api, protection, switch};
+use crate::{api, membership, protection, switch};
 
 /// How long the platform has to be told the last things.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -51,6 +51,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     if let Ok(agent) = std::env::var(protection::AGENT) {
         tokio::spawn(protection::run(Arc::clone(&live), agent));
+    }
+    if let Some(membership) = live.config.membership.clone() {
+        tokio::spawn(membership::watch(Arc::clone(&live), membership));
     }
     let driving = tokio::spawn(driver.run());
     let switching = tokio::spawn(switch::run(Arc::clone(&live), inbox));
@@ -152,6 +155,7 @@ fn live(
         load: Mutex::default(),
         up: AtomicBool::new(false),
         draining: AtomicBool::new(false),
+        drained: AtomicBool::new(false),
         began: began.0,
         config,
     })

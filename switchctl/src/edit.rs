@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use fleet::{Drain, Snapshot};
 
-use crate::place::{Place, now};
+use crate::place::{Place, now, pushed};
 use crate::show;
 
 pub(crate) async fn drain(place: &Place, id: &str, note: Option<String>, json: bool) -> Result<()> {
@@ -36,14 +36,15 @@ pub(crate) async fn activate(place: &Place, id: &str, json: bool) -> Result<()> 
     Ok(())
 }
 
-pub(crate) async fn diff(place: &Place, file: &Path, json: bool) -> Result<()> {
-    show::changes(&place.get().await?, &read(file)?, json)
+pub(crate) async fn diff(place: &Place, file: &Path, all: bool, json: bool) -> Result<()> {
+    let before = place.get().await?;
+    show::changes(&before, &pushed(&before, &read(file)?, all), json)
 }
 
 /// The store's epoch goes on: a reader that has a later generation would not take an earlier one.
-pub(crate) async fn push(place: &Place, file: &Path, json: bool) -> Result<()> {
+pub(crate) async fn push(place: &Place, file: &Path, all: bool, json: bool) -> Result<()> {
     let new = read(file)?;
-    let (before, after) = place.replace(&new).await?;
+    let (before, after) = place.push(&new, all).await?;
     show::changes(&before, &after, json)
 }
 

@@ -81,15 +81,18 @@ enum Snapshots {
     /// As it stands there.
     Show,
     /// What would change if a file's list were pushed.
-    Diff {
-        /// The file.
-        file: PathBuf,
-    },
-    /// Writes a file's list, as the next generation.
-    Push {
-        /// The file.
-        file: PathBuf,
-    },
+    Diff(File),
+    /// Puts a file's targets in the place of those that are there, as the next generation. Operators' drains hold on.
+    Push(File),
+}
+
+#[derive(clap::Args)]
+struct File {
+    /// The file.
+    file: PathBuf,
+    /// Not the targets alone, but all that the file says, or does not say: operators' drains, and what the scaler remembers.
+    #[arg(long)]
+    replace: bool,
 }
 
 fn main() -> ExitCode {
@@ -119,8 +122,12 @@ async fn run(arguments: Arguments) -> Result<()> {
             show::watch(&place()?, poll.max(Duration::from_millis(100)), json).await
         }
         Command::Snapshot(Snapshots::Show) => show::whole(&place()?.get().await?),
-        Command::Snapshot(Snapshots::Diff { file }) => edit::diff(&place()?, &file, json).await,
-        Command::Snapshot(Snapshots::Push { file }) => edit::push(&place()?, &file, json).await,
+        Command::Snapshot(Snapshots::Diff(File { file, replace })) => {
+            edit::diff(&place()?, &file, replace, json).await
+        }
+        Command::Snapshot(Snapshots::Push(File { file, replace })) => {
+            edit::push(&place()?, &file, replace, json).await
+        }
         Command::Reconcile => scaler(&json!({"action": "reconcile"}), snapshot.as_deref()).await,
         Command::Prescale { sessions } => {
             scaler(&json!({"action": "prescale", "sessions": sessions}), snapshot.as_deref()).await

@@ -1,13 +1,10 @@
 //! Where the snapshot is.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use fleet::Snapshot;
-use store::{Options, Read, Store, StoreError, Version};
-
-/// How often somebody else may be quicker.
-const ATTEMPTS: u32 = 8;
+use store::{Changed, ListError, Options, Store};
 
 pub(crate) struct Place {
     store: Store,
@@ -20,40 +17,27 @@ impl Place {
 
     /// The snapshot, which has to be there.
     pub(crate) async fn get(&self) -> Result<Snapshot> {
-        let (snapshot, _) = self.read().await?;
-        snapshot.with_context(|| format!("{}: nobody has written a snapshot yet", self.store.url()))
+        let found = self.store.snapshot().await?.map(|(snapshot, _)| snapshot);
+        found.with_context(|| format!("{}: nobody has written a snapshot yet", self.store.url()))
     }
 
-    async fn read(&self) -> Result<(Option<Snapshot>, Option<Version>)> {
-        let url = || self.store.url().to_owned();
-        match self.store.read(None).await.with_context(url)? {
-            Read::Content(content, version) => {
-                Ok((Some(Snapshot::from_json(&content).with_context(url)?), Some(version)))
-            }
-            Read::Same | Read::Absent => Ok((None, None)),
-        }
-    }
-
-    /// Puts this in its place, whatever stands there: what cannot be read is written over, and a new epoch begins.
-    pub(crate) async fn replace(&self, new: &Snapshot) -> Result<(Snapshot, Snapshot)> {
-        let put = |list: &mut Snapshot| {
-            let (epoch, generation, written_at) =
-                (list.epoch.clone(), list.generation, list.written_at.clone());
-            let version = list.version;
-            *list = Snapshot { version, epoch, generation, written_at, ..new.clone() };
-            Ok(())
-        };
-        match self.read().await {
-            Err(error) if error.downcast_ref::<fleet::SnapshotError>().is_some() => {
-                let Read::Content(_, version) = self.store.read(None).await? else { bail!("it is gone") };
-                let before = Snapshot::default();
-                let mut after = before.clone();
-                put(&mut after)?;
-                let after = after.next(&now());
-                self.store.write(after.to_json()?, Some(&version)).await?;
+    /// Puts another list's targets in the place of its own, or, if all is to be replaced, all that the other one says. What
+    /// cannot be read is written over, and a new epoch begins.
+    pub(crate) async fn push(&self, new: &Snapshot, all: bool) -> Result<(Snapshot, Snapshot)> {
+        match self.change(|list| Ok(*list = pushed(list, new, all))).await {
+            Err(error) => {
+                let Some(ListError::Snapshot { version: Some(version), .. }) = error.downcast_ref() else {
+                    return Err(error);
+                };
+                let (before, after) =
+                    (Snapshot::default(), pushed(&Snapshot::default(), new, true).next(&now()));
+                ensure!(
+                    self.store.put(&after, Some(version)).await?,
+                    "somebody else has written it meanwhile"
+                );
                 Ok((before, after))
             }
-            _ => self.change(put).await,
+            changed => changed,
         }
     }
 
@@ -63,23 +47,26 @@ impl Place {
         &self,
         mut change: impl FnMut(&mut Snapshot) -> Result<()>,
     ) -> Result<(Snapshot, Snapshot)> {
-        for attempt in 1..=ATTEMPTS {
-            let (found, version) = self.read().await?;
-            let before = found.unwrap_or_default();
+        let changed = self.store.change::<anyhow::Error>(async |found| {
+            let before = found.cloned().unwrap_or_default();
             let mut after = before.clone();
             change(&mut after)?;
-            if after == before {
-                return Ok((before, after));
-            }
-            let after = after.next(&now());
-            match self.store.write(after.to_json()?, version.as_ref()).await {
-                Ok(_) => return Ok((before, after)),
-                Err(StoreError::Conflict) => tokio::time::sleep(Duration::from_millis(20) * attempt).await,
-                Err(error) => return Err(error).with_context(|| self.store.url().to_owned()),
-            }
-        }
-        bail!("{ATTEMPTS} times somebody else has written the snapshot first")
+            Ok((after != before).then(|| after.next(&now())))
+        });
+        let Changed { before, after, .. } = changed.await?;
+        let before = before.unwrap_or_default();
+        let after = after.unwrap_or_else(|| before.clone());
+        Ok((before, after))
     }
+}
+
+/// What a list is when another one is pushed, before it is written. Its epoch and generation go on.
+pub(crate) fn pushed(list: &Snapshot, new: &Snapshot, all: bool) -> Snapshot {
+    if !all {
+        return list.with_targets_of(new);
+    }
+    let Snapshot { version, epoch, generation, written_at, .. } = list.clone();
+    Snapshot { version, epoch, generation, written_at, ..new.clone() }
 }
 
 /// RFC 3339.

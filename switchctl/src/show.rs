@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use fleet::{Snapshot, differences};
-use serde_json::json;
+use fleet::{Beside, Snapshot, differences, differences_beside};
+use serde_json::{Map, json};
 
 use crate::place::Place;
 
@@ -36,7 +36,7 @@ pub(crate) fn whole(list: &Snapshot) -> Result<()> {
 }
 
 pub(crate) fn changes(before: &Snapshot, after: &Snapshot, as_json: bool) -> Result<()> {
-    let changes = differences(before, after);
+    let (changes, beside) = (differences(before, after), differences_beside(before, after));
     if as_json {
         let changes: Vec<_> = changes
             .iter()
@@ -45,10 +45,26 @@ pub(crate) fn changes(before: &Snapshot, after: &Snapshot, as_json: bool) -> Res
                 json!({"id": change.id(), "before": was, "after": is})
             })
             .collect();
-        println!("{}", json!({"generation": after.generation, "changes": changes}));
+        let (mut drained, mut other) = (Map::new(), Map::new());
+        for change in beside {
+            match change {
+                Beside::Drained(id, was, is) => {
+                    drained.insert(id.to_owned(), json!({"before": was, "after": is}))
+                }
+                Beside::Other(key, was, is) => {
+                    other.insert(key.to_owned(), json!({"before": was, "after": is}))
+                }
+            };
+        }
+        let generation = after.generation;
+        println!(
+            "{}",
+            json!({"generation": generation, "changes": changes, "drained": drained, "other": other})
+        );
         return Ok(());
     }
     changes.iter().for_each(|change| println!("{change}"));
+    beside.iter().for_each(|change| println!("{change}"));
     if changes.is_empty() {
         println!("no target changes");
     }

@@ -1,9 +1,11 @@
 //! What is other in one snapshot than in another: for logs and for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::{Snapshot, Target};
+use serde_json::Value;
+
+use crate::{Drain, Snapshot, Target};
 
 /// What became of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,46 @@ pub enum Change<'s> {
     Left(&'s Target),
     /// It is another than it was.
     Changed(&'s Target, &'s Target),
+}
+
+/// What became of something beside the targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside<'s> {
+    /// What is recorded of an operator's drain of the target of this id, before and after.
+    Drained(&'s str, Option<&'s Drain>, Option<&'s Drain>),
+    /// What else a writer keeps under this key, before and after.
+    Other(&'s str, Option<&'s Value>, Option<&'s Value>),
+}
+
+/// What beside the targets is not what it was: operators' drains, and what else writers keep.
+pub fn differences_beside<'s>(before: &'s Snapshot, after: &'s Snapshot) -> Vec<Beside<'s>> {
+    let ids: BTreeSet<&str> = before.drained.keys().chain(after.drained.keys()).map(String::as_str).collect();
+    let keys: BTreeSet<&str> = before.other.keys().chain(after.other.keys()).map(String::as_str).collect();
+    let drains = ids.into_iter().map(|id| (id, before.drained.get(id), after.drained.get(id)));
+    let drains = drains.filter(|(_, was, is)| was != is).map(|(id, was, is)| Beside::Drained(id, was, is));
+    let others = keys.into_iter().map(|key| (key, before.other.get(key), after.other.get(key)));
+    let others = others.filter(|(_, was, is)| was != is).map(|(key, was, is)| Beside::Other(key, was, is));
+    drains.chain(others).collect()
+}
+
+impl fmt::Display for Beside<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = |was: bool, is: bool| match (was, is) {
+            (false, _) => '+',
+            (_, false) => '-',
+            _ => '~',
+        };
+        match self {
+            Beside::Drained(id, was, is) => {
+                write!(f, "{} operator's drain of {id}", sign(was.is_some(), is.is_some()))?;
+                let note = is.or(*was).and_then(|drain| drain.note.as_ref());
+                note.map_or(Ok(()), |note| write!(f, ": {note}"))
+            }
+            Beside::Other(key, was, is) => {
+                write!(f, "{} {key:?}, which a writer keeps", sign(was.is_some(), is.is_some()))
+            }
+        }
+    }
 }
 
 /// What became of each target that is not what it was, by id.
@@ -84,5 +126,24 @@ mod tests {
             ["~ b 10.0.0.1 draining (was active): leaves", "- c 10.0.0.1", "+ d 10.0.0.1 active"]
         );
         assert!(differences(&after, &after).is_empty());
+    }
+
+    #[test]
+    fn what_was_recorded_beside_the_targets_is_told_too() {
+        let (mut before, mut after) = (Snapshot::default(), Snapshot::default());
+        before.drained.insert("a".to_owned(), Drain { note: Some("noise".to_owned()), ..Drain::default() });
+        before.other.insert("scaler".to_owned(), 1.into());
+        after.drained.insert("b".to_owned(), Drain::default());
+        after.other.insert("scaler".to_owned(), 2.into());
+        let shown: Vec<_> = differences_beside(&before, &after).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "- operator's drain of a: noise",
+                "+ operator's drain of b",
+                "~ \"scaler\", which a writer keeps"
+            ]
+        );
+        assert!(differences_beside(&after, &after).is_empty());
     }
 }

@@ -15,7 +15,7 @@ mod pick;
 mod snapshot;
 mod target;
 
-pub use difference::{Change, differences};
+pub use difference::{Beside, Change, differences, differences_beside};
 pub use drains::{Drain, NoSuchTarget};
 pub use error::SnapshotError;
 pub use newest::{Newest, Older};

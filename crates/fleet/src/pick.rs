@@ -7,8 +7,9 @@
 //! from all others in proportion.
 //!
 //! Where the owner cannot take a call, the next in rank does: the one that would own the slot without it. So the calls
-//! of a target that is down are spread over all others, as if it had left. Rank is worked out when it is asked for, at
-//! a cost that grows with the number of targets; nothing is prepared for what is rare.
+//! of a target that is down are spread over all others, as if it had left. The first two of each slot are worked out
+//! beforehand, for those who choose between them; any other rank when it is asked for, at a cost that grows with the
+//! number of targets: nothing is prepared for what is rare.
 
 use std::hash::Hasher;
 
@@ -24,6 +25,8 @@ pub struct Picker {
     key: [u8; 16],
     /// For each slot the place of its target in the list; empty if nobody takes calls.
     owners: Vec<u16>,
+    /// The same for the next in rank; empty if there is none. Apart, so that it takes no room in a cache where nobody asks.
+    seconds: Vec<u16>,
     candidates: Vec<Candidate>,
 }
 
@@ -49,20 +52,41 @@ impl Picker {
                 weight: f64::from(weight),
             })
             .collect();
-        // Without candidates no slot has an owner.
-        let owners = (0..SLOTS as u64).map_while(|slot| best(slot, &candidates, |_| true)).collect();
-        Picker { key, owners, candidates }
+        let (mut owners, mut seconds) = (Vec::new(), Vec::new());
+        for slot in 0..SLOTS as u64 {
+            let [first, second] = best_two(slot, &candidates, |_| true);
+            owners.extend(first);
+            seconds.extend(second);
+        }
+        Picker { key, owners, seconds, candidates }
     }
 
     /// The place in the list of the target to which the call of this Call-ID belongs; `None` if nobody takes calls.
     pub fn pick(&self, call_id: &[u8]) -> Option<u16> {
-        self.owners.get(usize::try_from(self.slot(call_id)).ok()?).copied()
+        self.owners.get(self.slot(call_id)).copied()
+    }
+
+    /// The same, and the one that it would belong to without the first.
+    pub fn pick_two(&self, call_id: &[u8]) -> [Option<u16>; 2] {
+        let slot = self.slot(call_id);
+        [&self.owners, &self.seconds].map(|places| places.get(slot).copied())
     }
 
     /// The same among those places alone that `may` allows: the first in rank of them. Takes time in proportion to the
     /// number of targets, some 20 ns each.
     pub fn pick_among(&self, call_id: &[u8], may: impl Fn(u16) -> bool) -> Option<u16> {
-        best(self.slot(call_id), &self.candidates, may)
+        self.pick_two_among(call_id, may)[0]
+    }
+
+    /// The first two in rank of those places alone that `may` allows, at the same cost.
+    pub fn pick_two_among(&self, call_id: &[u8], may: impl Fn(u16) -> bool) -> [Option<u16>; 2] {
+        best_two(self.slot(call_id) as u64, &self.candidates, may)
+    }
+
+    /// A number from 0 to 1, below 1, that all proxies know a call by and that has nothing to do with whose it is.
+    pub fn lot(&self, call_id: &[u8]) -> f64 {
+        // The slot is the lower end.
+        (hash(&self.key, call_id) >> 16) as f64 / (1u64 << 48) as f64
     }
 
     /// The places of all that take calls.
@@ -70,8 +94,8 @@ impl Picker {
         self.candidates.iter().map(|candidate| candidate.place)
     }
 
-    fn slot(&self, call_id: &[u8]) -> u64 {
-        hash(&self.key, call_id) % SLOTS as u64
+    fn slot(&self, call_id: &[u8]) -> usize {
+        (hash(&self.key, call_id) % SLOTS as u64) as usize
     }
 }
 
@@ -81,19 +105,21 @@ fn hash(key: &[u8; 16], bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The target whose score for this slot is best. Equal scores, which take two ids with one hash, go to the first.
-fn best(slot: u64, candidates: &[Candidate], may: impl Fn(u16) -> bool) -> Option<u16> {
-    let mut best = (f64::INFINITY, None);
+/// The two targets whose scores for this slot are best. Equal scores, which take two ids with one hash, go to the first.
+fn best_two(slot: u64, candidates: &[Candidate], may: impl Fn(u16) -> bool) -> [Option<u16>; 2] {
+    let (mut first, mut second) = ((f64::INFINITY, None), (f64::INFINITY, None));
     for Candidate { place, id, weight } in candidates.iter().filter(|candidate| may(candidate.place)) {
         // A number in (0, 1]; the score is exponentially distributed with the weight as its rate.
         let unit =
             ((mix(id ^ slot.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
         let score = -unit.ln() / weight;
-        if score < best.0 {
-            best = (score, Some(*place));
+        if score < first.0 {
+            (first, second) = ((score, Some(*place)), first);
+        } else if score < second.0 {
+            second = (score, Some(*place));
         }
     }
-    best.1
+    [first.1, second.1]
 }
 
 /// Mixes all bits into all bits (the finaliser of SplitMix64). Keyed by the id's hash that goes in.
@@ -166,13 +192,31 @@ mod tests {
             let call_id = call_id.as_bytes();
             assert_eq!(all.pick_among(call_id, |_| true), all.pick(call_id));
             assert_eq!(all.pick_among(call_id, |place| place != 4), without_e.pick(call_id));
+            let [first, second] = all.pick_two(call_id);
+            assert_eq!(first, all.pick(call_id));
+            assert_eq!(second, all.pick_among(call_id, |place| Some(place) != first));
+            assert_eq!(all.pick_two_among(call_id, |_| true), [first, second]);
             assert_eq!(all.pick_among(call_id, |_| false), None);
         }
         assert_eq!(all.places().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     }
 
     #[test]
+    fn a_calls_lot_is_even_and_has_nothing_to_do_with_whose_it_is() {
+        let picker = Picker::new([7; 16], (0..).zip(FIVE).map(|(i, (id, weight))| (i, id, weight)));
+        for target in 0..5 {
+            let calls = (0..CALLS).map(|call| format!("{call}@example.com"));
+            let own: Vec<_> = calls.filter(|call| picker.pick(call.as_bytes()) == Some(target)).collect();
+            let low = own.iter().filter(|call| picker.lot(call.as_bytes()) < 0.25).count();
+            let share = low as f64 / own.len() as f64;
+            assert!((0.2..0.3).contains(&share), "{share}");
+        }
+    }
+
+    #[test]
     fn without_anyone_who_takes_calls_there_is_nobody_to_pick() {
         assert_eq!(picks(&[("a", 0)])[0], None);
+        let one = Picker::new([7; 16], [(3, "a", 1)].into_iter());
+        assert_eq!(one.pick_two(b"x"), [Some(3), None]);
     }
 }

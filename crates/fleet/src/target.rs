@@ -32,6 +32,9 @@ pub struct Target {
     /// Targets of one kind; `default` unless said otherwise.
     #[serde(default = "default_group")]
     pub group: String,
+    /// Whether it drains for an operator's sake alone: then it takes calls again when that ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
     /// Why it is in its state, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -78,6 +81,7 @@ impl Target {
             state: State::default(),
             weight: default_weight(),
             group: default_group(),
+            held: false,
             reason: None,
             other: Map::new(),
         }

@@ -16,3 +16,21 @@ pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Er
 pub fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&humantime::format_duration(*time))
 }
+
+/// The same for a duration that may be left out.
+pub mod optional {
+    use super::{Deserializer, Duration, Serializer};
+
+    /// Reads one.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        super::deserialize(from).map(Some)
+    }
+
+    /// Writes one as it would be written in the file.
+    pub fn serialize<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => super::serialize(time, to),
+            None => to.serialize_none(),
+        }
+    }
+}

@@ -71,8 +71,13 @@ fn version(content: &[u8]) -> Version {
     Version { etag: Some(etag), version: None }
 }
 
-/// In one step: whoever reads finds one content or the other, also after the machine has failed.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a file in one step: whoever reads finds one content or the other, also after the process has ended or the machine
+/// has failed meanwhile. Blocking.
+///
+/// # Errors
+///
+/// It, or `path.new` beside it, cannot be written.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = beside(path, ".new");
     let mut new = File::create(&draft)?;
     new.write_all(content)?;

@@ -11,11 +11,13 @@
 //! a machine; `AWS_REGION`; `AWS_ENDPOINT_URL` for a server of one's own.
 //!
 //! - [`Store`]: reads and writes
+//! - [`Store::change`]: a snapshot read, changed and written, whoever else writes
 //! - `file.rs`, `object.rs`: the two kinds of places
 #![forbid(unsafe_code)]
 
 mod error;
 mod file;
+mod list;
 mod object;
 
 use std::path::PathBuf;
@@ -23,6 +25,8 @@ use std::time::Duration;
 
 pub use error::StoreError;
 use file::FileStore;
+pub use file::replace;
+pub use list::{Changed, ListError};
 use object::RemoteObject;
 
 /// How a store is spoken to.

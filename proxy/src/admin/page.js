@@ -64,13 +64,23 @@ function makeRow(target) {
   name.append(cells.address);
   cells.state.role = cells.since.role = "cell";
   row.append(name, cells.state, cells.since);
-  for (const [key, label] of [["rate", "calls/s"], ["invites", "calls"], ["failed", "failed"]]) {
+  for (const [key, label] of [["full", "full"], ["rate", "calls/s"], ["invites", "calls"], ["failed", "failed"]]) {
     cells[key] = element("td", "right");
     cells[key].role = "cell";
     cells[key].dataset.label = label;
     row.append(cells[key]);
   }
   return cells;
+}
+
+// What a target says of itself. Where nobody asks, the column is hidden.
+function showLoad(cells, load) {
+  cells.full.className = load?.stale ? "right full bad" : "right full";
+  const closed = load && !load.stale && !load.accepting;
+  write(cells.full, !load ? "–" : load.stale ? "stale" : closed ? "closed" : `${Math.round(100 * (1 - load.room))} %`);
+  cells.full.title = load
+    ? `${load.sessions} of ${load.max_sessions || "?"} sessions, ${load.calls} calls, ${Math.round(load.idle_cpu)} % CPU idle; said at ${load.at}${load.accepting ? "" : "; takes no new calls"}`
+    : "it has not said";
 }
 
 function showRow(target, now) {
@@ -89,6 +99,7 @@ function showRow(target, now) {
       cells.state.append(" ", pill);
     }
   }
+  showLoad(cells, target.load);
   const since = Date.parse(target.since);
   write(cells.since, Number.isNaN(since) ? "" : `for ${lasting(Math.max(0, (now - since) / 1000))}`);
   cells.since.title = target.since;
@@ -153,6 +164,7 @@ function drawGraph() {
 }
 
 function showState() {
+  document.body.classList.toggle("polling", answer.polling);
   const ready = answer.readiness === "ready";
   write(at("readiness"), answer.readiness);
   at("readiness").className = ready ? "pill good" : "pill doubt";

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::targets::{Listed, listed};
 use crate::live::Live;
+use crate::table::Policy;
 
 #[derive(Serialize)]
 pub(super) struct Status {
@@ -17,6 +18,8 @@ pub(super) struct Status {
     readiness: &'static str,
     /// Whether targets are probed.
     probing: bool,
+    /// Whether targets are asked how full they are.
+    polling: bool,
     /// INVITEs sent to targets, of targets that are in the list.
     invites: u64,
     /// Those of them that were not answered.
@@ -37,6 +40,7 @@ pub(super) async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
         uptime_seconds: live.began.elapsed().as_secs(),
         readiness: live.readiness().err().unwrap_or("ready"),
         probing: live.config.health.enabled,
+        polling: live.config.choice.policy == Policy::LeastLoaded,
         invites: targets.iter().map(Listed::invites).sum(),
         failed: targets.iter().map(Listed::failed).sum(),
         refused: live.metrics.refusals(),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::access;
 use super::error::Refusal;
 use crate::live::Live;
+use crate::load::{Figures, Gauge};
 use crate::table::Endpoint;
 
 /// A target.
@@ -28,8 +29,24 @@ pub(super) struct Listed {
     invites: u64,
     /// Those of them that it did not answer.
     failed: u64,
+    /// How full it is, by its own account; not there unless it was asked and said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    load: Option<Load>,
     /// Each port that calls go to.
     endpoints: Vec<Port>,
+}
+
+/// What a target says of itself.
+#[derive(Serialize)]
+struct Load {
+    #[serde(flatten)]
+    figures: Figures,
+    /// When it said so, RFC 3339. Its `age` is older still.
+    at: String,
+    /// Whether that is too old to be used.
+    stale: bool,
+    /// The share of it that is free, from 0 to 1.
+    room: f64,
 }
 
 /// A port of a target.
@@ -63,11 +80,18 @@ pub(super) fn listed(live: &Live) -> Vec<Listed> {
             list.push((port, endpoint));
         }
     }
-    let list = targets.with_invites().zip(endpoints);
-    list.map(|((target, invites), endpoints)| one(live, target, invites, &endpoints)).collect()
+    let list = targets.with_invites().zip(targets.table.gauges()).zip(endpoints);
+    list.map(|(((target, invites), (_, gauge)), endpoints)| one(live, target, invites, gauge, &endpoints))
+        .collect()
 }
 
-fn one(live: &Live, target: &fleet::Target, invites: u64, endpoints: &[(&str, &Endpoint)]) -> Listed {
+fn one(
+    live: &Live,
+    target: &fleet::Target,
+    invites: u64,
+    gauge: &Gauge,
+    endpoints: &[(&str, &Endpoint)],
+) -> Listed {
     let worst = endpoints.iter().max_by_key(|(_, endpoint)| endpoint.mark.condition());
     let ports = endpoints.iter().map(|(port, endpoint)| Port {
         port: (*port).to_owned(),
@@ -90,6 +114,12 @@ fn one(live: &Live, target: &fleet::Target, invites: u64, endpoints: &[(&str, &E
         since: worst.map(|(_, endpoint)| rfc3339(endpoint.mark.since())).unwrap_or_default(),
         invites,
         failed: marks.iter().map(|(_, failed)| failed).sum(),
+        load: gauge.shown().map(|known| Load {
+            at: rfc3339(SystemTime::UNIX_EPOCH + known.at),
+            stale: gauge.room(Live::now(), live.config.load.stale).is_none(),
+            room: known.figures.room(),
+            figures: known.figures,
+        }),
         endpoints: ports.collect(),
     }
 }

@@ -8,6 +8,7 @@ use fleet::Snapshot;
 
 use super::capture::CaptureConfig;
 use super::dns::DnsConfig;
+use super::load::choice;
 use super::tls::{TlsConfig, TlsListener};
 use settings::{Secret, wrong};
 
@@ -18,10 +19,12 @@ use super::{
 use crate::dns::FleetSource;
 use crate::guard::Limits;
 use crate::keys::Keys;
+use crate::load::Rules;
 use crate::networks::Networks;
 use crate::pins::Dispatch;
 use crate::route::headers::HeaderRules;
 use crate::route::ours::Authority;
+use crate::table::Choice;
 
 /// Settings that are known to be right.
 #[derive(Debug, Clone)]
@@ -50,6 +53,10 @@ pub struct Config {
     pub networks: Networks,
     /// How many targets an INVITE may go to, and when to the next.
     pub dispatch: Dispatch,
+    /// Which target a new call goes to.
+    pub choice: Choice,
+    /// How targets are asked how full they are.
+    pub load: Rules,
     /// Who may start calls.
     pub access: Sources,
     /// How often their file is looked at.
@@ -131,6 +138,7 @@ impl Config {
             );
         };
         let listeners = listeners(&settings.listener)?;
+        let load = settings.load.check()?;
         Ok(Config {
             workers: match settings.workers {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -150,6 +158,8 @@ impl Config {
             poll: settings.targets.poll.max(Duration::from_millis(50)),
             networks: Networks::parse(&settings.targets.networks).map_err(value("targets.networks"))?,
             dispatch: dispatch(&settings.dispatch)?,
+            choice: choice(&settings.dispatch, &load)?,
+            load,
             access: sources.check(settings.access.cache.as_ref()).map_err(value("access.sources"))?,
             access_poll: settings.access.poll.max(Duration::from_millis(50)),
             fetch: settings.fetch.check()?,
@@ -240,7 +250,7 @@ fn listener(settings: &ListenerSettings) -> Result<ListenerConfig, ConfigError> 
 }
 
 fn dispatch(settings: &DispatchSettings) -> Result<Dispatch, ConfigError> {
-    let DispatchSettings { attempts, no_reply, no_answer, max_pins } = *settings;
+    let DispatchSettings { attempts, no_reply, no_answer, max_pins, .. } = *settings;
     let least = Duration::from_millis(100);
     let most = Duration::from_secs(30);
     if !(1..=8).contains(&attempts) {

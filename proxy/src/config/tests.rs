@@ -1,4 +1,5 @@
 use super::*;
+use crate::table::Choice;
 
 const SMALL: &str = r#"
 [[listener]]
@@ -24,6 +25,8 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!((example.access_poll, example.limits), (defaults.access_poll, defaults.limits));
     assert_eq!(example.udp.receive_buffer, defaults.udp.receive_buffer);
     assert_eq!(example.health, defaults.health);
+    assert_eq!((example.dispatch, example.choice), (defaults.dispatch, defaults.choice));
+    assert_eq!(example.load, defaults.load);
     assert_eq!((example.udp.mtu, example.tls.poll), (defaults.udp.mtu, defaults.tls.poll));
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
     assert_eq!(example.log.redact_numbers, defaults.log.redact_numbers);
@@ -194,6 +197,30 @@ fn what_makes_no_sense_is_refused_with_what_was_expected() {
     assert!(error("[access]", "[limits]\nretry_after = \"0s\"\n[access]").contains("limits.retry_after"));
     assert!(error("[access]", "[tokens]\nlifetime = \"0s\"\n[access]").contains("tokens.lifetime"));
     assert!(error("\n[[listener]]", "secrets = [\"k1:short\"]\n[[listener]]").contains("secrets"));
+}
+
+#[test]
+fn the_emptier_target_is_chosen_where_another_can_be_asked() {
+    let with =
+        |dispatch: &str, load: &str| parse(&format!("{SMALL}[dispatch]\n{dispatch}\n[load]\n{load}\n"), &[]);
+    let seconds = |choice: Choice| (choice.slow_start.as_secs(), choice.stale.as_secs());
+    let least = with("policy = \"least-loaded\"", "").unwrap().choice;
+    assert_eq!((least.policy, seconds(least)), (Policy::LeastLoaded, (30, 30)));
+    let hash = with("slow_start = \"20s\"", "stale = \"10s\"").unwrap().choice;
+    assert_eq!((hash.policy, seconds(hash)), (Policy::Hash, (20, 10)));
+    assert_eq!(with("", "").unwrap().choice.slow_start, Duration::ZERO);
+    for (dispatch, load, wrong) in [
+        ("policy = \"least-loaded\"\nattempts = 1", "", "dispatch.policy: expected dispatch.attempts of 2"),
+        ("policy = \"emptiest\"", "", "expected `hash` or `least-loaded`"),
+        ("slow_start = \"2h\"", "", "dispatch.slow_start: expected up to an hour, found 2h"),
+        ("slow_start = 3", "", "expected a string"),
+        ("", "poll = \"1ms\"", "load: expected poll and timeout of 50ms"),
+        ("", "stale = \"1s\"", "load.stale: expected as long as a poll"),
+        ("", "jitter = 0.9", "load.jitter: expected a share"),
+    ] {
+        let error = with(dispatch, load).unwrap_err();
+        assert!(error.contains(wrong), "{error}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One document of a web server.
+//! Documents of web servers.
 
 use http_body_util::{BodyExt, Empty, Limited};
 use https::with_causes;
@@ -14,8 +14,8 @@ use rustls::RootCertStore;
 
 use crate::config::FetchSettings;
 
-pub(super) struct Web {
-    url: Uri,
+#[derive(Clone)]
+pub(crate) struct Web {
     /// The most bytes that are taken.
     most: usize,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
@@ -23,24 +23,40 @@ pub(super) struct Web {
 
 impl Web {
     /// Nothing is asked yet.
-    pub(super) fn open(url: Uri, settings: &FetchSettings, most: usize) -> Result<Self, String> {
+    pub(super) fn open(url: &Uri, settings: &FetchSettings, most: usize) -> Result<Self, String> {
         let roots = match url.scheme() == Some(&Scheme::HTTPS) {
             true => https::trusted(settings.ca.as_deref()).map_err(|error| error.to_string())?,
             false => RootCertStore::empty(),
         };
+        Web::trusting(roots, most)
+    }
+
+    /// For http alone: no server's certificate is trusted.
+    pub(crate) fn plain(most: usize) -> Result<Self, String> {
+        Web::trusting(RootCertStore::empty(), most)
+    }
+
+    fn trusting(roots: RootCertStore, most: usize) -> Result<Self, String> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         let connector = https::connector(roots, http).map_err(|error| error.to_string())?;
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Web { url, most, client })
+        Ok(Web { most, client })
+    }
+
+    /// What is there now.
+    pub(crate) async fn get(&self, url: &Uri) -> Result<Vec<u8>, String> {
+        let content = self.ask(url, None).await?;
+        content.map(|(content, _)| content).ok_or_else(|| "expected an answer of 200, found 304".to_owned())
     }
 
     /// Asks once. `None`: it is what it was under this ETag.
     pub(super) async fn ask(
         &self,
+        url: &Uri,
         known: Option<&HeaderValue>,
     ) -> Result<Option<(Vec<u8>, Option<HeaderValue>)>, String> {
-        let mut request = Request::get(self.url.clone())
+        let mut request = Request::get(url.clone())
             .header(USER_AGENT, concat!("switchyard/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, "*/*");
         if let Some(etag) = known {
@@ -59,7 +75,7 @@ impl Web {
     }
 
     async fn take(&self, answer: Response<Incoming>) -> Result<Vec<u8>, String> {
-        let too_long = |found: &str| format!("expected a list of up to {} bytes, found {found}", self.most);
+        let too_long = |found: &str| format!("expected up to {} bytes, found {found}", self.most);
         let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         if let Some(length) =
             length.filter(|length| length.parse().is_ok_and(|length: usize| length > self.most))

@@ -108,7 +108,10 @@ fn tell(live: &Arc<Live>, change: &Change) {
             }
             move_calls(live, address);
         }
-        (Condition::Down, _) => tracing::info!(%target, port, %address, %reason, "target came up"),
+        (Condition::Down, _) => {
+            probed.mark.begin_slowly(Live::now());
+            tracing::info!(%target, port, %address, %reason, "target came up");
+        }
         (_, Condition::Suspect) => tracing::debug!(%target, port, %address, %reason, "target is suspect"),
         (_, Condition::Healthy) => tracing::debug!(%target, port, %address, %reason, "target is healthy"),
     }

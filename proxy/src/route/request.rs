@@ -305,7 +305,9 @@ impl<'r> Routing<'r> {
         let port_name = self.router.listeners.get(listener).map_or("", |listener| &listener.port_name);
         let (place, endpoint) = match request.in_dialog() && !skip.is_empty() {
             true => self.table.pick_holder(port_name, request.call_id, skip)?,
-            false => self.table.pick(port_name, request.call_id, skip)?,
+            // Whom a dialog belongs to is nothing that a target's load changes.
+            false if request.in_dialog() => self.table.pick(port_name, request.call_id, skip)?,
+            false => self.table.choose(port_name, request.call_id, skip, self.input.now)?,
         };
         Some((Some(place), endpoint.transport, endpoint.address))
     }

@@ -8,7 +8,7 @@ use super::{Draft, drains, reason};
 use crate::facts::Service;
 
 /// Lets as many drain as there are too many: those that operators drain first, then older revisions, then those that drain
-/// already, then those without calls, then those that began last.
+/// already, then those without calls, then those with the fewest, as far as they say, then those that began last.
 pub(super) fn choose(service: &Service, drafts: &mut [Draft]) {
     let mut able: Vec<&mut Draft> =
         drafts.iter_mut().filter(|draft| draft.target.state == State::Active).collect();
@@ -18,8 +18,9 @@ pub(super) fn choose(service: &Service, drafts: &mut [Draft]) {
     able.sort_by_key(|draft| {
         let stays_by_revision = !is_old(draft);
         let busy = draft.protected.unwrap_or(true);
+        let sessions = draft.sessions.unwrap_or(u64::MAX);
         let began = std::cmp::Reverse(draft.started_at);
-        (!draft.held, stays_by_revision, !draft.note.leaves, busy, began, draft.target.id.clone())
+        (!draft.held, stays_by_revision, !draft.note.leaves, busy, sessions, began, draft.target.id.clone())
     });
     for (place, draft) in able.into_iter().enumerate() {
         draft.note.leaves = place < surplus;

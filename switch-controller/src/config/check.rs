@@ -10,10 +10,11 @@ use twiml::Document;
 use url::Url;
 
 use super::{
-    ApiSettings, LimitSettings, PlatformSettings, RoutesSettings, Settings, SharedSettings, SoundSettings,
-    SpeechEngine, SpeechSettings, SwitchSettings, WebhookSettings,
+    ApiSettings, FleetSettings, LimitSettings, PlatformSettings, RoutesSettings, Settings, SharedSettings,
+    SoundSettings, SpeechEngine, SpeechSettings, SwitchSettings, WebhookSettings,
 };
 use crate::call::rules::Rules;
+use crate::membership::Membership;
 
 /// What the controller runs with.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub recordings_url: String,
     pub api: ApiSettings,
     pub shared: SharedSettings,
+    /// Where it stands whether this FreeSWITCH drains.
+    pub membership: Option<Membership>,
     pub limits: LimitSettings,
     /// What calls may do, from several sections.
     pub rules: Rules,
@@ -82,7 +85,7 @@ type Checked<T> = Result<T, settings::Error>;
 impl Config {
     pub(super) fn check(settings: Settings) -> Checked<Config> {
         let Settings { drain, freeswitch, routes, platform, webhook, sounds, .. } = settings;
-        let Settings { speech, recordings, calls, api, shared, limits, log, .. } = settings;
+        let Settings { speech, recordings, calls, api, shared, fleet, limits, log, .. } = settings;
         let freeswitch = switch(freeswitch)?;
         let platform = somleng(platform)?;
         webhook_limits(&webhook)?;
@@ -128,6 +131,7 @@ impl Config {
             calls: calls.keep.then_some(calls.directory),
             api,
             shared,
+            membership: membership(fleet)?,
             limits,
             rules,
             log,
@@ -288,5 +292,19 @@ fn between(key: &str, found: Duration, least: Duration, most: Duration) -> Check
     match (least..=most).contains(&found) {
         true => Ok(()),
         false => wrong(key, format!("expected {least:?} to {most:?}, found {found:?}")),
+    }
+}
+
+fn membership(settings: FleetSettings) -> Checked<Option<Membership>> {
+    let FleetSettings { url: Some(url), id, poll } = settings else { return Ok(None) };
+    if let Err(error) = store::Store::open(&url, store::Options::default()) {
+        return wrong("fleet.url", error.to_string());
+    }
+    between("fleet.poll", poll, Duration::from_millis(100), Duration::from_secs(300))?;
+    match id.filter(|id| !id.is_empty()) {
+        Some(id) => Ok(Some(Membership { url, id, poll })),
+        None => {
+            wrong("fleet.id", "expected what this FreeSWITCH is called in the target list, found nothing")
+        }
     }
 }

@@ -77,6 +77,24 @@ module "proxy" {
   tags                            = var.tags
 }
 
+# A task reads whether it drains: then it makes no calls.
+locals {
+  snapshot_policy = {
+    snapshot = jsonencode({
+      Version = "2012-10-17"
+      Statement = concat(
+        [
+          { Sid = "ReadTargets", Effect = "Allow", Action = ["s3:GetObject"], Resource = [module.scaler.snapshot.object_arn] },
+          { Sid = "SeeWhetherThereIsOne", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [module.scaler.snapshot.bucket_arn] },
+        ],
+        module.scaler.snapshot.kms_key_arn == null ? [] : [
+          { Sid = "DecryptTargets", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [module.scaler.snapshot.kms_key_arn] },
+        ],
+      )
+    })
+  }
+}
+
 module "switch" {
   source = "../switch"
 
@@ -91,7 +109,7 @@ module "switch" {
   capacity                   = var.switch.capacity
   ec2                        = var.switch.ec2
   stop_timeout               = var.switch.stop_timeout
-  settings                   = var.switch.settings
+  settings                   = merge({ SWITCHYARD_FLEET__URL = module.scaler.snapshot.url }, var.switch.settings)
   freeswitch_settings        = var.switch.freeswitch_settings
   media_networks             = toset(var.switch.media_networks)
   cdr_url                    = var.switch.cdr_url
@@ -100,7 +118,7 @@ module "switch" {
   nat_gateway_addresses      = module.network.nat_gateway_addresses
   nat_instance_addresses     = module.network.nat_instance_addresses
   api                        = var.api == null ? null : { clients = var.api.clients, certificate_arn = var.api.certificate_arn, deletion_protection = var.protection }
-  task_policies              = { for name, recordings in module.recordings : "recordings" => recordings.writer_policy }
+  task_policies              = merge(local.snapshot_policy, { for name, recordings in module.recordings : "recordings" => recordings.writer_policy })
   logs                       = local.logs
   tags                       = var.tags
 

@@ -31,6 +31,9 @@ zone=$(field AvailabilityZone "$task")
 [ -n "$zone" ] || refuse 'expected an AvailabilityZone in the task metadata, found none'
 address=$(field IPv4Addresses "$task")
 [ -n "$address" ] || refuse 'expected an IPv4 address in the task metadata, found none'
+id=$(field TaskARN "$task")
+id=${id##*/}
+[ -n "$id" ] || refuse 'expected a TaskARN in the task metadata, found none'
 nat_gateway=$(of "$zone" "$NAT_GATEWAYS")
 [ -n "$nat_gateway" ] || refuse "expected a NAT gateway of $zone, found $NAT_GATEWAYS"
 nat_instance=$(of "$zone" "$NAT_INSTANCES")
@@ -45,6 +48,8 @@ umask 027
 cat >"$RUN/controller.toml" <<TOML
 [api]
 host = "$address:8081"
+[fleet]
+id = "$id"
 [recordings]
 url = "http://$address:8081/recordings"
 TOML

@@ -95,7 +95,7 @@ fn what_is_no_good_list_changes_nothing_and_is_told_of_once() -> Result<()> {
         "found none",
         "found 500 Internal Server Error",
         "found 302 Found",
-        "expected a list of up to 16777216 bytes, found 1099511627776",
+        "expected up to 16777216 bytes, found 1099511627776",
         "body",
         "expected an answer within 300ms",
     ];

@@ -3,6 +3,8 @@
 pub mod moto;
 pub mod plot;
 pub mod proxies;
+pub mod rates;
+pub mod tasks;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

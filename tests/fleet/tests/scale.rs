@@ -1,13 +1,13 @@
 //! Scale out and in, under load: no call fails.
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use fleet_tests::proxies::{settings, states};
+use fleet_tests::rates::{self, invites};
 use fleet_tests::{active, cloud, plot, reconcile, shown, wait_until};
 use lab::aws::LambdaProcess;
 use lab::pause;
@@ -63,7 +63,7 @@ fn from_two_to_four_and_in_to_one_under_load_no_call_fails() -> Result<()> {
                 Ok(scope.spawn(move || load::run::run(&plan, |_| ())))
             })
             .collect::<Result<_>>()?;
-        let sampler = scope.spawn(|| sample(&proxies, began, &over));
+        let sampler = scope.spawn(|| rates::sample(&proxies, &["a", "b", "c", "d", "e"], began, &over));
         let happened = happen(&cloud, &mut lambda, &proxies, began, &start);
         let outcomes: Result<Vec<_>> = loads
             .into_iter()
@@ -156,29 +156,4 @@ fn happen(
     let event = cloud.ecs().event("e");
     follow("another, at an old address", lambda, &event, 2)?;
     Ok(marks)
-}
-
-/// INVITEs to a target so far.
-fn invites(proxies: &[ProxyProcess], id: &str) -> f64 {
-    let name = format!("switchyard_proxy_invites_total{{target=\"{id}\"}}");
-    proxies.iter().filter_map(|proxy| proxy.metric(&name)).sum()
-}
-
-/// INVITEs per second to each target, until it is over.
-fn sample(proxies: &[ProxyProcess], began: Instant, over: &AtomicBool) -> Vec<(String, Vec<(f64, f64)>)> {
-    let mut lines: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
-    let mut before: BTreeMap<String, f64> = BTreeMap::new();
-    let (mut last, every) = (0.0, Duration::from_millis(500));
-    while !over.load(Ordering::Relaxed) {
-        pause(every);
-        let at = began.elapsed().as_secs_f64();
-        for id in IDS.iter().chain(&["e"]) {
-            let now = invites(proxies, id);
-            let known = before.insert((*id).to_owned(), now).unwrap_or_default();
-            let rate = (now - known).max(0.0) / (at - last);
-            lines.entry((*id).to_owned()).or_default().push((at, rate));
-        }
-        last = at;
-    }
-    lines.into_iter().collect()
 }

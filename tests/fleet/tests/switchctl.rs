@@ -45,3 +45,41 @@ fn a_list_is_put_in_the_place_of_what_cannot_be_read() -> Result<()> {
     ensure!(shown(&snapshot)?["generation"] == 2, "{}", shown(&snapshot)?);
     Ok(())
 }
+
+#[test]
+fn pushing_a_list_ends_nobodys_drain_unless_all_is_replaced() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let (snapshot, list) = (directory.path().join("snapshot.json"), directory.path().join("list.json"));
+    std::fs::write(
+        &snapshot,
+        LIST.replace("{\"targets\"", "{\"scaler\": {\"ended\": {\"z\": 1}}, \"targets\""),
+    )?;
+    std::fs::write(&list, LIST.replace("127.0.1.1", "127.0.1.9"))?;
+    let file = list.display().to_string();
+    let said = |arguments: &[&str]| -> Result<String> {
+        let output = switchctl(&snapshot, arguments)?;
+        ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    said(&["targets", "drain", "a", "--note", "noise"])?;
+    for verb in ["diff", "push"] {
+        let told = said(&["snapshot", verb, &file])?;
+        ensure!(
+            told.contains("~ a 127.0.1.9 (was 127.0.1.1) draining: drained by an operator: noise"),
+            "{told}"
+        );
+        ensure!(!told.contains("operator's drain of") && !told.contains("scaler"), "{told}");
+    }
+    let kept = shown(&snapshot)?;
+    ensure!(kept["targets"][0]["state"] == "draining" && kept["targets"][0]["held"] == true, "{kept}");
+    ensure!(kept["drained"]["a"]["note"] == "noise" && kept["scaler"]["ended"]["z"] == 1, "{kept}");
+    for verb in ["diff", "push"] {
+        let told = said(&["snapshot", verb, "--replace", &file])?;
+        ensure!(told.contains("a 127.0.1.9 active (was draining)"), "{told}");
+        ensure!(told.contains("- operator's drain of a: noise") && told.contains("- \"scaler\""), "{told}");
+    }
+    let replaced = shown(&snapshot)?;
+    ensure!(replaced.get("drained").is_none() && replaced.get("scaler").is_none(), "{replaced}");
+    ensure!(replaced["targets"][0]["state"] == "active", "{replaced}");
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! A stand-in for the parts of AWS that a fleet needs, in one process: ECS, S3 and Lambda's Runtime API.
+//! A stand-in for the parts of AWS that a fleet needs, in one process: ECS with its agents, S3 and Lambda's Runtime API.
 //!
 //! It does on demand what the real ones do at times: ECS is late, incomplete, silent or failing; S3 is away. What one
 //! would have to wait for there, a test says here: a task runs, becomes healthy, is protected, stops.
@@ -23,6 +23,9 @@ use tokio::sync::oneshot;
 pub use ecs::{Ecs, Status};
 pub use runtime::{Lambda, LambdaProcess};
 pub use s3::S3;
+
+/// Where agents are, each by its task.
+const AGENTS: &str = "/agent/";
 
 /// The stand-in. It ends when dropped.
 pub struct Cloud {
@@ -92,6 +95,11 @@ impl Cloud {
         lock(&self.world.s3)
     }
 
+    /// Where the agent of a task is: `ECS_AGENT_URI`.
+    pub fn agent(&self, task: &str) -> String {
+        format!("{}{AGENTS}{task}", self.url())
+    }
+
     fn lambda(&self) -> MutexGuard<'_, Lambda> {
         lock(&self.world.lambda)
     }
@@ -116,6 +124,9 @@ async fn answer(
 ) -> Response {
     if uri.path().starts_with("/2018-06-01/runtime/") {
         return runtime::answer(&world, uri.path(), &body).await;
+    }
+    if let Some(task) = uri.path().strip_prefix(AGENTS) {
+        return lock(&world.ecs).agent(task, &body);
     }
     if let Some(operation) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return lock(&world.ecs).answer(operation, &body);

@@ -35,6 +35,8 @@ pub struct ControllerSettings {
     /// More settings: whole sections of its file. Where they do not say which networks customers' URLs may lead to, loopback
     /// is allowed, where the customers of tests are.
     pub more: String,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running controller. Killed when dropped.
@@ -77,7 +79,7 @@ impl ControllerProcess {
         fs::write(&file, settings.to_toml(&path, api)).context("switch-controller.toml")?;
         let mut command = Command::new(binary("switch-controller", "SWITCHYARD_SWITCH_CONTROLLER")?);
         let log = path.join("switch-controller.log");
-        let command = command.arg("--config").arg(&file);
+        let command = command.arg("--config").arg(&file).envs(settings.environment.iter().cloned());
         let child = Child::spawn("the controller", command, Some("SWITCHYARD_"), log)?;
         Ok(Self { child, api, _directory: own })
     }

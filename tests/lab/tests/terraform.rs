@@ -94,8 +94,7 @@ fn a_task_learns_which_addresses_carriers_see_of_its_zone() {
     let expected = "export FREESWITCH_IP=10.0.16.21\nexport FREESWITCH_NAT_GATEWAY_IP=203.0.113.2\n\
                     export FREESWITCH_NAT_INSTANCE_IP=203.0.113.4\n";
     assert_eq!(task.read("freeswitch.env"), expected);
-    let controller =
-        "[api]\nhost = \"10.0.16.21:8081\"\n[recordings]\nurl = \"http://10.0.16.21:8081/recordings\"\n";
+    let controller = "[api]\nhost = \"10.0.16.21:8081\"\n[fleet]\nid = \"1\"\n[recordings]\nurl = \"http://10.0.16.21:8081/recordings\"\n";
     assert_eq!(task.read("controller.toml"), controller);
 }
 
@@ -150,6 +149,7 @@ fn a_task_that_does_not_know_where_it_is_does_not_start() {
     let errors = [
         ("{}", "AvailabilityZone"),
         (r#"{"AvailabilityZone":"eu-central-1b"}"#, "IPv4 address"),
+        (&METADATA.replace("TaskARN", "Task"), "TaskARN"),
         (&METADATA.replace("eu-central-1b", "us-east-1a"), "NAT gateway of us-east-1a"),
     ];
     for (metadata, expected) in errors {

@@ -14,6 +14,7 @@
 //! | `node.rs` | a proxy: the core and what it is fed with |
 //! | `watch.rs` | what a proxy may send, judged by what it was told |
 //! | `ledger.rs` | what is known of each call, and what excuses it |
+//! | `spread.rs` | apart from all this: how calls spread over targets, by the proxy's table |
 //! | `message.rs`, `rng.rs`, `ladder.rs` | SIP as text, dice, pictures |
 //!
 //! README.md beside this crate says what must hold and what excuses a call.
@@ -31,6 +32,7 @@ mod message;
 mod node;
 mod rng;
 mod scenario;
+pub mod spread;
 mod stranger;
 mod target;
 mod watch;

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +10,7 @@ use std::thread;
 
 use clap::Parser;
 use simulation::Seen;
+use simulation::spread::plot;
 
 /// Callers, proxies and targets over a bad network, with a clock of their own: one seed, one history.
 ///
@@ -28,6 +30,9 @@ struct Cli {
     /// Go on after the first that fails, and list all
     #[arg(long)]
     all: bool,
+    /// Draw how calls spread over targets of unequal size, and print the figures
+    #[arg(long, value_name = "SVG", conflicts_with_all = ["seed", "seeds", "all"])]
+    spread: Option<PathBuf>,
 }
 
 fn range(text: &str) -> Result<(u64, u64), String> {
@@ -42,11 +47,29 @@ fn range(text: &str) -> Result<(u64, u64), String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(file) = cli.spread {
+        return draw_spread(&file);
+    }
     let kept = match cli.seed {
         Some(seed) => one(seed, cli.trace),
         None => many(cli.seeds, cli.all),
     };
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// How many histories a picture is made of.
+const SEEDS: u64 = 16;
+
+fn draw_spread(file: &Path) -> ExitCode {
+    let all = plot::all(SEEDS);
+    print!("{}", plot::table(&all));
+    match std::fs::write(file, plot::svg(&all)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", file.display());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn one(seed: u64, trace: bool) -> bool {

@@ -85,6 +85,26 @@ impl Ecs {
         self.protected.contains(&arn(id))
     }
 
+    /// What the service's scheduler does: tasks of older revisions are to stop, or, where there are none, those that are one too
+    /// many; but none that is protected, and none without which too few would be healthy. Returns their ids.
+    pub fn schedule(&mut self) -> Vec<String> {
+        let now = |history: &Vec<Status>| history.last().filter(|now| now.desired == "RUNNING").cloned();
+        let is_well = |status: &Status| status.last == "RUNNING" && status.health == "HEALTHY";
+        let running: Vec<_> =
+            self.tasks.iter().filter_map(|(arn, history)| Some((arn.clone(), now(history)?))).collect();
+        let well = running.iter().filter(|(_, status)| is_well(status)).count();
+        let too_many = well.saturating_sub(usize::try_from(self.desired).unwrap_or_default());
+        let rolls_out = running.iter().any(|(_, status)| status.revision != self.revision);
+        let mut may: Vec<_> = running.into_iter().filter(|(arn, _)| !self.protected.contains(arn)).collect();
+        if rolls_out {
+            may.retain(|(_, status)| status.revision != self.revision);
+        }
+        let ids = may.into_iter().filter_map(|(arn, _)| arn.rsplit('/').next().map(str::to_owned));
+        let ids: Vec<_> = ids.take(too_many).collect();
+        ids.iter().for_each(|id| self.change(id, |task| task.desired = "STOPPED"));
+        ids
+    }
+
     /// The event that tells of a task's present state.
     pub fn event(&self, id: &str) -> Value {
         let arn = arn(id);
@@ -97,6 +117,19 @@ impl Ecs {
                 "version": now.map(|now| now.version),
             }
         })
+    }
+
+    /// A task's agent: `PUT .../task-protection/v1/state`.
+    pub(super) fn agent(&mut self, path: &str, body: &[u8]) -> Response {
+        let enabled = super::json(body).ok().and_then(|body| body.get("ProtectionEnabled")?.as_bool());
+        match (path.strip_suffix("/task-protection/v1/state"), enabled) {
+            (Some(id), Some(enabled)) => {
+                self.protect(id, enabled);
+                axum::Json(json!({"protection": {"ProtectionEnabled": enabled, "TaskArn": arn(id)}}))
+                    .into_response()
+            }
+            _ => StatusCode::BAD_REQUEST.into_response(),
+        }
     }
 
     pub(super) fn answer(&mut self, operation: &str, body: &[u8]) -> Response {
