@@ -32,6 +32,8 @@ pub struct ControllerSettings {
     pub directory: Option<PathBuf>,
     /// Its API; `None`: a free port on loopback.
     pub api: Option<SocketAddr>,
+    /// Where ECS's agent is, in a task of ECS.
+    pub agent: Option<String>,
     /// More settings: whole sections of its file. Where they do not say which networks customers' URLs may lead to, loopback
     /// is allowed, where the customers of tests are.
     pub more: String,
@@ -78,6 +80,9 @@ impl ControllerProcess {
         let mut command = Command::new(binary("switch-controller", "SWITCHYARD_SWITCH_CONTROLLER")?);
         let log = path.join("switch-controller.log");
         let command = command.arg("--config").arg(&file);
+        if let Some(agent) = &settings.agent {
+            command.env("ECS_AGENT_URI", agent);
+        }
         let child = Child::spawn("the controller", command, Some("SWITCHYARD_"), log)?;
         Ok(Self { child, api, _directory: own })
     }
