@@ -4,7 +4,8 @@
 set -eu
 
 directory=${FREESWITCH_DIRECTORY:-/var/lib/switchyard/freeswitch}
-binary=$(command -v "${SWITCHYARD_FREESWITCH:-freeswitch}")
+binary=$(command -v "${SWITCHYARD_FREESWITCH:-freeswitch}") ||
+    { echo "expected ${SWITCHYARD_FREESWITCH:-freeswitch}, found no such program: set SWITCHYARD_FREESWITCH" >&2 && exit 1; }
 
 ask() {
     "$(dirname "$binary")/fs_cli" -H 127.0.0.1 -P "${FREESWITCH_ESL_PORT:-8021}" -t 2000 \

@@ -2,26 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_sdk_ecs::config::retry::RetryConfig;
-use aws_sdk_ecs::config::timeout::TimeoutConfig;
-use aws_sdk_ecs::config::{BehaviorVersion, Region};
+use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{self, DesiredStatus, HealthStatus};
-use aws_sdk_ecs::{Client, Config};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_types::SdkConfig;
 
 use crate::facts::{Service, Stage, Task};
 use crate::settings::Settings;
 
 /// As many tasks as one request may name.
 const AT_ONCE: usize = 100;
-/// How long a request may take, and with all that are tried again.
-const ATTEMPT: Duration = Duration::from_secs(5);
-const OPERATION: Duration = Duration::from_secs(12);
 
 /// The switches' service.
 #[derive(Debug, Clone)]
@@ -48,9 +39,6 @@ pub enum EcsError {
         /// What is there.
         found: String,
     },
-    /// The environment has no credentials.
-    #[error("environment variable {0}: expected credentials, found nothing")]
-    Credentials(&'static str),
 }
 
 fn failed(what: &'static str, error: &(impl std::error::Error + 'static)) -> EcsError {
@@ -58,34 +46,14 @@ fn failed(what: &'static str, error: &(impl std::error::Error + 'static)) -> Ecs
 }
 
 impl Ecs {
-    /// Nothing is asked yet. `variable` tells the value of a variable of the environment.
-    ///
-    /// # Errors
-    ///
-    /// There are no credentials.
-    pub fn new(settings: &Settings, variable: impl Fn(&str) -> Option<String>) -> Result<Self, EcsError> {
-        let need = |name| variable(name).filter(|value| !value.is_empty()).ok_or(EcsError::Credentials(name));
-        let (id, secret) = (need("AWS_ACCESS_KEY_ID")?, need("AWS_SECRET_ACCESS_KEY")?);
-        let credentials = Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment");
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let timeouts =
-            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION);
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(settings.region.clone()))
-            .credentials_provider(credentials)
-            .retry_config(RetryConfig::standard().with_max_attempts(3))
-            .timeout_config(timeouts.build())
-            .http_client(http);
-        if let Some(endpoint) = &settings.endpoint {
-            config = config.endpoint_url(endpoint);
-        }
-        Ok(Ecs {
-            client: Client::from_conf(config.build()),
+    /// Nothing is asked yet.
+    pub fn new(settings: &Settings, aws: &SdkConfig) -> Self {
+        Ecs {
+            client: Client::new(aws),
             cluster: settings.cluster.clone(),
             service: settings.service.clone(),
             container: settings.container.clone(),
-        })
+        }
     }
 
     /// What the service wants.

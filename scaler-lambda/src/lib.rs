@@ -6,10 +6,11 @@
 //! | [`plan`] | the snapshot that is to be: a pure function of facts, the old one and the time |
 //! | [`memory`] | what one pass leaves for the next, inside the snapshot |
 //! | [`event`], [`settings`] | what wakes it, what an operator has set |
-//! | [`ecs`], [`load`], [`platform`], [`emf`] | ECS, tasks' own figures, the Somleng API, metrics |
+//! | [`aws`], [`ecs`], [`load`], [`platform`], [`emf`] | AWS, ECS of it, tasks' own figures, the Somleng API, metrics |
 //! | [`scaler`] | one invocation, from the event to what it came to |
 #![forbid(unsafe_code)]
 
+pub mod aws;
 pub mod ecs;
 pub mod emf;
 pub mod event;

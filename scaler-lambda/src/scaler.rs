@@ -7,13 +7,16 @@ use serde::Serialize;
 use serde_json::Value;
 use store::{Changed, ListError, Options, Store};
 
+use crate::aws::{self, NoCredentials};
 use crate::ecs::{Ecs, EcsError};
+use crate::emf;
 use crate::event::{self, Action, EventError, Request};
 use crate::facts::Service;
 use crate::memory::Note;
 use crate::plan::plan;
+use crate::platform::Platform;
 use crate::settings::Settings;
-use crate::{emf, load, platform};
+use crate::load;
 
 /// What a pass came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,6 +39,9 @@ pub enum ScalerError {
     /// What woke it is nothing that is known.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// The environment has no credentials.
+    #[error(transparent)]
+    Credentials(#[from] NoCredentials),
     /// ECS.
     #[error(transparent)]
     Ecs(#[from] EcsError),
@@ -52,6 +58,7 @@ impl ScalerError {
     pub fn kind(&self) -> &'static str {
         match self {
             ScalerError::Event(_) => "UnknownEvent",
+            ScalerError::Credentials(_) => "NoCredentials",
             ScalerError::Ecs(_) => "Ecs",
             ScalerError::List(ListError::Store { .. }) => "Store",
             ScalerError::List(ListError::Snapshot { .. }) => "BrokenSnapshot",
@@ -67,6 +74,7 @@ pub struct Scaler {
     settings: Settings,
     ecs: Ecs,
     store: Store,
+    platform: Option<Platform>,
 }
 
 impl Scaler {
@@ -76,10 +84,12 @@ impl Scaler {
     ///
     /// There are no credentials, or the snapshot's URL is none.
     pub fn new(settings: Settings, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ScalerError> {
-        let ecs = Ecs::new(&settings, variable)?;
+        let aws = aws::config(&settings, variable)?;
+        let ecs = Ecs::new(&settings, &aws);
+        let platform = settings.platform.clone().map(|platform| Platform::new(platform, &aws));
         let url = settings.snapshot_url.clone();
         let store = Store::open(&url, Options::default()).map_err(|error| ListError::Store { url, error })?;
-        Ok(Scaler { settings, ecs, store })
+        Ok(Scaler { settings, ecs, store, platform })
     }
 
     /// Does what an event asks for, and a pass. `None`: it is about another service.
@@ -174,14 +184,15 @@ impl Scaler {
         let count = |state| list.targets.iter().filter(|target| target.state == state).count();
         let (active, draining) = (count(State::Active), count(State::Draining));
         let written = list.written_at.as_deref().and_then(|at| humantime::parse_rfc3339_weak(at).ok());
-        let age = written.and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default();
+        let since_change =
+            written.and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default();
         let generation = list.generation.unwrap_or_default();
         let metrics = [
             ("ActiveTargets", "Count", active as f64),
             ("DrainingTargets", "Count", draining as f64),
             ("DesiredTasks", "Count", f64::from(service.desired)),
             ("Generation", "None", generation as f64),
-            ("SnapshotAge", "Seconds", age.as_secs_f64()),
+            ("SinceChange", "Seconds", since_change.as_secs_f64()),
             ("Changes", "Count", changes as f64),
             ("Conflicts", "Count", f64::from(conflicts)),
         ];
@@ -190,11 +201,11 @@ impl Scaler {
         if let Some(namespace) = namespace {
             println!("{}", emf::line(namespace, &dimensions, &metrics, now().saturating_mul(1000)));
         }
-        if let Some(platform) = &self.settings.platform
-            && let Err(error) = platform::tell(platform, active).await
+        if let Some(platform) = &self.platform
+            && let Err(error) = platform.tell(active).await
         {
             // The next pass tells it again.
-            tracing::warn!(url = platform.url, error, "the platform was not told the capacity");
+            tracing::warn!(url = platform.url(), error, "the platform was not told the capacity");
         }
         Outcome { generation, changed: false, active, draining, desired: service.desired }
     }

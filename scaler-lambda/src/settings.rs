@@ -43,9 +43,18 @@ pub struct Platform {
     /// Who asks.
     pub user: String,
     /// And its password.
-    pub password: String,
+    pub password: Password,
     /// What this region is called there.
     pub region: String,
+}
+
+/// A password, or where it is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Password {
+    /// Itself.
+    Known(String),
+    /// In Secrets Manager, by this ARN: it is in no setting of the function then, and in no state of Terraform's.
+    Secret(String),
 }
 
 impl std::fmt::Debug for Platform {
@@ -95,12 +104,21 @@ impl Settings {
             }
         };
         let region = need("AWS_REGION", "a region, such as \"ap-southeast-1\"")?;
-        let platform = get("SWITCHYARD_PLATFORM_URL").map(|url| Platform {
-            url,
-            user: or("SWITCHYARD_PLATFORM_USER", "services"),
-            password: or("SWITCHYARD_PLATFORM_PASSWORD", ""),
-            region: or("SWITCHYARD_PLATFORM_REGION", &region),
-        });
+        let password = match (get("SWITCHYARD_PLATFORM_PASSWORD_ARN"), get("SWITCHYARD_PLATFORM_PASSWORD")) {
+            (None, password) => Password::Known(password.unwrap_or_default()),
+            (Some(arn), None) if arn.starts_with("arn:") => Password::Secret(arn),
+            (Some(_), password) => {
+                let found = if password.is_some() { "both" } else { "something else" };
+                let what = format!(
+                    "expected the ARN of a secret, and no SWITCHYARD_PLATFORM_PASSWORD, found {found}"
+                );
+                return Err(SettingsError { name: "SWITCHYARD_PLATFORM_PASSWORD_ARN", what });
+            }
+        };
+        let user = or("SWITCHYARD_PLATFORM_USER", "services");
+        let here = or("SWITCHYARD_PLATFORM_REGION", &region);
+        let platform =
+            get("SWITCHYARD_PLATFORM_URL").map(|url| Platform { url, user, password, region: here });
         let ports = ports(&or("SWITCHYARD_TARGET_PORTS", "sip=5060,alternative=5080,control=8081"))?;
         let load_port = match or("SWITCHYARD_ASK_TASKS", "no").as_str() {
             "no" => None,
@@ -188,6 +206,11 @@ mod tests {
             ("SWITCHYARD_TARGET_PORTS", "sip=0", "expected names and ports"),
             ("SWITCHYARD_SESSIONS_PER_TASK", "0", "expected a number from 1, found \"0\""),
             ("SWITCHYARD_ASK_TASKS", "maybe", "expected \"yes\" or \"no\", found \"maybe\""),
+            (
+                "SWITCHYARD_PLATFORM_PASSWORD_ARN",
+                "hidden",
+                "expected the ARN of a secret, and no SWITCHYARD_PLATFORM_PASSWORD, found something else",
+            ),
             ("SWITCHYARD_ECS_HEALTH", "yes", "expected \"container\" or \"running\", found \"yes\""),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
@@ -195,10 +218,30 @@ mod tests {
         }
     }
 
-    /// The file holds what terraform/modules/scaler gives to the function; that module's tests see to it.
+    #[test]
+    fn a_password_and_where_it_is_are_one_too_many() {
+        let arn =
+            ("SWITCHYARD_PLATFORM_PASSWORD_ARN", "arn:aws:secretsmanager:eu-central-1:1:secret:platform");
+        let url = ("SWITCHYARD_PLATFORM_URL", "https://api");
+        let error = read(&[url, arn, ("SWITCHYARD_PLATFORM_PASSWORD", "hidden")]).unwrap_err();
+        assert!(error.ends_with("found both"), "{error}");
+        let platform = read(&[url, arn]).unwrap().platform.unwrap();
+        assert!(platform.password == Password::Secret(arn.1.to_owned()));
+    }
+
+    /// The files hold what terraform/modules/scaler gives to the function; that module's tests see to it.
     #[test]
     fn what_terraform_sets_is_read() {
-        let file = include_str!("../../terraform/modules/scaler/tests/environment.json");
+        let settings = terraform(include_str!("../../terraform/modules/scaler/tests/environment.json"));
+        assert_eq!((settings.service.as_str(), settings.platform), ("exchange-switch", None));
+        let settings =
+            terraform(include_str!("../../terraform/modules/scaler/tests/environment-platform.json"));
+        let platform = settings.platform.unwrap();
+        assert!(matches!(platform.password, Password::Secret(_)));
+        assert_eq!((platform.user.as_str(), platform.region.as_str()), ("services", "hydrogen"));
+    }
+
+    fn terraform(file: &str) -> Settings {
         let variables: BTreeMap<String, String> = serde_json::from_str(file).unwrap();
         let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
         let settings = Settings::read(|name| {
@@ -206,10 +249,10 @@ mod tests {
             // Lambda's own.
             variables.get(name).cloned().or_else(|| (name == "AWS_REGION").then(|| "eu-central-1".to_owned()))
         });
-        assert_eq!(settings.unwrap().service, "exchange-switch");
         for name in variables.keys() {
             assert!(asked.borrow().contains(name), "{name} is no setting");
         }
+        settings.unwrap()
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //! | `platform.rs` | who a call belongs to, and how numbers are reached: the routes file, or the Somleng API |
 //! | `limits.rs`, `shared.rs` | calls at once and per second of trunks and accounts; what controllers share |
 //! | `membership.rs` | whether the fleet's target list lets this FreeSWITCH drain |
-//! | `protection.rs` | ECS's protection of this task, held while there are calls |
+//! | `protection.rs` | ECS's protection of this task, held while there is work |
 //! | `api.rs` | the calls API, recordings, health, load and metrics |
 //! | `config.rs`, `live.rs`, `run.rs`, `metrics.rs` | settings; what all parts share; from start to end; what is counted |
 #![forbid(unsafe_code)]

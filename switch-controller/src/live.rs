@@ -108,6 +108,11 @@ impl Live {
         Ok(())
     }
 
+    /// Whether something would be lost with this machine: calls, and recordings on its disk that the platform does not have yet.
+    pub fn has_work(&self) -> bool {
+        self.calls.count() > 0 || self.metrics.platform.recordings_waiting.get() > 0
+    }
+
     /// Whether FreeSWITCH said that it has room for another call; if not, why.
     pub fn room(&self) -> Result<(), &'static str> {
         match self.load() {

@@ -1,10 +1,9 @@
-//! ECS's scale-in protection of our task: held while there are calls, given back when the last has ended. ECS stops no
-//! protected task, neither to scale in nor to deploy another revision.
+//! ECS's scale-in protection of our task: held while there is work that would be lost with it, given back when that is done.
+//! ECS stops no protected task, neither to scale in nor to deploy another revision.
 //!
 //! [`Protection`] decides and knows no clock and no socket; [`run`] asks the agent (`ECS_AGENT_URI`, which ECS sets:
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection-endpoint.html>).
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -15,8 +14,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-
-use crate::live::Live;
 
 /// The variable that says where the agent is.
 pub const AGENT: &str = "ECS_AGENT_URI";
@@ -69,14 +66,14 @@ impl Protection {
     }
 }
 
-/// Holds the protection while there are calls. Never ends.
-pub async fn run(live: Arc<Live>, agent: String) {
+/// Holds the protection while there is work, as `busy` says. Never ends.
+pub async fn run(agent: String, busy: impl Fn() -> bool) {
     let mut protection = Protection::default();
     let mut ticks = tokio::time::interval(POLL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Some(protect) = protection.due(live.calls.count() > 0, Instant::now()) else { continue };
+        let Some(protect) = protection.due(busy(), Instant::now()) else { continue };
         let asked = ask(&agent, protect).await;
         protection.done(protect, asked.is_ok(), Instant::now());
         match asked {

@@ -50,7 +50,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tokio::spawn(switch::heartbeats(Arc::clone(&live), interval));
     }
     if let Ok(agent) = std::env::var(protection::AGENT) {
-        tokio::spawn(protection::run(Arc::clone(&live), agent));
+        let working = Arc::clone(&live);
+        tokio::spawn(protection::run(agent, move || working.has_work()));
     }
     if let Some(membership) = live.config.membership.clone() {
         tokio::spawn(membership::watch(Arc::clone(&live), membership));

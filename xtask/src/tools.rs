@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -86,13 +86,6 @@ pub(crate) const YAMLLINT: Tool = Tool {
     how_to_get_it: "checking YAML needs `yamllint` in the PATH: on Debian and Ubuntu `sudo apt-get install yamllint`",
 };
 
-/// For alerts.
-pub(crate) const PROMTOOL: Tool = Tool {
-    program: "promtool",
-    package: "prometheus",
-    how_to_get_it: "checking alerts needs Prometheus' `promtool` in the PATH: \
-     on Debian and Ubuntu `sudo apt-get install prometheus`, elsewhere see https://prometheus.io/download",
-};
 /// What can check terraform/, in the order of preference.
 pub(crate) const TERRAFORM: [&str; 2] = ["terraform", "tofu"];
 
@@ -128,6 +121,46 @@ impl Tool {
             bail!("`{}` is still not there: {}", self.program, self.how_to_get_it)
         }
     }
+}
+
+/// For alerts: where Prometheus' `promtool` is. Debian's package of it would start a server here: the program alone is taken out
+/// of it, into a place below `target`.
+///
+/// # Errors
+///
+/// It is not there, and cannot be had: with what to do.
+pub(crate) fn promtool() -> Result<PathBuf> {
+    const HOW_TO_GET_IT: &str = "checking alerts needs Prometheus' `promtool` in the PATH: \
+        on Debian and Ubuntu it is in the package prometheus, elsewhere see https://prometheus.io/download";
+    if starts("promtool") {
+        return Ok("promtool".into());
+    }
+    let place = process::root().join("target/tools/prometheus");
+    let program = place.join("usr/bin/promtool");
+    if program.is_file() {
+        return Ok(program);
+    }
+    if !(Path::new("/etc/debian_version").exists() && starts("apt-get")) {
+        bail!(HOW_TO_GET_IT);
+    }
+    println!("==> there is no `promtool`: unpacking it into {}", place.display());
+    fs::create_dir_all(&place)?;
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        process::run({
+            command.args(arguments).current_dir(&place);
+            command
+        })
+        .context(HOW_TO_GET_IT)
+    };
+    if is_root() {
+        run("apt-get", &["-qq", "update"])?;
+    }
+    run("apt-get", &["-qq", "-o", "APT::Sandbox::User=root", "download", "prometheus"])?;
+    let mut packages = fs::read_dir(&place)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let package = packages.find(|name| name.ends_with(".deb")).context(HOW_TO_GET_IT)?;
+    run("dpkg-deb", &["--extract", &package, "."])?;
+    Ok(program)
 }
 
 /// For asking the controller's API what nobody would think of: a program of Python's, in an environment of its own below

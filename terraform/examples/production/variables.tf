@@ -20,6 +20,11 @@ variable "second_region" {
     certificate_arn = optional(string)
   })
   default = null
+
+  validation {
+    condition     = var.second_region == null || length(var.api_clients) == 0 ? true : var.second_region.certificate_arn != null
+    error_message = "Expected a certificate_arn for the calls API that api_clients reach there."
+  }
 }
 
 variable "carriers" {
@@ -60,9 +65,14 @@ variable "api_clients" {
 }
 
 variable "api_certificate_arn" {
-  description = "Certificate (ACM) of the calls API. null: plain HTTP."
+  description = "Certificate (ACM) of the calls API, for a name of yours that leads to it. Needed for api_clients: passwords and numbers do not go in the clear."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.api_certificate_arn != null || length(var.api_clients) == 0
+    error_message = "Expected a certificate for the calls API that api_clients reach."
+  }
 }
 
 variable "platform" {

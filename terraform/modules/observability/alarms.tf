@@ -24,7 +24,8 @@ locals {
     link  = { namespace = var.switch.metric.namespace, name = "switchyard_controller_link_up", dimensions = var.switch.metric.dimensions }
   }
 
-  # `missing`: what it means that nothing is reported. `minutes`: for how long it has to be so.
+  # `missing`: what it means that nothing is reported. `minutes`: for how long it has to be so, or for
+  # so many periods of `period` seconds, `of` of which are enough.
   alarms = merge(
     {
       for listener, dimensions in local.proxies : "no-proxy-${listener}" => {
@@ -85,10 +86,12 @@ locals {
         when = "GreaterThanOrEqualToThreshold", threshold = var.switch.maximum, statistic = "Maximum", minutes = 5, missing = "notBreaching"
       }
       events-lost = {
-        means   = "Events or runs of the scaler failed to the last; the schedule repairs what they were about."
+        means   = "Events or runs of the scaler have failed to the last; the schedule repairs what they were about."
         runbook = "deploy-aws.md#what-do-the-alarms-mean"
-        metric  = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.scaler.failed_queue_name } }
-        when    = "GreaterThanThreshold", threshold = 0, statistic = "Maximum", minutes = 1, missing = "notBreaching"
+        # What comes to the queue, not what lies there: that would be red until somebody purges it, and hide what comes next. SQS
+        # is up to 15 minutes late for a queue that was idle: one of the last four quarters of an hour is enough.
+        metric = { namespace = "AWS/SQS", name = "NumberOfMessagesSent", dimensions = { QueueName = var.scaler.failed_queue_name } }
+        when   = "GreaterThanThreshold", threshold = 0, statistic = "Sum", minutes = 4, period = 900, of = 1, missing = "notBreaching"
       }
     },
   )
@@ -105,18 +108,20 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   comparison_operator = each.value.when
   threshold           = each.value.threshold
   statistic           = each.value.statistic
-  period              = 60
+  period              = try(each.value.period, 60)
   evaluation_periods  = each.value.minutes
+  datapoints_to_alarm = try(each.value.of, each.value.minutes)
   treat_missing_data  = each.value.missing
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
   tags                = var.tags
 }
 
-# The schedule runs every minute: five minutes without a run that succeeded, and nobody knows whether the snapshot is still true.
-resource "aws_cloudwatch_metric_alarm" "snapshot_age" {
-  alarm_name          = "${var.name}-snapshot-age"
-  alarm_description   = "The snapshot of targets has not been confirmed for five minutes: new tasks get no calls, stopped ones are found by probes alone. ${var.runbook_url}/deploy-aws.md#what-do-the-alarms-mean"
+# The schedule runs every minute: five minutes without a run that succeeded, and nobody knows whether the snapshot is still true. How
+# old it is says nothing: it is written when something changes.
+resource "aws_cloudwatch_metric_alarm" "scaler_fails" {
+  alarm_name          = "${var.name}-scaler-fails"
+  alarm_description   = "No run of the scaler has succeeded for five minutes, so nobody has confirmed the snapshot: new tasks get no calls, stopped ones are found by probes alone. ${var.runbook_url}/deploy-aws.md#what-do-the-alarms-mean"
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   evaluation_periods  = 5

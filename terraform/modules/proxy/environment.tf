@@ -24,8 +24,10 @@ locals {
       SWITCHYARD_LISTENER          = "[${join(", ", local.listeners)}]"
       SWITCHYARD_TARGETS__URL      = var.snapshot.url
       SWITCHYARD_TARGETS__NETWORKS = jsonencode(var.switch_networks)
+      SWITCHYARD_TARGETS__CACHE    = "${local.state}/targets.json"
       SWITCHYARD_ACCESS__SOURCES   = jsonencode(var.carriers)
       SWITCHYARD_ADMIN__BIND       = "0.0.0.0:8080"
+      SWITCHYARD_ADMIN__STATE_FILE = "${local.state}/drained.json"
       SWITCHYARD_DRAIN             = "${local.drain_seconds}s"
       SWITCHYARD_LOG__FORMAT       = "json"
     },

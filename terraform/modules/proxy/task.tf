@@ -2,6 +2,9 @@ data "aws_region" "current" {}
 
 locals {
   files = "/run/switchyard/tls"
+  state = "/var/lib/switchyard"
+
+  volumes = merge({ state = local.state }, var.tls == null ? {} : { tls = local.files })
 
   # A log that cannot be written must not hold up a call.
   log = {
@@ -15,31 +18,37 @@ locals {
     }
   }
 
-  # Environment variables are all that ECS makes of secrets; the proxy wants files.
-  certificate = {
-    name      = "certificate"
+  # Volumes are root's, and environment variables are all that ECS makes of secrets: the proxy wants a directory of its own, and
+  # files.
+  prepare = {
+    name      = "prepare"
     image     = var.init_image
     essential = false
     user      = "0:0"
-    command = ["sh", "-euc", join("\n", [
-      "umask 077",
-      "printf '%s\\n' \"$CERTIFICATE\" >${local.files}/fullchain.pem",
-      "printf '%s\\n' \"$KEY\" >${local.files}/key.pem",
-      "chown -R ${var.user} ${local.files}",
-    ])]
+    command = ["sh", "-euc", join("\n", concat(
+      var.tls == null ? [] : [
+        "umask 077",
+        "printf '%s\\n' \"$CERTIFICATE\" >${local.files}/fullchain.pem",
+        "printf '%s\\n' \"$KEY\" >${local.files}/key.pem",
+      ],
+      ["chown -R ${var.user} ${join(" ", values(local.volumes))}"],
+    ))]
     readonlyRootFilesystem = true
     secrets = var.tls == null ? [] : [
       { name = "CERTIFICATE", valueFrom = var.tls.certificate_arn },
       { name = "KEY", valueFrom = var.tls.key_arn },
     ]
-    mountPoints      = [{ sourceVolume = "tls", containerPath = local.files, readOnly = false }]
+    mountPoints      = [for name, path in local.volumes : { sourceVolume = name, containerPath = path, readOnly = false }]
     logConfiguration = local.log
   }
 
   proxy = {
-    name                   = "proxy"
-    image                  = var.image
-    essential              = true
+    name      = "proxy"
+    image     = var.image
+    essential = true
+    # In its place, with its address and the last list on its disk. One that ends within a minute is not started again: its task is
+    # replaced, and a deployment notices.
+    restartPolicy          = { enabled = true, restartAttemptPeriod = 60 }
     user                   = var.user
     readonlyRootFilesystem = true
     stopTimeout            = local.stop_timeout
@@ -53,8 +62,8 @@ locals {
       [for port in [5060, 5080] : { containerPort = port, hostPort = port, protocol = "udp" }],
       [for port in concat([8080], var.tls == null ? [] : [5061]) : { containerPort = port, hostPort = port, protocol = "tcp" }],
     )
-    mountPoints      = var.tls == null ? [] : [{ sourceVolume = "tls", containerPath = local.files, readOnly = true }]
-    dependsOn        = var.tls == null ? [] : [{ containerName = "certificate", condition = "SUCCESS" }]
+    mountPoints      = [for name, path in local.volumes : { sourceVolume = name, containerPath = path, readOnly = name == "tls" }]
+    dependsOn        = [{ containerName = "prepare", condition = "SUCCESS" }]
     logConfiguration = local.log
   }
 }
@@ -118,7 +127,7 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = var.size.memory
   execution_role_arn       = module.execution_role.arn
   task_role_arn            = aws_iam_role.task.arn
-  container_definitions    = jsonencode(concat(var.tls == null ? [] : [local.certificate], [local.proxy]))
+  container_definitions    = jsonencode([local.prepare, local.proxy])
   tags                     = var.tags
 
   runtime_platform {
@@ -127,7 +136,7 @@ resource "aws_ecs_task_definition" "this" {
   }
 
   dynamic "volume" {
-    for_each = toset(var.tls == null ? [] : ["tls"])
+    for_each = local.volumes
 
     content {
       name = volume.key

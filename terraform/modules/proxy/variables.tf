@@ -167,7 +167,7 @@ variable "user" {
 }
 
 variable "init_image" {
-  description = "An image with a shell, which writes the certificate's files."
+  description = "An image with a shell, which prepares the directory that the proxy writes to, and the certificate's files."
   type        = string
   default     = "public.ecr.aws/docker/library/busybox:1.37"
 }

@@ -2,6 +2,9 @@
 
 locals {
   logs = { retention_days = var.log_retention_days, kms_key_arn = local.key_arn }
+
+  # Alarms look for the metrics of scaler and controllers there.
+  metric_namespace = "Switchyard"
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -120,6 +123,7 @@ module "switch" {
   api                        = var.api == null ? null : { clients = var.api.clients, certificate_arn = var.api.certificate_arn, deletion_protection = var.protection }
   task_policies              = merge(local.snapshot_policy, { for name, recordings in module.recordings : "recordings" => recordings.writer_policy })
   logs                       = local.logs
+  metric_namespace           = local.metric_namespace
   tags                       = var.tags
 
   platform = var.platform == null ? null : {
@@ -150,11 +154,20 @@ module "scaler" {
   sessions_per_task    = module.switch.sessions_target
   maximum_tasks        = module.switch.maximum_tasks
   settings             = var.scaler_settings
+  metric_namespace     = local.metric_namespace
   reserved_concurrency = var.scaler_reserved_concurrency
   kms_key_arn          = local.key_arn
   logs                 = local.logs
   force_destroy        = !var.protection
   tags                 = var.tags
+
+  platform = var.platform == null ? null : {
+    url                  = var.platform.url
+    user                 = var.platform.user
+    region               = var.platform.region
+    password_arn         = aws_secretsmanager_secret.this["platform"].arn
+    password_kms_key_arn = local.key_arn
+  }
 }
 
 module "recordings" {

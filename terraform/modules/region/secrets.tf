@@ -11,21 +11,25 @@ locals {
     var.platform == null ? { routes = "The routes file: numbers, trunks, the account's token" } : { platform = "Password of the platform" },
   )
 
-  generated = var.generated_secrets == null ? {} : {
-    proxy  = "[\"k1:${local.random.proxy}\"]"
-    token  = local.random.token
-    api    = local.random.api
-    routes = <<-EOT
-      [account]
-      sid = "AC00000000000000000000000000000001"
-      auth_token = "${local.random.routes}"
+  # A platform's password is its own.
+  generated_names = var.generated_secrets == null ? toset([]) : setsubtract(keys(local.secrets), ["platform"])
+  random          = { for name, password in data.aws_secretsmanager_random_password.this : name => password.random_password }
+  generated = {
+    for name in local.generated_names : name => {
+      proxy  = "[\"k1:${local.random[name]}\"]"
+      token  = local.random[name]
+      api    = local.random[name]
+      routes = <<-EOT
+        [account]
+        sid = "AC00000000000000000000000000000001"
+        auth_token = "${local.random[name]}"
 
-      [[number]]
-      match = "*"
-      url = "${var.generated_secrets.voice_url}"
-    EOT
+        [[number]]
+        match = "*"
+        url = "${coalesce(var.generated_secrets.voice_url, "-")}"
+      EOT
+    }[name]
   }
-  random = { for name, password in data.aws_secretsmanager_random_password.this : name => password.random_password }
 }
 
 resource "aws_secretsmanager_secret" "this" {
@@ -41,17 +45,17 @@ resource "aws_secretsmanager_secret" "this" {
 }
 
 data "aws_secretsmanager_random_password" "this" {
-  for_each = var.generated_secrets == null ? {} : local.secrets
+  for_each = local.generated_names
 
   password_length     = 40
   exclude_punctuation = true
 }
 
 resource "aws_secretsmanager_secret_version" "this" {
-  for_each = local.generated
+  for_each = local.generated_names
 
   secret_id     = aws_secretsmanager_secret.this[each.key].id
-  secret_string = each.value
+  secret_string = local.generated[each.key]
 
   # Made up anew at every plan, and rotated elsewhere.
   lifecycle {

@@ -79,7 +79,6 @@ variable "switch" {
 
 variable "scaler_settings" {
   description = "More settings of the scaler, as environment variables. As in the module scaler."
-  sensitive   = true
   type        = map(string)
   default     = {}
 }
@@ -100,7 +99,7 @@ variable "api" {
 }
 
 variable "platform" {
-  description = "The Somleng API instead of a routes file: where, as whom, and what it calls this region. Its password is one of the secrets. As in the module switch."
+  description = "The Somleng API instead of a routes file, which is told the capacity, too: where, as whom, and what it calls this region. Its password is one of the secrets. As in the modules switch and scaler."
   type = object({
     url    = string
     user   = optional(string, "services")
@@ -195,21 +194,22 @@ variable "customer_managed_key" {
 variable "generated_secrets" {
   description = <<-EOT
     null: secrets are made empty, and tasks start once they have been given values (docs/deploy-aws.md). Otherwise they are made
-    up, and stand in Terraform's state; all numbers are answered by the TwiML at `voice_url`.
+    up, and stand in Terraform's state; all numbers are answered by the TwiML at `voice_url`. With a platform, that says what
+    answers: no `voice_url` then, and its password, which nobody here can make up, is made empty.
   EOT
   type = object({
-    voice_url = string
+    voice_url = optional(string)
   })
   default = null
 
   validation {
-    condition     = var.generated_secrets == null ? true : can(regex("^https?://[^\"\\\\\\s]+$", var.generated_secrets.voice_url))
+    condition     = try(var.generated_secrets.voice_url, null) == null ? true : can(regex("^https?://[^\"\\\\\\s]+$", var.generated_secrets.voice_url))
     error_message = "Expected an http or https URL in voice_url."
   }
 
   validation {
-    condition     = var.generated_secrets == null || var.platform == null
-    error_message = "Expected no platform: its password cannot be made up."
+    condition     = var.generated_secrets == null ? true : (var.generated_secrets.voice_url == null) == (var.platform != null)
+    error_message = "Expected either voice_url or a platform to say what answers."
   }
 }
 

@@ -1,9 +1,17 @@
 # It lists the service's tasks, computes the whole snapshot, and writes it if it is another. An event only wakes it.
 
 locals {
-  function_name    = "${var.name}-scaler"
-  cluster_name     = split("/", var.cluster_arn)[1]
-  metric_namespace = "Switchyard"
+  function_name = "${var.name}-scaler"
+  cluster_name  = split("/", var.cluster_arn)[1]
+
+  platform_environment = var.platform == null ? {} : {
+    SWITCHYARD_PLATFORM_URL          = var.platform.url
+    SWITCHYARD_PLATFORM_USER         = var.platform.user
+    SWITCHYARD_PLATFORM_PASSWORD_ARN = var.platform.password_arn
+    SWITCHYARD_PLATFORM_REGION       = var.platform.region
+  }
+
+  secrets_key_arn = var.platform == null ? null : var.platform.password_kms_key_arn
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -86,6 +94,18 @@ resource "aws_iam_role_policy" "this" {
         Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource = [var.kms_key_arn]
       }],
+      var.platform == null ? [] : [{
+        Sid      = "ReadThePlatformsPassword"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
+        Resource = [var.platform.password_arn]
+      }],
+      local.secrets_key_arn == null ? [] : [{
+        Sid      = "DecryptThePlatformsPassword"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = [local.secrets_key_arn]
+      }],
     )
   })
 }
@@ -117,9 +137,10 @@ resource "aws_lambda_function" "this" {
         SWITCHYARD_ECS_SERVICE       = var.service_name
         SWITCHYARD_SESSIONS_PER_TASK = tostring(var.sessions_per_task)
         SWITCHYARD_MAX_TASKS         = tostring(var.maximum_tasks)
-        SWITCHYARD_METRICS_NAMESPACE = local.metric_namespace
+        SWITCHYARD_METRICS_NAMESPACE = var.metric_namespace
         SWITCHYARD_SNAPSHOT_URL      = "s3://${aws_s3_bucket.snapshot.id}/${local.key}"
       },
+      local.platform_environment,
       var.settings,
     )
   }

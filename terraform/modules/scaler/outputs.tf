@@ -25,5 +25,10 @@ output "log_group" {
 
 output "metrics" {
   description = "Its metrics in CloudWatch, ActiveTargets among them: namespace and dimensions."
-  value       = { namespace = local.metric_namespace, dimensions = { Cluster = local.cluster_name, Service = var.service_name } }
+  value       = { namespace = var.metric_namespace, dimensions = { Cluster = local.cluster_name, Service = var.service_name } }
+}
+
+output "platform_url" {
+  description = "Who is told the capacity; null: nobody."
+  value       = one(var.platform[*].url)
 }

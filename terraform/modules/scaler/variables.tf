@@ -46,16 +46,40 @@ variable "maximum_tasks" {
   default     = 20
 }
 
+variable "platform" {
+  description = <<-EOT
+    The Somleng API, which is told the capacity: where, as whom, the secret (Secrets Manager) that is the password and the key that
+    it is encrypted with (null: the account's own), what it calls this region. null: nobody is told.
+  EOT
+  type = object({
+    url                  = string
+    user                 = optional(string, "services")
+    password_arn         = string
+    password_kms_key_arn = optional(string)
+    region               = string
+  })
+  default = null
+}
+
 variable "settings" {
-  description = "More settings of the scaler, as environment variables: { SWITCHYARD_PLATFORM_URL = \"https://...\" }. They are encrypted with kms_key_arn, and stand in the state."
-  sensitive   = true
+  description = "More settings of the scaler, as environment variables: { SWITCHYARD_LOG = \"debug\" }. They stand in the state: nothing secret."
   type        = map(string)
   default     = {}
 
   validation {
     condition     = alltrue([for name in keys(var.settings) : can(regex("^SWITCHYARD_[A-Z0-9_]+$", name))])
-    error_message = "Expected names such as SWITCHYARD_PLATFORM_URL: others are no settings."
+    error_message = "Expected names such as SWITCHYARD_LOG: others are no settings."
   }
+
+  validation {
+    condition     = !contains(keys(var.settings), "SWITCHYARD_PLATFORM_PASSWORD")
+    error_message = "Expected no password: `platform` names the secret that it is read from."
+  }
+}
+
+variable "metric_namespace" {
+  description = "CloudWatch's namespace of its metrics."
+  type        = string
 }
 
 variable "reserved_concurrency" {

@@ -38,6 +38,7 @@ locals {
       SWITCHYARD_SOUNDS__DIRECTORY         = "${local.cache}/sounds"
       SWITCHYARD_API__BIND                 = "0.0.0.0:8081"
       SWITCHYARD_LIMITS__SESSIONS          = tostring(var.capacity.sessions)
+      SWITCHYARD_SHARED__URL               = "s3://${aws_s3_bucket.shared.id}"
       SWITCHYARD_LOG__FORMAT               = "json"
     },
     var.secrets.routes == null ? {} : { SWITCHYARD_ROUTES__FILE = "${local.run}/routes.toml" },
@@ -84,7 +85,7 @@ locals {
     exporters = {
       awsemf = {
         region                  = data.aws_region.current.region
-        namespace               = local.metric_namespace
+        namespace               = var.metric_namespace
         log_group_name          = aws_cloudwatch_log_group.metrics.name
         log_stream_name         = "controllers"
         dimension_rollup_option = "NoDimensionRollup"
@@ -96,7 +97,6 @@ locals {
     }
   }
 
-  metric_namespace  = "Switchyard"
   sessions_metric   = "switchyard_controller_freeswitch_sessions"
   published_metrics = [local.sessions_metric, "switchyard_controller_link_up", "switchyard_controller_ready"]
 }

@@ -20,7 +20,7 @@ output "api_host" {
 
 output "sessions_metric" {
   description = "Sessions of a task, in CloudWatch: namespace, name and dimensions."
-  value       = { namespace = local.metric_namespace, name = local.sessions_metric, dimensions = { Service = local.service_name } }
+  value       = { namespace = var.metric_namespace, name = local.sessions_metric, dimensions = { Service = local.service_name } }
 }
 
 output "log_group" {

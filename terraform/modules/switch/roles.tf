@@ -42,6 +42,18 @@ resource "aws_iam_role_policy" "task" {
         Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
         Resource = ["${aws_cloudwatch_log_group.metrics.arn}:*"]
       },
+      {
+        Sid      = "SayWhoMakesWhichCall"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+        Resource = ["${aws_s3_bucket.shared.arn}/*"]
+      },
+      {
+        Sid      = "SeeWhoIsThere"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = [aws_s3_bucket.shared.arn]
+      },
     ]
   })
 }

@@ -49,7 +49,7 @@ resource "aws_appautoscaling_policy" "this" {
       for_each = each.value.metric == null ? [] : [each.value.metric]
 
       content {
-        namespace   = local.metric_namespace
+        namespace   = var.metric_namespace
         metric_name = customized_metric_specification.value
         statistic   = "Average"
 

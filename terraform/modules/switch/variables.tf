@@ -246,6 +246,11 @@ variable "metrics_security_group_ids" {
   default     = []
 }
 
+variable "metric_namespace" {
+  description = "CloudWatch's namespace of the controllers' metrics."
+  type        = string
+}
+
 variable "logs" {
   description = "How long logs are kept, in days, and the key that they are encrypted with (null: CloudWatch's own)."
   type = object({

@@ -120,6 +120,16 @@ impl Exchange {
     ///
     /// It does not start.
     pub fn restart_controller(&mut self) -> Result<()> {
+        self.restart_controller_in_task(None)
+    }
+
+    /// The same, in a task of ECS, whose agent is there.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn restart_controller_in_task(&mut self, agent: Option<String>) -> Result<()> {
+        self.settings.environment = agent.map(|agent| ("ECS_AGENT_URI".to_owned(), agent)).into_iter().collect();
         self.controller = ControllerProcess::start(&self.settings)?;
         Ok(())
     }

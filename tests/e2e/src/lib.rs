@@ -18,6 +18,7 @@
 //! Everything is on loopback: callers are on 127.0.0.0/24, targets on 127.0.1.0/24. The address that the proxy shows to
 //! the outside is none of this machine's, as behind a load balancer: what is sent there never comes back.
 
+pub mod agent;
 pub mod collector;
 pub mod exchange;
 pub mod internet;

@@ -139,6 +139,57 @@ fn settings_that_docs_name_exist() -> Result<()> {
 }
 
 #[test]
+fn settings_in_examples_of_docs_exist() -> Result<()> {
+    let settings = settings_of_all()?;
+    let mut named = 0;
+    for (path, text) in files(&["README.md", "docs"], &[".md"])? {
+        let blocks = text.split("\n```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+        for key in blocks.flat_map(keys) {
+            ensure!(settings.contains(&key), "{path} sets {key}, which is no setting");
+            named += 1;
+        }
+    }
+    ensure!(named > 10, "only {named} settings were found");
+    Ok(())
+}
+
+#[test]
+fn metrics_of_the_scaler_that_are_named_are_written() -> Result<()> {
+    let is_name = |word: &&str| {
+        word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(char::is_alphabetic)
+    };
+    let scaler = read("scaler-lambda/src/scaler.rs")?;
+    let (_, metrics) = scaler.split_once("let metrics = [").context("metrics")?;
+    let metrics = metrics.split("];").next().context("their end")?;
+    let written = metrics.lines().filter_map(|line| line.split('"').nth(1)).collect::<BTreeSet<_>>();
+    ensure!(written.len() > 5, "{written:?}");
+    // The lines that take them from the scaler, and what stands before: `for name in [...]`.
+    let mut named = BTreeSet::new();
+    let files = files(&["terraform/modules"], &[".tf"])?;
+    for (path, text) in &files {
+        let lines: Vec<_> = text.lines().collect();
+        for pair in lines
+            .windows(2)
+            .filter(|pair| pair.last().is_some_and(|line| line.contains("var.scaler.metrics")))
+        {
+            let words = pair.iter().flat_map(|line| line.split('"').skip(1).step_by(2));
+            for word in words.filter(is_name).filter(|word| *word != "Maximum") {
+                ensure!(written.contains(word), "{path} names {word}, which the scaler does not write");
+                named.insert(word);
+            }
+        }
+    }
+    ensure!(named.len() >= 2, "only {named:?} were found");
+    let docs = read("docs/fleet.md")?;
+    let (_, listed) = docs.split_once("\nMetrics, written to the log").context("the scaler's metrics")?;
+    let listed = quoted(listed.split("\n\n").next().context("their end")?);
+    let listed: BTreeSet<_> =
+        listed.iter().map(String::as_str).filter(|word| !["Cluster", "Service"].contains(word)).collect();
+    ensure!(listed == written, "docs/fleet.md has {listed:?}, the scaler writes {written:?}");
+    Ok(())
+}
+
+#[test]
 fn each_alert_is_tested_and_has_its_runbook() -> Result<()> {
     let rules = read("infrastructure/prometheus/alerts.yml")?;
     let (tests, docs) = (read("infrastructure/prometheus/alerts.test.yml")?, read("docs/alerts.md")?);

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use e2e::agent::Agent;
 use e2e::exchange::{Exchange, Page, wav};
 use e2e::wait_until;
 use lab::phone::Step;
@@ -263,6 +264,32 @@ async fn a_recording_that_cannot_be_told_of_is_after_a_restart_and_the_call_did_
     wait_for(&platform, &exchange, "it is told of", |state| {
         state.recordings.values().all(|recording| recording.raw.is_some())
     })?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_waits_keeps_ecs_from_stopping_the_task() -> Result<()> {
+    let bucket = tempfile::tempdir()?;
+    let more = format!(
+        "bucket = \"file://{}\"\nbucket_url = \"https://bucket.example/raw\"\n",
+        bucket.path().display()
+    );
+    let (platform, mut exchange) = start(&more).await?;
+    platform.bucket(bucket.path().to_owned(), "https://bucket.example/raw");
+    record(&exchange);
+    platform.disturb(Disturbance::failing("PATCH /recordings", 503, usize::MAX));
+    exchange.call([Step::Wait(Duration::from_secs(15))]).await?;
+    exchange.wait_nothing_left()?;
+    exchange.controller.kill()?;
+    // There is no call, and still it is asked for.
+    let agent = Agent::start()?;
+    exchange.restart_controller_in_task(Some(agent.url().to_owned()))?;
+    wait_until("it is asked for", Duration::from_secs(10), || Ok(!agent.told().is_empty()))?;
+    assert_eq!(agent.told(), [true]);
+    platform.undisturb();
+    wait_until("it is given back", Duration::from_secs(60), || Ok(agent.told().len() > 1))?;
+    assert_eq!(agent.told(), [true, false]);
+    assert!(platform.state().recordings.values().all(|recording| recording.raw.is_some()));
     Ok(())
 }
 

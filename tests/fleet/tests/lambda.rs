@@ -124,6 +124,39 @@ fn an_error_of_an_api_fails_the_invocation_and_changes_nothing() -> Result<()> {
 }
 
 #[test]
+fn the_platform_is_told_the_capacity_with_a_password_that_is_nowhere_but_in_secrets_manager() -> Result<()> {
+    let (cloud, directory) = (cloud()?, tempfile::tempdir()?);
+    let (arn, url) = ("arn:aws:secretsmanager:eu-central-1:1:secret:platform", cloud.url());
+    let variables = [
+        ("SWITCHYARD_PLATFORM_URL", url.as_str()),
+        ("SWITCHYARD_PLATFORM_REGION", "hydrogen"),
+        ("SWITCHYARD_PLATFORM_PASSWORD_ARN", arn),
+    ];
+    let mut lambda = LambdaProcess::start(&cloud, &variables, directory.path())?;
+    cloud.platform().credentials = "services:first".to_owned();
+    cloud.ecs().run("a", address(1));
+    // It may not be read: calls do not wait for that.
+    reconcile(&mut lambda)?;
+    ensure!(shown(&cloud)? == "a active" && cloud.platform().told.is_empty(), "{}", shown(&cloud)?);
+    ensure!(lambda.log().contains("AccessDeniedException"), "{}", lambda.log());
+    // Now it may, and is read once.
+    cloud.secrets().values.insert(arn.to_owned(), "first".to_owned());
+    reconcile(&mut lambda)?;
+    reconcile(&mut lambda)?;
+    let told = json!({"region": "hydrogen", "capacity": 1});
+    ensure!(cloud.platform().told == [told.clone(), told], "{:?}", cloud.platform().told);
+    ensure!(cloud.secrets().reads == 1, "{}", cloud.secrets().reads);
+    // A new one.
+    cloud.platform().credentials = "services:second".to_owned();
+    cloud.secrets().values.insert(arn.to_owned(), "second".to_owned());
+    reconcile(&mut lambda)?;
+    let platform = cloud.platform();
+    ensure!(platform.told.len() == 3 && platform.refused == 1, "{platform:?}");
+    ensure!(!lambda.log().contains("second"), "{}", lambda.log());
+    Ok(())
+}
+
+#[test]
 fn nothing_at_all_from_ecs_is_not_believed_at_once() -> Result<()> {
     let (cloud, directory) = (cloud()?, tempfile::tempdir()?);
     let mut lambda = LambdaProcess::start(&cloud, &[], directory.path())?;

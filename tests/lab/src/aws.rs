@@ -1,4 +1,5 @@
-//! A stand-in for the parts of AWS that a fleet needs, in one process: ECS with its agents, S3 and Lambda's Runtime API.
+//! A stand-in for the parts of AWS that a fleet needs, in one process: ECS with its agents, S3, Secrets Manager and Lambda's
+//! Runtime API; and for the API that is told the capacity.
 //!
 //! It does on demand what the real ones do at times: ECS is late, incomplete, silent or failing; S3 is away. What one
 //! would have to wait for there, a test says here: a task runs, becomes healthy, is protected, stops.
@@ -6,8 +7,10 @@
 //! Blocking, like the rest of what drives programs; the server has a thread and a runtime of its own.
 
 mod ecs;
+mod platform;
 mod runtime;
 mod s3;
+mod secrets;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +24,10 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 
 pub use ecs::{Ecs, Status};
+pub use platform::Platform;
 pub use runtime::{Lambda, LambdaProcess};
 pub use s3::S3;
+pub use secrets::Secrets;
 
 /// Where agents are, each by its task.
 const AGENTS: &str = "/agent/";
@@ -39,6 +44,8 @@ pub(crate) struct World {
     ecs: Mutex<Ecs>,
     s3: Mutex<S3>,
     lambda: Mutex<Lambda>,
+    secrets: Mutex<Secrets>,
+    platform: Mutex<Platform>,
 }
 
 impl Cloud {
@@ -100,6 +107,16 @@ impl Cloud {
         format!("{}{AGENTS}{task}", self.url())
     }
 
+    /// Its Secrets Manager.
+    pub fn secrets(&self) -> MutexGuard<'_, Secrets> {
+        lock(&self.world.secrets)
+    }
+
+    /// The API that is told the capacity.
+    pub fn platform(&self) -> MutexGuard<'_, Platform> {
+        lock(&self.world.platform)
+    }
+
     fn lambda(&self) -> MutexGuard<'_, Lambda> {
         lock(&self.world.lambda)
     }
@@ -129,7 +146,13 @@ async fn answer(
         return lock(&world.ecs).agent(task, &body);
     }
     if let Some(operation) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
-        return lock(&world.ecs).answer(operation, &body);
+        return match operation.starts_with("secretsmanager.") {
+            true => lock(&world.secrets).answer(operation, &body),
+            false => lock(&world.ecs).answer(operation, &body),
+        };
+    }
+    if uri.path() == Platform::PATH {
+        return lock(&world.platform).answer(&headers, &body);
     }
     let answered = lock(&world.s3).answer(&method, uri.path(), &headers, &body);
     answered.unwrap_or_else(|error| (StatusCode::BAD_REQUEST, error.to_string()).into_response())

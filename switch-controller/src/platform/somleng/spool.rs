@@ -69,7 +69,7 @@ impl Spool {
         let fault = |what: String| format!("{}: {what}", path.display());
         write.map_err(|error| fault(error.to_string()))?.map_err(|error| fault(error.to_string()))?;
         let (done, url) = oneshot::channel();
-        tokio::spawn(Arc::clone(self).bring(note, done));
+        self.begin(note, done);
         Ok(url)
     }
 
@@ -85,7 +85,7 @@ impl Spool {
             match read.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string())) {
                 Ok(note) => {
                     resumed += 1;
-                    tokio::spawn(Arc::clone(self).bring(note, oneshot::channel().0));
+                    self.begin(note, oneshot::channel().0);
                 }
                 Err(error) => tracing::warn!(file = %path.display(), error, "a note cannot be read"),
             }
@@ -97,10 +97,15 @@ impl Spool {
         self.directory.join(format!("{sid}.{NOTE}"))
     }
 
+    /// It waits from now on: a task with one that waits must not go.
+    fn begin(self: &Arc<Self>, note: Note, done: oneshot::Sender<String>) {
+        self.metrics.recordings_waiting.inc();
+        tokio::spawn(Arc::clone(self).bring(note, done));
+    }
+
     async fn bring(self: Arc<Self>, note: Note, done: oneshot::Sender<String>) {
         let (sid, call) = (note.sid.as_str(), note.call_sid.as_str());
         let file = self.directory.join(format!("{sid}.wav"));
-        self.metrics.recordings_waiting.inc();
         let mut uploaded = self.bucket.is_none();
         for failures in 1.. {
             let tried = {

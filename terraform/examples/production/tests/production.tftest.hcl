@@ -91,3 +91,28 @@ run "somebody_is_told" {
   }
   expect_failures = [var.alarm_emails]
 }
+
+run "the_api_is_never_in_the_clear" {
+  command = plan
+  variables {
+    api_clients = ["10.9.0.0/16"]
+    second_region = {
+      region = "eu-west-1"
+      zones  = ["eu-west-1a", "eu-west-1b"]
+      images = var.images
+    }
+  }
+  expect_failures = [var.api_certificate_arn, var.second_region]
+}
+
+run "the_api_is_there_for_its_clients" {
+  variables {
+    api_clients         = ["10.9.0.0/16"]
+    api_certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+  }
+
+  assert {
+    condition     = output.api_hosts["eu-central-1"] != null
+    error_message = "Expected a load balancer for the API."
+  }
+}

@@ -25,7 +25,7 @@ variables {
 
 run "somebody_is_told" {
   assert {
-    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.snapshot_age]) : tolist(alarm.alarm_actions) == tolist([aws_sns_topic.alarms.arn])])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.scaler_fails]) : tolist(alarm.alarm_actions) == tolist([aws_sns_topic.alarms.arn])])
     error_message = "An alarm tells nobody."
   }
 
@@ -35,7 +35,7 @@ run "somebody_is_told" {
   }
 
   assert {
-    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.snapshot_age]) : can(regex("\\. docs/[a-z-]+\\.md#[a-z-]+$", alarm.alarm_description))])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.scaler_fails]) : can(regex("\\. docs/[a-z-]+\\.md#[a-z-]+$", alarm.alarm_description))])
     error_message = "An alarm does not say where to read on."
   }
 }
@@ -54,9 +54,14 @@ run "each_alarm_looks_at_what_it_says" {
       controller-without-switch   = "Switchyard switchyard_controller_link_up Minimum LessThanThreshold 1 5 notBreaching"
       room-is-short               = "Switchyard switchyard_controller_freeswitch_sessions Average GreaterThanThreshold 135 1 notBreaching"
       fleet-at-its-maximum        = "ECS/ContainerInsights RunningTaskCount Maximum GreaterThanOrEqualToThreshold 20 5 notBreaching"
-      events-lost                 = "AWS/SQS ApproximateNumberOfMessagesVisible Maximum GreaterThanThreshold 0 1 notBreaching"
+      events-lost                 = "AWS/SQS NumberOfMessagesSent Sum GreaterThanThreshold 0 4 notBreaching"
     }
     error_message = "An alarm looks at something else."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["events-lost"].period == 900 && aws_cloudwatch_metric_alarm.this["events-lost"].datapoints_to_alarm == 1 && alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.period == 60 && alarm.datapoints_to_alarm == alarm.evaluation_periods if key != "events-lost"])
+    error_message = "SQS's figures come late: an alarm that looks at the last minute alone would miss them."
   }
 
   assert {
@@ -65,14 +70,14 @@ run "each_alarm_looks_at_what_it_says" {
   }
 }
 
-run "a_snapshot_that_nobody_confirms_is_noticed" {
+run "a_scaler_that_fails_or_is_silent_is_noticed" {
   assert {
-    condition     = aws_cloudwatch_metric_alarm.snapshot_age.evaluation_periods == 5 && aws_cloudwatch_metric_alarm.snapshot_age.treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.snapshot_age.comparison_operator == "LessThanThreshold"
+    condition     = aws_cloudwatch_metric_alarm.scaler_fails.evaluation_periods == 5 && aws_cloudwatch_metric_alarm.scaler_fails.treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.scaler_fails.comparison_operator == "LessThanThreshold"
     error_message = "Silence would be taken for success."
   }
 
   assert {
-    condition     = { for query in aws_cloudwatch_metric_alarm.snapshot_age.metric_query : query.id => try(query.metric[0].metric_name, query.expression) } == { succeeded = "runs - errors", runs = "Invocations", errors = "Errors" }
+    condition     = { for query in aws_cloudwatch_metric_alarm.scaler_fails.metric_query : query.id => try(query.metric[0].metric_name, query.expression) } == { succeeded = "runs - errors", runs = "Invocations", errors = "Errors" }
     error_message = "Expected runs less errors."
   }
 }

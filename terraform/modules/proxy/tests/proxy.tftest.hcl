@@ -32,12 +32,12 @@ variables {
 # The proxy's own tests read the same file: what stands there are settings that it takes.
 run "the_settings_are_the_proxys" {
   assert {
-    condition     = { for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment : variable.name => variable.value } == jsondecode(file("./tests/environment.json"))
+    condition     = { for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[1].environment : variable.name => variable.value } == jsondecode(file("./tests/environment.json"))
     error_message = "tests/environment.json has other settings."
   }
 
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets == [{ name = "SWITCHYARD_SECRETS", valueFrom = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:proxy-AbCdEf" }]
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].secrets == [{ name = "SWITCHYARD_SECRETS", valueFrom = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:proxy-AbCdEf" }]
     error_message = "Expected the secrets from Secrets Manager, and in the environment nothing secret."
   }
 }
@@ -61,12 +61,12 @@ run "any_proxy_goes_on_with_any_call" {
 
 run "a_proxy_that_leaves_forwards_what_still_comes" {
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].stopTimeout == 120
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].stopTimeout == 120
     error_message = "Expected Fargate's longest stop timeout."
   }
 
   assert {
-    condition     = tonumber(trimsuffix({ for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment : variable.name => variable.value }["SWITCHYARD_DRAIN"], "s")) < 120
+    condition     = tonumber(trimsuffix({ for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[1].environment : variable.name => variable.value }["SWITCHYARD_DRAIN"], "s")) < 120
     error_message = "It would be killed before its drain is over."
   }
 
@@ -83,14 +83,36 @@ run "no_task_is_public_and_none_is_root" {
   }
 
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].user == "65532:65532" && jsondecode(aws_ecs_task_definition.this.container_definitions)[0].readonlyRootFilesystem && jsondecode(aws_ecs_task_definition.this.container_definitions)[0].linuxParameters.capabilities.drop == ["ALL"]
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].user == "65532:65532" && jsondecode(aws_ecs_task_definition.this.container_definitions)[1].readonlyRootFilesystem && jsondecode(aws_ecs_task_definition.this.container_definitions)[1].linuxParameters.capabilities.drop == ["ALL"]
     error_message = "Expected a plain user, a file system that cannot be written, and no capability."
+  }
+}
+
+run "the_last_list_is_on_its_disk_when_it_is_started_again" {
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].mountPoints == [{ sourceVolume = "state", containerPath = "/var/lib/switchyard", readOnly = false }] && toset(aws_ecs_task_definition.this.volume[*].name) == toset(["state"])
+    error_message = "Expected a volume: the root file system cannot be written."
+  }
+
+  assert {
+    condition     = alltrue([for name in ["SWITCHYARD_TARGETS__CACHE", "SWITCHYARD_ADMIN__STATE_FILE"] : startswith({ for variable in jsondecode(aws_ecs_task_definition.this.container_definitions)[1].environment : variable.name => variable.value }[name], "/var/lib/switchyard/")])
+    error_message = "Expected the list, and whom operators have drained, on the volume."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].restartPolicy.enabled
+    error_message = "Expected it to be started again in its task: a new task has an empty disk."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].dependsOn == [{ containerName = "prepare", condition = "SUCCESS" }] && !jsondecode(aws_ecs_task_definition.this.container_definitions)[0].essential && jsondecode(aws_ecs_task_definition.this.container_definitions)[0].command == ["sh", "-euc", "chown -R 65532:65532 /var/lib/switchyard"]
+    error_message = "A volume is root's: the proxy could not write to it, or would end with the container that gives it to it."
   }
 }
 
 run "the_log_holds_up_no_call" {
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].logConfiguration.options.mode == "non-blocking"
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].logConfiguration.options.mode == "non-blocking"
     error_message = "A log that is stuck would stop the proxy."
   }
 }
@@ -102,7 +124,7 @@ run "it_registers_with_every_listener" {
   }
 
   assert {
-    condition     = [for mapping in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].portMappings : mapping.containerPort] == [5060, 5080, 8080]
+    condition     = [for mapping in jsondecode(aws_ecs_task_definition.this.container_definitions)[1].portMappings : mapping.containerPort] == [5060, 5080, 8080]
     error_message = "Expected each port once: ECS refuses a service otherwise."
   }
 }
@@ -163,8 +185,8 @@ run "tls_is_the_proxys_own" {
   }
 
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].dependsOn == [{ containerName = "certificate", condition = "SUCCESS" }] && !jsondecode(aws_ecs_task_definition.this.container_definitions)[0].essential
-    error_message = "The proxy starts before its certificate is there, or ends with the container that wrote it."
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].mountPoints == [{ sourceVolume = "state", containerPath = "/var/lib/switchyard", readOnly = false }, { sourceVolume = "tls", containerPath = "/run/switchyard/tls", readOnly = true }] && strcontains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].command[2], "/run/switchyard/tls/key.pem")
+    error_message = "Expected the certificate where the proxy looks for it, and that it cannot change it."
   }
 
   assert {

@@ -97,6 +97,11 @@ run "the_parts_know_each_other" {
     condition     = module.proxy.internal_host == "proxy.switchyard.internal" && aws_service_discovery_private_dns_namespace.this.vpc == module.network.vpc_id
     error_message = "FreeSWITCH would look for the proxies elsewhere."
   }
+
+  assert {
+    condition     = module.scaler.metrics.namespace == local.metric_namespace && module.switch.sessions_metric.namespace == local.metric_namespace
+    error_message = "Metrics would be in two places."
+  }
 }
 
 run "a_platform_takes_the_place_of_the_routes_file" {
@@ -109,6 +114,11 @@ run "a_platform_takes_the_place_of_the_routes_file" {
     condition     = toset(keys(output.secrets)) == toset(["proxy", "token", "api", "platform"]) && output.recordings_bucket != null
     error_message = "Expected a secret for the platform's password, none for routes, and a bucket."
   }
+
+  assert {
+    condition     = module.scaler.platform_url == "https://platform.example"
+    error_message = "The platform is not told the capacity."
+  }
 }
 
 run "recordings_in_a_bucket_are_for_a_platform" {
@@ -120,10 +130,30 @@ run "recordings_in_a_bucket_are_for_a_platform" {
 }
 
 run "a_platforms_password_is_not_made_up" {
+  variables {
+    platform          = { url = "https://platform.example", region = "hydrogen" }
+    generated_secrets = {}
+  }
+
+  assert {
+    condition     = toset(keys(aws_secretsmanager_secret_version.this)) == toset(["proxy", "token", "api"]) && contains(keys(output.secrets), "platform")
+    error_message = "Expected the others made up, and this one empty."
+  }
+}
+
+run "either_a_platform_or_a_document_answers" {
   command = plan
   variables {
     platform          = { url = "https://platform.example", region = "hydrogen" }
     generated_secrets = { voice_url = "https://example.com/voice" }
+  }
+  expect_failures = [var.generated_secrets]
+}
+
+run "something_has_to_answer" {
+  command = plan
+  variables {
+    generated_secrets = {}
   }
   expect_failures = [var.generated_secrets]
 }

@@ -11,15 +11,16 @@ mock_provider "aws" {
 }
 
 variables {
-  name         = "exchange"
-  package      = "./versions.tf" # Any file: nothing is uploaded.
-  cluster_arn  = "arn:aws:ecs:eu-central-1:123456789012:cluster/exchange"
-  service_name = "exchange-switch"
+  name             = "exchange"
+  package          = "./versions.tf" # Any file: nothing is uploaded.
+  cluster_arn      = "arn:aws:ecs:eu-central-1:123456789012:cluster/exchange"
+  service_name     = "exchange-switch"
+  metric_namespace = "Switchyard"
 }
 
 run "the_settings_are_the_scalers" {
   assert {
-    condition     = nonsensitive(aws_lambda_function.this.environment[0].variables) == tomap(jsondecode(file("./tests/environment.json")))
+    condition     = aws_lambda_function.this.environment[0].variables == tomap(jsondecode(file("./tests/environment.json")))
     error_message = "tests/environment.json has other settings."
   }
 
@@ -124,7 +125,7 @@ run "the_snapshot_is_versioned_encrypted_and_nobody_elses" {
   }
 
   assert {
-    condition     = output.snapshot.url == nonsensitive(aws_lambda_function.this.environment[0].variables["SWITCHYARD_SNAPSHOT_URL"]) && output.snapshot.object_arn == "arn:aws:s3:::snapshot/targets.json"
+    condition     = output.snapshot.url == aws_lambda_function.this.environment[0].variables["SWITCHYARD_SNAPSHOT_URL"] && output.snapshot.object_arn == "arn:aws:s3:::snapshot/targets.json"
     error_message = "Proxies would read another object than the scaler writes."
   }
 }
@@ -143,4 +144,41 @@ run "a_key_of_ones_own_is_used_throughout" {
     condition     = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : [statement.Action, statement.Resource] if statement.Sid == "EncryptTheSnapshot"] == [[["kms:Decrypt", "kms:GenerateDataKey"], ["arn:aws:kms:eu-central-1:123456789012:key/1"]]]
     error_message = "It may not use the key, or may use others."
   }
+}
+
+run "the_platform_is_told_with_a_password_that_stands_in_no_state" {
+  variables {
+    platform = {
+      url                  = "https://platform.example"
+      password_arn         = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:platform"
+      password_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/2"
+      region               = "hydrogen"
+    }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables == tomap(jsondecode(file("./tests/environment-platform.json")))
+    error_message = "tests/environment-platform.json has other settings."
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this.environment[0].variables), "SWITCHYARD_PLATFORM_PASSWORD")
+    error_message = "The password is a setting of the function, and so in the state."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.this.policy).Statement : [statement.Action, statement.Resource] if strcontains(statement.Sid, "Password")] == [
+      [["secretsmanager:GetSecretValue"], ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:platform"]],
+      [["kms:Decrypt"], ["arn:aws:kms:eu-central-1:123456789012:key/2"]],
+    ]
+    error_message = "Expected it to read this secret, and no other."
+  }
+}
+
+run "a_password_is_no_setting" {
+  command = plan
+  variables {
+    settings = { SWITCHYARD_PLATFORM_PASSWORD = "x" }
+  }
+  expect_failures = [var.settings]
 }

@@ -8,6 +8,9 @@ mock_provider "aws" {
   mock_resource "aws_cloudwatch_log_group" {
     defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:one" }
   }
+  mock_resource "aws_s3_bucket" {
+    defaults = { id = "shared", arn = "arn:aws:s3:::shared" }
+  }
 }
 
 variables {
@@ -20,6 +23,7 @@ variables {
   proxy_security_group_id = "sg-proxy"
   nat_gateway_addresses   = { "eu-central-1a" = "203.0.113.1", "eu-central-1b" = "203.0.113.2" }
   nat_instance_addresses  = { "eu-central-1a" = "203.0.113.3", "eu-central-1b" = "203.0.113.4" }
+  metric_namespace        = "Switchyard"
   cdr_url                 = "https://platform.example/cdr"
   secrets = {
     api_password = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:api"
@@ -192,8 +196,10 @@ run "no_task_is_public_and_none_is_root" {
 run "the_controller_protects_its_task_and_may_do_nothing_else" {
   assert {
     condition = { for statement in jsondecode(aws_iam_role_policy.task.policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
-      ProtectTheTask  = [["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], ["arn:aws:ecs:eu-central-1:123456789012:task/exchange/*"]]
-      PublishSessions = [["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], ["arn:aws:logs:eu-central-1:123456789012:log-group:one:*"]]
+      ProtectTheTask       = [["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"], ["arn:aws:ecs:eu-central-1:123456789012:task/exchange/*"]]
+      PublishSessions      = [["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], ["arn:aws:logs:eu-central-1:123456789012:log-group:one:*"]]
+      SayWhoMakesWhichCall = [["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], ["arn:aws:s3:::shared/*"]]
+      SeeWhoIsThere        = [["s3:ListBucket"], ["arn:aws:s3:::shared"]]
     }
     error_message = "The controller is allowed something else."
   }
@@ -201,6 +207,23 @@ run "the_controller_protects_its_task_and_may_do_nothing_else" {
   assert {
     condition     = aws_ecs_task_definition.this.task_role_arn != aws_ecs_task_definition.this.execution_role_arn
     error_message = "The program has what ECS needs to start it: secrets, images."
+  }
+}
+
+run "what_controllers_share_is_nobody_elses_and_goes_the_next_day" {
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.shared.rule[0].status == "Enabled" && aws_s3_bucket_lifecycle_configuration.shared.rule[0].expiration[0].days == 1
+    error_message = "Notes of calls would stay for ever."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.shared.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256" && jsondecode(aws_s3_bucket_policy.shared.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
+    error_message = "Expected encryption, at rest and on the way."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_public_access_block.shared.block_public_acls && aws_s3_bucket_public_access_block.shared.block_public_policy && aws_s3_bucket_public_access_block.shared.ignore_public_acls && aws_s3_bucket_public_access_block.shared.restrict_public_buckets
+    error_message = "The bucket could be made public."
   }
 }
 
@@ -273,6 +296,17 @@ run "the_api_is_inside_and_does_not_end_calls" {
   assert {
     condition     = [for rule in aws_vpc_security_group_ingress_rule.api : "${rule.from_port} ${rule.to_port} ${rule.cidr_ipv4}"] == ["443 443 10.0.0.0/16"]
     error_message = "Expected HTTPS from the clients alone."
+  }
+}
+
+run "without_a_certificate_the_api_is_plain_http" {
+  variables {
+    api = { clients = ["10.0.0.0/16"] }
+  }
+
+  assert {
+    condition     = aws_lb_listener.api["api"].protocol == "HTTP" && aws_lb_listener.api["api"].port == 80 && [for rule in aws_vpc_security_group_ingress_rule.api : rule.to_port] == [80]
+    error_message = "Expected HTTP, from the clients alone."
   }
 }
 
