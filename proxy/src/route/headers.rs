@@ -239,6 +239,12 @@ mod tests {
     fn templates_are_checked_when_they_are_read() {
         assert!(rules(&[], &[("X-A", "{nobody}")]).unwrap_err().contains("\"nobody\""));
         assert!(rules(&[], &[("X-A", "{source_ip")]).unwrap_err().contains("not closed"));
-        assert!(rules(&[], &[("X-A", "a\r\nB: c")]).unwrap_err().contains("control characters"));
+        for control in ["\r\nB: c", "\0", "\x1f", "\x7f"] {
+            assert!(
+                rules(&[], &[("X-A", control)]).unwrap_err().contains("control characters"),
+                "{control:?}"
+            );
+        }
+        assert!(rules(&[], &[("X-A", "a b \u{e9}~")]).is_ok());
     }
 }
