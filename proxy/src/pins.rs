@@ -57,6 +57,9 @@ const LINGER: Ticks = ticks(Duration::from_secs(32));
 const TIMER_C: Ticks = ticks(Duration::from_secs(185));
 /// When the caller gets a 100 of ours if the target has said nothing (RFC 3261 17.2.1).
 const TRYING_AFTER: Ticks = ticks(Duration::from_millis(200));
+/// Where time stands still, after two years without a restart, with room for every timer: nothing is sent too early, and
+/// when no more pins fit calls go on without.
+const LAST: Ticks = NEVER - ticks(Duration::from_secs(24 * 3600));
 
 /// A time in ticks, rounded up.
 const fn ticks(time: Duration) -> Ticks {
@@ -149,7 +152,7 @@ impl Pins {
     /// Says how long the proxy has been running. Everything else happens at that time.
     pub fn set_time(&mut self, since_start: Duration) {
         let now = since_start.as_millis() / TICK.as_millis();
-        self.now = self.now.max(Ticks::try_from(now).unwrap_or(NEVER - 1));
+        self.now = self.now.max(Ticks::try_from(now).unwrap_or(LAST).min(LAST));
     }
 
     /// Messages that are to be sent besides the one that [`Router::route`] wrote.

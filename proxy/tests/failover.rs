@@ -371,6 +371,10 @@ fn beyond_the_most_pins_calls_go_on_without() {
     let other = invite("").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
     assert_eq!(what(&site.send(other, CARRIER)), ["INVITE"]);
     assert_eq!((site.pins.len(), site.pins.take_counts().refused), (1, 1));
+    // What goes on without one in a dialog is no call that was set up worse than others.
+    let bye = request("BYE", "sip:1294@52.74.4.205:5060", "x", "").replace("call-1", "call-3");
+    assert_eq!(what(&site.send(bye.replace("z9hG4bKcarrier", "z9hG4bKbye"), CARRIER)), ["BYE"]);
+    assert_eq!((site.pins.len(), site.pins.take_counts().refused), (1, 0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod support;
 
+use proxy::networks::Networks;
 use proxy::route::{Cause, Input, Transport, Verdict};
 use support::{ADVERTISED, CARRIER, DRAINING, INTERNAL, NOW, STRANGER, Site, TARGET, invite, request};
 
@@ -83,6 +84,41 @@ fn a_source_that_is_not_allowed_gets_403_or_nothing() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn where_strangers_get_nothing_they_get_no_answer_to_anything() {
+    let silent = Site::with(
+        |settings| settings.replace("[access]", "[access]\nrefused = \"drop\""),
+        r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060}}]}"#,
+    );
+    // A loop: what we sent comes back to us.
+    let own = &silent.route(invite(""), CARRIER).headers("Via")[0];
+    let again = format!("Via: SIP/2.0/UDP 175.100.32.29:5060;branch=z9hG4bKnew\r\nVia: {own}\r\nVia: ");
+    let (foreign, strict) = ("Proxy-Require: foo\r\n", "Route: <sip:x\r\n");
+    let cases = [
+        (200, request("OPTIONS", "sip:52.74.4.205", "", "")),
+        (400, invite("").replace("Call-ID: call-1\r\n", "")),
+        (400, invite("").replace("SIP/2.0\r\nVia", "HTTP/1.1\r\nVia")),
+        (400, request("BYE", "sip:52.74.4.205;lr", "target", strict)),
+        (416, invite("").replace("INVITE sip:", "INVITE im:")),
+        (420, invite(foreign)),
+        (420, request("BYE", OURS, "target", foreign)),
+        (482, invite("").replacen("Via: ", &again, 1)),
+        (483, invite("").replace("Forwards: 70", "Forwards: 0")),
+        (484, request("INVITE", "sip:52.74.4.205", "", "")),
+        (505, invite("").replace("SIP/2.0\r\nVia", "SIP/7.0\r\nVia")),
+        (404, request("BYE", "sip:1294@192.0.2.1", "target", "")),
+        (405, request("MESSAGE", OURS, "", "")),
+    ];
+    for (code, message) in &cases {
+        assert_eq!(silent.route(message, CARRIER).code(), *code, "{message}");
+        let out = silent.route(message, STRANGER);
+        assert_eq!(out.verdict, Verdict::Drop(Cause::Refused, None), "{code}\n{message}");
+        assert!(out.raw.is_empty(), "{}", out.raw);
+    }
+    // Targets, who are in no list, are told.
+    assert_eq!(silent.route(&cases[1].1, TARGET).code(), 400);
 }
 
 #[test]
@@ -320,4 +356,21 @@ fn a_call_over_tcp_shows_its_transport_outside_only_and_remembers_its_connection
     let ringing = format!("SIP/2.0 180 Ringing\r\n{vias}CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n");
     let back = site.route(ringing, TARGET).hop();
     assert_eq!((back.transport, back.connection, back.listener), (Transport::Tcp, Some(17), 0));
+}
+
+#[test]
+fn until_the_list_of_those_who_may_call_was_read_nobody_may_and_the_last_one_counts() {
+    let site = Site::with(
+        |settings| settings.replace("[\"175.100.32.0/24\"]", "\"file:///unused\""),
+        r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060}}]}"#,
+    );
+    assert!(!site.router.has_access());
+    assert_eq!(site.route(invite(""), CARRIER).code(), 403);
+    site.router.set_access(Networks::parse_lines("175.100.32.0/24").unwrap());
+    assert!(site.router.has_access());
+    assert_eq!(site.route(invite(""), CARRIER).forwarded_to(), TARGET);
+    assert_eq!(site.route(invite(""), STRANGER).code(), 403);
+    site.router.set_access(Networks::parse_lines("198.51.100.0/24").unwrap());
+    assert_eq!(site.route(invite(""), CARRIER).code(), 403);
+    assert!(Site::new().router.has_access());
 }

@@ -251,3 +251,34 @@ fn a_proxy_that_takes_over_has_no_connections_and_goes_on_over_udp() {
     assert_eq!(ways(&again), [(Transport::Udp, "INVITE", UDP)]);
     assert_eq!(branch(&again[0]), branch(&invited));
 }
+
+/// Two that take datagrams and TCP.
+const TWO: &str = r#"{"targets": [
+  {"id": "task-1", "address": "10.10.1.21", "ports": {"sip": 5060, "sip_tcp": 5062}},
+  {"id": "task-2", "address": "10.10.1.22", "ports": {"sip": 5060, "sip_tcp": 5062}}]}"#;
+
+#[test]
+fn what_claims_to_belong_to_an_invite_and_leads_elsewhere_goes_the_way_of_its_own() {
+    let mut site = site(TWO);
+    let lines = "Route: <sip:52.74.4.205;lr>\r\n";
+    let large = format!("{lines}{}", padding(1200));
+    let invited = site.send(request("INVITE", &format!("sip:1294@{UDP}"), "target", &large), CARRIER);
+    assert_eq!(ways(&invited), [(Transport::Tcp, "INVITE", TCP)]);
+    let other = "10.10.1.22:5060";
+    let cancel = site.send(request("CANCEL", &format!("sip:1294@{other}"), "target", lines), CARRIER);
+    assert_eq!(ways(&cancel), [(Transport::Udp, "CANCEL", other)]);
+    assert!(cancel[0].headers("Via")[0].starts_with("SIP/2.0/UDP "));
+}
+
+#[test]
+fn the_size_of_a_request_is_its_own_whatever_else_is_to_be_sent() {
+    let mut site = site(TWO);
+    for number in 0..4 {
+        let call = invite(&padding(400)).replace("call-1", &format!("call-{number}"));
+        site.send(call.replace("z9hG4bKcarrier", &format!("z9hG4bK{number}")), CARRIER);
+    }
+    let sent = site.pass(1050);
+    let moved: Vec<_> = sent.iter().filter(|sent| sent.what() == "INVITE").collect();
+    assert_eq!(moved.len(), 8, "each was sent again and then went to the other target");
+    assert!(moved.iter().all(|sent| sent.transport == Transport::Udp), "{:?}", ways(&sent));
+}

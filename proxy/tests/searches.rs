@@ -145,3 +145,14 @@ fn no_more_than_eight_targets_are_asked() {
     }
     assert_eq!((asked, summary(&sent)), (8, vec![format!("481>{CARRIER}")]));
 }
+
+#[test]
+fn a_search_that_nobody_answers_is_forgotten_when_its_caller_has_given_up() {
+    let mut site = PinnedSite::new("attempts = 3", THREE);
+    site.send(within("BYE", 2), CARRIER);
+    assert!(site.pass(31_900).is_empty());
+    assert_eq!(site.pins.len(), 1);
+    // RFC 3261 17.1.2.2, Timer F: 64*T1.
+    assert!(site.pass(200).is_empty());
+    assert_eq!(site.pins.len(), 0);
+}

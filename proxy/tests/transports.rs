@@ -362,3 +362,30 @@ fn a_token_holds_over_each_transport_on_a_proxy_that_does_not_know_the_target() 
         assert_eq!(bye(&routes(without.iter().rev())).code(), 403);
     }
 }
+
+#[test]
+fn a_listener_that_looks_the_same_from_both_sides_stands_in_record_route_once() {
+    let same = |settings: String| {
+        let both = |port: u16| format!("internal = \"10.10.1.162:{port}\"");
+        let port = "internal = \"52.74.4.205:5060\"";
+        let settings = settings.replace(&both(5060), port);
+        // Only over TLS do the sides differ.
+        let tls = TLS.replace(" }", ", internal = \"10.10.1.162:5061\" }");
+        settings.replace(port, &format!("{port}\n{tls}"))
+    };
+    let targets = r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060}}]}"#;
+    let site = Site::with(same, targets);
+    let one = ["<sip:52.74.4.205:5060;lr>"];
+    assert_eq!(over(&site, Transport::Udp, &invite(""), CARRIER).record_routes(), one);
+    // RFC 5658: where the transports differ both sides are shown.
+    let call = over(&site, Transport::Tcp, &invite(""), CARRIER);
+    let two = ["<sip:52.74.4.205:5060;lr;r2=on>", "<sip:52.74.4.205:5060;transport=tcp;lr;r2=on>"];
+    assert_eq!(call.record_routes(), two);
+    // From a target to a target there is one side, however it is reached.
+    let call = over(&site, Transport::Tcp, &invite(""), "10.10.1.22:5060");
+    assert_eq!(call.record_routes(), one);
+    assert_eq!(
+        self::site().route(invite(""), "10.10.1.22:5060").record_routes(),
+        ["<sip:10.10.1.162:5060;lr>"]
+    );
+}

@@ -99,12 +99,11 @@ impl Face {
 
     /// What a token says of this side.
     pub(super) fn side(&self, transport: Transport) -> Side {
-        let authority = if transport == Transport::Tls { &self.tls_authority } else { &self.authority };
-        Side::new(authority.port(), transport)
+        Side::new(self.authority(transport).port(), transport)
     }
 
-    /// Whether two faces look the same.
-    pub(super) fn is(&self, other: &Face) -> bool {
-        self.authority == other.authority && self.tls_authority == other.tls_authority
+    /// The host and port that it shows.
+    pub(super) fn authority(&self, transport: Transport) -> &Authority {
+        if transport == Transport::Tls { &self.tls_authority } else { &self.authority }
     }
 }

@@ -41,7 +41,7 @@ impl Routing<'_> {
     /// Writes the request as it goes to `hop`.
     pub(super) fn forward(&mut self, request: &Request<'_>, hop: Hop, extras: Extras) -> Verdict {
         let (Some(top), Some(last)) = (self.msg.first(Name::Via), self.msg.fields().next_back()) else {
-            return self.reply(400, "Bad Request", b"");
+            return self.tell(400, "Bad Request", b"");
         };
         let to_inside = self.router.is_inside(self.table, hop.address);
         let sips = extras.sips || request.uri.scheme == Scheme::Sips;
@@ -122,10 +122,10 @@ impl Routing<'_> {
         };
         let near = if self.inside { &from.inside } else { &from.outside };
         let far = if to_inside { &to.inside } else { &to.outside };
-        let same = near.is(far) && self.input.transport == hop.transport;
+        let arrival = self.input.transport;
+        let same = arrival == hop.transport && near.authority(arrival) == far.authority(arrival);
         let paired = which == RecordRoute::Through && !same;
         let place = self.msg.first(Name::RecordRoute).unwrap_or(*top);
-        let arrival = self.input.transport;
         let far_side = far.side(hop.transport);
         let claims = Claims {
             direction: match (self.inside, to_inside) {
@@ -219,6 +219,29 @@ impl Router {
     pub(super) fn strip(&self, msg: &Message<'_>, edits: &mut Edits) {
         for field in self.headers.stripped(msg) {
             edits.remove(msg, &field);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_is_made_of_a_request_that_was_to_go_by_tcp_and_of_nothing_else() {
+        let of = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            let was = by_datagram(&mut bytes);
+            (was, String::from_utf8(bytes).unwrap())
+        };
+        let text = |via: &str| {
+            format!("INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/{via} b;c\r\nVia: SIP/2.0/TCP d\r\n\r\n")
+        };
+        assert_eq!(of(&text("TCP")), (true, text("UDP")));
+        for other in
+            [text("UDP"), text("TLS"), "INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/TC".to_owned(), String::new()]
+        {
+            assert_eq!(of(&other), (false, other));
         }
     }
 }

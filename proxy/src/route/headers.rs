@@ -218,6 +218,16 @@ mod tests {
     }
 
     #[test]
+    fn rules_with_the_same_first_letter_do_not_undo_each_other() {
+        let text = b"OPTIONS sip:a SIP/2.0\r\nX-A: 1\r\nY: 2\r\nX-B: 3\r\nb: 4\r\n\r\n";
+        let mut index = sip::Index::new();
+        let msg = sip::Message::parse(text, &mut index, &sip::Limits::default()).unwrap();
+        let rules = rules(&["X-A", "X-B", "Referred-By", "Refer*"], &[]).unwrap();
+        let gone: Vec<_> = rules.stripped(&msg).map(|field| field.value).collect();
+        assert_eq!(gone, [b"1", b"3", b"4"]);
+    }
+
+    #[test]
     fn what_routing_needs_cannot_be_stripped() {
         for bad in ["Via", "v", "Call-*", "*", "C*", "record-route", "a b", ""] {
             assert!(rules(&[bad], &[]).is_err(), "{bad:?}");
@@ -229,6 +239,12 @@ mod tests {
     fn templates_are_checked_when_they_are_read() {
         assert!(rules(&[], &[("X-A", "{nobody}")]).unwrap_err().contains("\"nobody\""));
         assert!(rules(&[], &[("X-A", "{source_ip")]).unwrap_err().contains("not closed"));
-        assert!(rules(&[], &[("X-A", "a\r\nB: c")]).unwrap_err().contains("control characters"));
+        for control in ["\r\nB: c", "\0", "\x1f", "\x7f"] {
+            assert!(
+                rules(&[], &[("X-A", control)]).unwrap_err().contains("control characters"),
+                "{control:?}"
+            );
+        }
+        assert!(rules(&[], &[("X-A", "a b \u{e9}~")]).is_ok());
     }
 }

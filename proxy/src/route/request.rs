@@ -59,13 +59,13 @@ impl<'r> Routing<'r> {
         if !line.version.eq_ignore_ascii_case(b"SIP/2.0") {
             let is_sip = line.version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"));
             return match is_sip {
-                true => self.reply(505, "Version Not Supported", b""),
-                false => self.reply(400, "Bad Request (expected SIP/2.0)", b""),
+                true => self.tell(505, "Version Not Supported", b""),
+                false => self.tell(400, "Bad Request (expected SIP/2.0)", b""),
             };
         }
         let request = match Request::read(&self.msg, line) {
             Ok(request) => request,
-            Err(error) => return self.reply(400, &format!("Bad Request ({error})"), b""),
+            Err(error) => return self.tell(400, &format!("Bad Request ({error})"), b""),
         };
         if let Some(last) = self.strict_router_before_us(&request) {
             return self.take_request_uri_back(&request, last);
@@ -95,14 +95,14 @@ impl<'r> Routing<'r> {
     fn judge(&mut self, request: &Request<'_>) -> Option<Verdict> {
         let method = request.line.method;
         if matches!(request.uri.scheme, Scheme::Other(_)) {
-            return Some(self.reply(416, "Unsupported URI Scheme", b""));
+            return Some(self.tell(416, "Unsupported URI Scheme", b""));
         }
         let ours = self.router.our_uri(&request.uri).is_some();
         if method == Method::Options && ours && request.uri.user.is_none() && !request.in_dialog() {
-            return Some(self.reply(200, "OK", ALLOW));
+            return Some(self.tell(200, "OK", ALLOW));
         }
         if request.hops == Some(0) {
-            return Some(self.reply(483, "Too Many Hops", b""));
+            return Some(self.tell(483, "Too Many Hops", b""));
         }
         if !matches!(method, Method::Ack | Method::Cancel)
             && self.msg.values(Name::ProxyRequire).next().is_some()
@@ -113,7 +113,7 @@ impl<'r> Routing<'r> {
             return Some(Verdict::Drop(Cause::OwnAck, None));
         }
         if self.router.is_loop(&self.msg, request) {
-            return Some(self.reply(482, "Loop Detected", b""));
+            return Some(self.tell(482, "Loop Detected", b""));
         }
         None
     }
@@ -131,14 +131,14 @@ impl<'r> Routing<'r> {
             line.extend(value.iter().filter(|byte| byte.is_ascii_graphic()));
         }
         line.extend_from_slice(b"\r\n");
-        self.reply(420, "Bad Extension", &line)
+        self.tell(420, "Bad Extension", &line)
     }
 
     /// A request that belongs to no dialog yet, from a caller.
     fn begin_from_outside(&mut self, request: &Request<'_>) -> Verdict {
         let method = request.line.method;
         if !matches!(method, Method::Invite | Method::Ack | Method::Cancel | Method::Options) {
-            return self.decline(405, "Method Not Allowed", ALLOW);
+            return self.tell(405, "Method Not Allowed", ALLOW);
         }
         // What belongs to an INVITE that is under way was judged with that.
         if self.choice == Choice::Any {
@@ -172,7 +172,7 @@ impl<'r> Routing<'r> {
         let routes = self.our_routes();
         if !self.inside && !routes.found {
             if self.router.our_uri(&request.uri).is_none() && !self.may_be_of_a_refusal(request) {
-                return self.decline(404, "Not Found", b"");
+                return self.tell(404, "Not Found", b"");
             }
             if !self.may_call() {
                 return self.refuse();
@@ -220,15 +220,12 @@ impl<'r> Routing<'r> {
 
     /// What sources get that may not.
     fn refuse(&mut self) -> Verdict {
-        match self.router.refused {
-            Refused::Forbidden => self.reply(403, "Forbidden", b""),
-            Refused::Drop => Verdict::Drop(Cause::Refused, None),
-        }
+        self.tell(403, "Forbidden", b"")
     }
 
-    /// Says no, unless to somebody who may not call and gets no answers: the source may be forged, and the answer
-    /// reach somebody else.
-    fn decline(&mut self, code: u16, reason: &str, headers: &[u8]) -> Verdict {
+    /// Answers the request ourselves, whatever it was, unless it is from somebody who may not call and such are to get
+    /// nothing: the source may be forged, and the answer reach somebody else.
+    pub(super) fn tell(&mut self, code: u16, reason: &str, headers: &[u8]) -> Verdict {
         match self.router.refused {
             Refused::Drop if !self.inside && !self.may_call() => Verdict::Drop(Cause::Refused, None),
             Refused::Drop | Refused::Forbidden => self.reply(code, reason, headers),
@@ -256,10 +253,10 @@ impl<'r> Routing<'r> {
     fn dispatch(&mut self, request: &Request<'_>, listener: usize, record_route: RecordRoute) -> Verdict {
         let begins_call = request.line.method == Method::Invite && !request.in_dialog();
         if begins_call && request.uri.user.is_none() {
-            return self.reply(484, "Address Incomplete", b"");
+            return self.tell(484, "Address Incomplete", b"");
         }
         let Some((place, transport, address)) = self.choose(request, listener) else {
-            return self.reply(500, "No Destination available", b"");
+            return self.tell(500, "No Destination available", b"");
         };
         let listener = match self.router.sender(listener, transport, address.ip()) {
             Ok(listener) => listener,
@@ -329,19 +326,19 @@ impl<'r> Routing<'r> {
     /// Says why there is no next hop.
     fn no_hop(&mut self, why: NoHop) -> Verdict {
         match why {
-            NoHop::Malformed(error) => self.reply(400, &format!("Bad Request ({error})"), b""),
-            NoHop::Forbidden => self.decline(403, "Forbidden", b""),
-            NoHop::Name => self.decline(500, "Next Hop Is No Host Name", b""),
+            NoHop::Malformed(error) => self.tell(400, &format!("Bad Request ({error})"), b""),
+            NoHop::Forbidden => self.tell(403, "Forbidden", b""),
+            NoHop::Name => self.tell(500, "Next Hop Is No Host Name", b""),
             NoHop::Unresolved => Verdict::Wait,
             // RFC 3263 4.3, RFC 3261 16.7: no 503, which would say that others should be asked for everything else, too.
-            NoHop::NoAddress => self.decline(500, "Next Hop Has No Address", b""),
-            NoHop::Unanswered => self.decline(504, "No Answer From DNS", b""),
-            NoHop::Transport => self.decline(500, "Next Hop Wants Another Transport", b""),
-            NoHop::Family => self.decline(500, "Next Hop Has Another IP Version", b""),
+            NoHop::NoAddress => self.tell(500, "Next Hop Has No Address", b""),
+            NoHop::Unanswered => self.tell(504, "No Answer From DNS", b""),
+            NoHop::Transport => self.tell(500, "Next Hop Wants Another Transport", b""),
+            NoHop::Family => self.tell(500, "Next Hop Has Another IP Version", b""),
         }
     }
 
-    /// Answers the request ourselves (RFC 3261 8.2.6); an ACK is never answered.
+    /// Writes an answer of our own (RFC 3261 8.2.6) to somebody who may have one; an ACK is never answered.
     pub(crate) fn reply(&mut self, code: u16, reason: &str, headers: &[u8]) -> Verdict {
         if self.msg.request().is_some_and(|line| line.method == Method::Ack) {
             return Verdict::Drop(Cause::Ack, None);

@@ -144,7 +144,7 @@ impl<'r> Routing<'r> {
     /// Puts the last Route value into the Request-URI and begins again, once. Rare, and so may allocate.
     pub(super) fn take_request_uri_back(&mut self, request: &Request<'_>, last: usize) -> Verdict {
         let value = self.msg.values(Name::Route).nth(last).map(NameAddr::parse);
-        let Some(Ok(route)) = value else { return self.reply(400, "Bad Request (Route)", b"") };
+        let Some(Ok(route)) = value else { return self.tell(400, "Bad Request (Route)", b"") };
         self.edits.replace(&self.msg, request.line.uri, |out| out.extend_from_slice(route.raw_uri));
         self.edits.remove_values(&self.msg, Name::Route, |place, _| place == last);
         let mut bytes = Vec::new();
