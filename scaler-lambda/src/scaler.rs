@@ -12,11 +12,11 @@ use crate::ecs::{Ecs, EcsError};
 use crate::emf;
 use crate::event::{self, Action, EventError, Request};
 use crate::facts::Service;
+use crate::load;
 use crate::memory::Note;
 use crate::plan::plan;
 use crate::platform::Platform;
 use crate::settings::Settings;
-use crate::load;
 
 /// What a pass came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

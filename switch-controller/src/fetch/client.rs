@@ -16,10 +16,14 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Semaphore;
 
 use super::reach::Reach;
 
 pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+
+/// So many names are looked up at once: customers' names may have servers that never answer.
+static LOOKUPS: Semaphore = Semaphore::const_new(64);
 
 /// The system's resolver, without addresses that may not be reached.
 #[derive(Clone)]
@@ -37,6 +41,8 @@ impl tower_service::Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let reach = Arc::clone(&self.0);
         Box::pin(async move {
+            // Each waits in a thread of those that files need, too.
+            let _turn = LOOKUPS.acquire().await;
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let permitted: Vec<_> = found.filter(|address| reach.permits(address.ip())).collect();
             if permitted.is_empty() {

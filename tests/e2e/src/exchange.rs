@@ -129,7 +129,8 @@ impl Exchange {
     ///
     /// It does not start.
     pub fn restart_controller_in_task(&mut self, agent: Option<String>) -> Result<()> {
-        self.settings.environment = agent.map(|agent| ("ECS_AGENT_URI".to_owned(), agent)).into_iter().collect();
+        self.settings.environment =
+            agent.map(|agent| ("ECS_AGENT_URI".to_owned(), agent)).into_iter().collect();
         self.controller = ControllerProcess::start(&self.settings)?;
         Ok(())
     }
