@@ -25,6 +25,9 @@ use crate::system;
 /// Where all of it is.
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 10, 1);
 
+/// Milliseconds that each of the four sounds of a call lasts on a real FreeSWITCH: an announcement of 20 s.
+const REAL_SOUND: usize = 5_000;
+
 /// How long things may take that take no time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -202,18 +205,18 @@ pub async fn against_freeswitch(at_once: u32, time: Duration) -> Result<Option<(
     };
     let answer = Behaviour::Answer { ringing: Duration::ZERO, source: Source::Silence, hang_up_after: None };
     let carrier = Machine::start((IP, 0).into(), Answering::Always(answer), &Trace::keeping(0)).await?;
-    let controller = Controller::start(carrier, switch.event_socket(), switch.password(), 1000).await?;
+    let controller = Controller::start(carrier, switch.event_socket(), switch.password(), REAL_SOUND).await?;
     let (own, other) = (controller.process.pid(), switch.pid());
     let cpu = |pid| system::usage(&[pid]).cpu_s;
     let document = talk(4);
     controller.make(&document, 5, 5).await?;
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    tokio::time::sleep(Duration::from_secs(25)).await;
     let before = (cpu(own), cpu(other));
-    // Each call plays for four seconds.
-    let rate = (at_once / 4).max(1);
+    let lasts = u32::try_from(4 * REAL_SOUND / 1000)?;
+    let rate = (at_once / lasts).max(1);
     let calls = rate * u32::try_from(time.as_secs())?;
     controller.make(&document, calls, rate).await?;
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    tokio::time::sleep(Duration::from_secs(25)).await;
     let after = (cpu(own), cpu(other));
     let answered = controller.carrier.report().calls.iter().filter(|call| call.status == Some(200)).count();
     ensure!(answered >= calls as usize, "expected {calls} answered calls, found {answered}");
