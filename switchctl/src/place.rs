@@ -24,7 +24,11 @@ impl Place {
     /// Puts another list's targets in the place of its own, or, if all is to be replaced, all that the other one says. What
     /// cannot be read is written over, and a new epoch begins.
     pub(crate) async fn push(&self, new: &Snapshot, all: bool) -> Result<(Snapshot, Snapshot)> {
-        match self.change(|list| Ok(*list = pushed(list, new, all))).await {
+        let put = |list: &mut Snapshot| {
+            *list = pushed(list, new, all);
+            Ok(())
+        };
+        match self.change(put).await {
             Err(error) => {
                 let Some(ListError::Snapshot { version: Some(version), .. }) = error.downcast_ref() else {
                     return Err(error);
@@ -32,7 +36,7 @@ impl Place {
                 let (before, after) =
                     (Snapshot::default(), pushed(&Snapshot::default(), new, true).next(&now()));
                 ensure!(
-                    self.store.put(&after, Some(version)).await?,
+                    self.store.put(&after, Some(&**version)).await?,
                     "somebody else has written it meanwhile"
                 );
                 Ok((before, after))

@@ -30,7 +30,7 @@ pub enum ListError {
         /// What is wrong.
         error: SnapshotError,
         /// What stands there, for who writes over it all the same.
-        version: Option<Version>,
+        version: Option<Box<Version>>,
     },
     /// Others write all the time.
     #[error("{0} times somebody else has written the snapshot first")]
@@ -108,7 +108,7 @@ impl Store {
     }
 
     fn broken(&self, error: SnapshotError, version: Option<Version>) -> ListError {
-        ListError::Snapshot { url: self.url().to_owned(), error, version }
+        ListError::Snapshot { url: self.url().to_owned(), error, version: version.map(Box::new) }
     }
 }
 

@@ -70,7 +70,8 @@ impl Task {
         cloud.ecs().change(id, |task| task.health = "UNKNOWN");
         let at = SocketAddr::new(ip, ports.sip);
         // It tells often how full it is, so that nobody has to wait for that.
-        let settings = Settings { address: at, heartbeat: Duration::from_secs(1), ..Settings::at(ip) };
+        let (heartbeat, take_within) = (Duration::from_secs(1), Duration::from_secs(20));
+        let settings = Settings { address: at, heartbeat, take_within, ..Settings::at(ip) };
         let switch = Switch::start(settings, &Trace::new()).await?;
         let settings = ControllerSettings {
             event_socket: Some(switch.event_socket()),

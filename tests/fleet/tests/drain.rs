@@ -90,7 +90,7 @@ async fn a_task_that_leaves_keeps_its_calls_gets_no_new_one_and_ends_with_the_la
     .with_context(|| leaver.controller.log())?;
     // Who stays is as idle now; ECS would take either. One of a size is as good as the other here.
     cloud.ecs().protect(&stays[0], true);
-    ensure!(cloud.ecs().schedule() == [leaver.id.clone()]);
+    ensure!(cloud.ecs().schedule() == [leaver.id.as_str()]);
     leaver.stop(&cloud)?;
     reconcile(&mut lambda)?;
     ensure!(shown(&cloud)? == format!("{} active", stays[0]), "{}", shown(&cloud)?);
