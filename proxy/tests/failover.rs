@@ -70,7 +70,8 @@ fn when_all_attempts_failed_the_caller_gets_500_until_it_acknowledges() {
 fn where_no_target_answered_at_all_the_caller_gets_408_if_it_is_set_so() {
     let mut site = PinnedSite::new("no_answer = 408", THREE);
     called(&mut site);
-    assert_eq!(what(&site.pass(3100)).last().unwrap(), &"408");
+    let told = site.pass(3100);
+    assert!(told.last().unwrap().text.starts_with("SIP/2.0 408 Request Timeout\r\n"), "{told:?}");
     let mut site = PinnedSite::new("no_answer = 408\nattempts = 2", THREE);
     let first = called(&mut site);
     site.send(first.answer("503 Full", ""), &first.to);
@@ -83,6 +84,7 @@ fn the_100_is_ours_without_a_to_tag_and_with_the_timestamp_and_the_targets_goes_
     let first = called(&mut site);
     let sent = site.send(first.answer("100 Trying", ""), &first.to);
     assert_eq!(summary(&sent), [format!("100>{CARRIER}")]);
+    assert!(sent[0].text.starts_with("SIP/2.0 100 Trying\r\n"));
     assert_eq!(sent[0].headers("Timestamp"), ["7"]);
     assert!(!sent[0].headers("To")[0].contains("tag="));
     assert_eq!(site.send(first.answer("100 Trying", ""), &first.to), []);
@@ -412,4 +414,42 @@ fn pins_of_another_version_are_left_and_broken_ones_do_no_harm() {
     }
     assert_eq!(new.pins.len(), 0);
     assert_eq!(new.pins.take_over(&bytes).unwrap(), 1);
+}
+
+#[test]
+fn a_target_that_went_down_keeps_the_calls_that_ring_are_cancelled_or_are_not_its_own() {
+    let mut site = site();
+    let first = called(&mut site);
+    let down = |site: &mut PinnedSite, address: &str| {
+        let support::Site { router, table } = &site.site;
+        assert_eq!(site.pins.target_is_down(address.parse().unwrap(), (router, table), (0, 100)), None);
+        site.posted()
+    };
+    let other = if first.to == "10.10.1.21:5060" { "10.10.1.22:5060" } else { "10.10.1.21:5060" };
+    assert_eq!(down(&mut site, other), []);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    assert_eq!(down(&mut site, &first.to), [], "it may be the probes that fail");
+    let mut site = self::site();
+    let first = called(&mut site);
+    site.send(first.answer("100 Trying", ""), &first.to);
+    site.send(of("CANCEL"), CARRIER);
+    assert_eq!(down(&mut site, &first.to), []);
+    let mut site = self::site();
+    let first = called(&mut site);
+    site.send(first.answer("486 Busy", ""), &first.to);
+    assert_eq!(down(&mut site, &first.to), []);
+    assert_eq!(site.pins.take_counts().down, 0);
+}
+
+#[test]
+fn an_invite_is_sent_again_in_intervals_that_double_as_long_as_its_target_may_be_silent() {
+    let mut site = PinnedSite::new("no_reply = \"10s\"", THREE);
+    let first = called(&mut site);
+    // RFC 3261 17.1.1.2, Timer A: after 500 ms, 1.5 s, 3.5 s and 7.5 s.
+    for (milliseconds, sent) in
+        [(1_000, 1), (1_000, 1), (1_000, 0), (1_000, 1), (3_000, 0), (1_000, 1), (1_500, 0)]
+    {
+        let again = site.pass(milliseconds);
+        assert_eq!(again.iter().filter(|sent| **sent == first).count(), sent, "{:?}", what(&again));
+    }
 }

@@ -203,3 +203,25 @@ fn a_strict_router_before_us_waits_for_the_name_that_it_has_put_away() {
         request("BYE", &format!("sip:{INTERNAL};lr"), "there", "Route: <sip:x@carrier.example>\r\n");
     assert_eq!(wanted(&Site::new(), &message, TARGET).unwrap().name(), "carrier.example");
 }
+
+#[test]
+fn over_tls_a_hop_tells_whose_certificate_is_wanted_and_over_nothing_else() {
+    let site = Site::with(
+        |settings| {
+            let tls = "tls = { bind = \"0.0.0.0:5061\", certificate = \"c\", key = \"k\" }\n";
+            settings
+                .replace("[targets]\n", &format!("{tls}[targets]\n"))
+                .replace("port_name = \"alternative\"\n", "")
+        },
+        r#"{"targets": []}"#,
+    );
+    let mut known = known();
+    for (transport, name) in [(Transport::Udp, "udp"), (Transport::Tcp, "tcp"), (Transport::Tls, "tls")] {
+        let wanted = Destination::new(b"a.example", None, Some(transport), false).unwrap();
+        known.put(wanted, found(&[candidate(transport, "192.0.2.7:5061", 1)]), NOW);
+        site.router.set_names(known.clone());
+        let hop = site.route(call(&format!("sip:x@a.example;transport={name}")), TARGET).hop();
+        let server = (transport == Transport::Tls).then(|| known.server_id("a.example"));
+        assert_eq!((hop.transport, hop.server), (transport, server));
+    }
+}

@@ -374,3 +374,15 @@ fn until_the_list_of_those_who_may_call_was_read_nobody_may_and_the_last_one_cou
     assert_eq!(site.route(invite(""), CARRIER).code(), 403);
     assert!(Site::new().router.has_access());
 }
+
+#[test]
+fn a_header_field_that_is_added_says_what_its_template_does() {
+    let add = r#"add = { "X-All" = "{source_ip}:{source_port} {from_user}>{to_user}/{request_user}!", "#;
+    let site = Site::with(
+        |settings| settings.replace("add = { ", add),
+        r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060}}]}"#,
+    );
+    let call = invite("").replace("INVITE sip:1294@", "INVITE sip:1295@");
+    let out = site.route(call, "175.100.32.29:40000");
+    assert_eq!(out.headers("X-All"), ["175.100.32.29:40000 0715100860>1294/1295!"]);
+}

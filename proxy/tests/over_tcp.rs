@@ -282,3 +282,42 @@ fn the_size_of_a_request_is_its_own_whatever_else_is_to_be_sent() {
     assert_eq!(moved.len(), 8, "each was sent again and then went to the other target");
     assert!(moved.iter().all(|sent| sent.transport == Transport::Udp), "{:?}", ways(&sent));
 }
+
+#[test]
+fn what_is_sent_over_a_connection_is_sent_once() {
+    let mut site = site(ALONE);
+    let call = invite("").replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+    let invited = site.send_over_tcp(&call, CARRIER).remove(0);
+    // RFC 3261 17.2.1: no Timer G for a caller over TCP.
+    let refused = site.pass(2100);
+    assert_eq!(ways(&refused).last().unwrap(), &(Transport::Tcp, "500", CARRIER), "{:?}", ways(&refused));
+    assert!(site.pass(5000).is_empty());
+    // 17.1.2.2: no Timer E for the BYE of a late answer to a target over TCP.
+    let ok = invited.answer("200 OK", "Contact: <sip:fs@10.10.1.21:5062;transport=tcp>\r\n");
+    let ended = site.send_over_tcp(ok, &invited.to);
+    assert_eq!(ended.iter().map(Sent::what).collect::<Vec<_>>(), ["ACK", "BYE"]);
+    assert!(ended.iter().all(|sent| (sent.transport, &sent.to) == (Transport::Tcp, &invited.to)));
+    assert!(site.pass(5000).is_empty());
+    site.pass(40_000);
+    assert_eq!(site.pins.len(), 0);
+}
+
+#[test]
+fn a_connection_that_is_gone_is_that_of_no_other_call() {
+    let mut site = site(TWO);
+    let datagram = site.send(invite(""), CARRIER).remove(0);
+    assert_eq!(datagram.transport, Transport::Udp);
+    let gone = |site: &mut PinnedSite, address: &str| {
+        let at = (&site.site.router, &site.site.table);
+        assert_eq!(site.pins.connection_is_gone(address.parse().unwrap(), at, (0, 16)), None);
+        site.posted()
+    };
+    // A call by datagram to the same target, and one by TCP to another.
+    assert!(gone(&mut site, &datagram.to).is_empty());
+    let other = invite(&padding(1200)).replace("call-1", "call-2").replace("z9hG4bKcarrier", "z9hG4bKother");
+    let large = site.send(other, CARRIER).remove(0);
+    assert_eq!(large.transport, Transport::Tcp);
+    let elsewhere = if large.to == TCP { "10.10.1.22:5062" } else { TCP };
+    assert!(gone(&mut site, elsewhere).is_empty());
+    assert_eq!(gone(&mut site, &large.to).len(), 1);
+}

@@ -156,3 +156,13 @@ fn after_two_years_calls_go_on_though_time_stands_still() {
     assert_eq!(summary(&ended), [format!("487>{CARRIER}")]);
     assert!(site.posted().is_empty());
 }
+
+#[test]
+fn a_call_that_rings_takes_less_memory() {
+    let mut site = site();
+    let first = call(&mut site, 1);
+    let before = site.pins.pass_on().len();
+    answer(&mut site, &first, "180 Ringing");
+    let after = site.pins.pass_on().len();
+    assert!(3 * after < 2 * before, "{before} bytes became {after}");
+}

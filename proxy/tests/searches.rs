@@ -156,3 +156,15 @@ fn a_search_that_nobody_answers_is_forgotten_when_its_caller_has_given_up() {
     assert!(site.pass(200).is_empty());
     assert_eq!(site.pins.len(), 0);
 }
+
+#[test]
+fn what_leaves_by_a_listener_whose_answers_others_get_is_not_kept() {
+    let both = THREE.replace("\"sip\": 5060", "\"sip\": 5060, \"alternative\": 5080");
+    let mut site = PinnedSite::new("attempts = 3", &both);
+    for (port, kept) in [(5080, 0), (5060, 1)] {
+        let bye = request("BYE", OURS, "target", &format!("Route: <sip:52.74.4.205:{port};lr>\r\n"));
+        let sent = site.send(bye, CARRIER);
+        assert!(sent[0].to.ends_with(&port.to_string()), "{sent:?}");
+        assert_eq!(site.pins.len(), kept);
+    }
+}

@@ -358,6 +358,10 @@ fn a_token_holds_over_each_transport_on_a_proxy_that_does_not_know_the_target() 
             (Transport::Udp, TARGET.to_owned()),
             "{scheme}"
         );
+        // What lives inside is spoken to in the open, and over TLS only where a sips URI promises that to the caller.
+        let by_tls =
+            request("BYE", "sip:1294@10.10.1.21:5060;transport=tls", "target", &routes(routed.iter().rev()));
+        assert_eq!(over(&other, transport, &by_tls, CARRIER).code(), 403);
         let without: Vec<String> = routed.iter().map(|value| value.replace(";did=", ";x=")).collect();
         assert_eq!(bye(&routes(without.iter().rev())).code(), 403);
     }
@@ -388,4 +392,27 @@ fn a_listener_that_looks_the_same_from_both_sides_stands_in_record_route_once() 
         self::site().route(invite(""), "10.10.1.22:5060").record_routes(),
         ["<sip:10.10.1.162:5060;lr>"]
     );
+}
+
+#[test]
+fn the_partner_of_another_proxy_selects_the_listener_of_its_port_for_tls() {
+    let site = Site::with(
+        |settings| {
+            let tls = TLS.replace("5061", "5081");
+            settings.replace("port_name = \"alternative\"\n", &format!("port_name = \"alternative\"\n{tls}"))
+        },
+        r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060, "alternative": 5080}}]}"#,
+    );
+    let sender = |partner: &str| {
+        let lines = format!("Route: <sip:52.74.4.205;lr;r2=on>, <sip:10.10.1.99:{partner};lr;r2=on>\r\n");
+        site.route(request("BYE", "sip:x@10.10.1.21:5080", "target", &lines), CARRIER).hop().listener
+    };
+    assert_eq!(sender("5081;transport=tls"), 1);
+    assert_eq!((sender("5080"), sender("5060"), sender("5070")), (1, 0, 0));
+}
+
+#[test]
+fn listeners_that_lead_to_the_same_ports_of_targets_share_their_pins() {
+    let router = site().router;
+    assert_eq!([0, 1, 2, 7].map(|listener| router.pins_of(listener)), [0, 1, 0, 7]);
 }

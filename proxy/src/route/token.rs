@@ -321,6 +321,16 @@ mod tests {
     }
 
     #[test]
+    fn wrong_letters_do_not_make_up_for_each_other() {
+        let keys = keys(&["k1:0123456789abcdef"]);
+        let good = Token::read(&text(&claims(), &keys)).unwrap();
+        let (high, low) = good.mac;
+        for mac in [(high ^ 1, low), (high, low ^ 1), (high ^ 1, low ^ 1), (high ^ 0xffff, low ^ 0xffff)] {
+            assert!(!Token { mac, ..good }.is_signed(&claims(), &keys));
+        }
+    }
+
+    #[test]
     fn it_lives_so_many_hours_and_is_not_from_the_future() {
         let token = Token::read(&text(&claims(), &keys(&["k1:0123456789abcdef"]))).unwrap();
         let at = |hour: u64| token.is_expired(Duration::from_secs(hour * 3600 + 3599), 24);
