@@ -44,7 +44,9 @@ impl Fleet {
     }
 
     fn say(&self, number: usize, document: Document) {
-        *self.webs[number].document() = document;
+        if let Some(web) = self.webs.get(number) {
+            *web.document() = document;
+        }
     }
 
     /// Waits until the proxy shows this of a target's load.

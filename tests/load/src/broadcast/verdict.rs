@@ -184,7 +184,7 @@ mod tests {
         let stranger = |history: &mut History| history.trunks[0].seen[3].sid = "CA3".to_owned();
         let said = said(stranger);
         assert!(said.contains("CA3: was called 2 times") && said.contains("CA4: was never called"), "{said}");
-        let names = |history: &mut History| drop(history.calls[0].names.insert("another".to_owned()));
+        let names = |history: &mut History| _ = history.calls[0].names.insert("another".to_owned());
         assert!(super::tests::said(names).contains("under one name"));
         let unwanted = |history: &mut History| drop(history.calls.remove(0));
         assert!(super::tests::said(unwanted).contains("nobody wanted: \"CA1\""));
