@@ -23,6 +23,7 @@ use crate::{
 /// The server. It ends when dropped.
 pub struct Web {
     url: String,
+    port: u16,
     document: Arc<Mutex<Document>>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -84,12 +85,18 @@ impl Web {
             }
         };
         let thread = Some(std::thread::spawn(serve));
-        Ok(Self { url: format!("{scheme}://{address}/list?key=secret"), document, ended, thread })
+        let (url, port) = (format!("{scheme}://{address}/list?key=secret"), address.port());
+        Ok(Self { url, port, document, ended, thread })
     }
 
     /// Where the document is.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// What it says.

@@ -29,13 +29,22 @@ fn metrics(page: &str) -> BTreeSet<String> {
     samples.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect()
 }
 
-/// What a proxy exports that has a list from a web server and has answered something.
+/// What a proxy exports that has a list from a web server, asks its target how full it is, and has answered something.
 fn of_the_proxy() -> Result<BTreeSet<String>> {
     let addresses = Addresses::take();
     let web = Web::start(addresses.target(3), None)?;
     web.put("127.0.0.0/8\n", None);
+    let load = Web::start(addresses.target(0), None)?;
+    load.put(
+        "{\"sessions\": 1, \"max_sessions\": 100, \"idle_cpu\": 95.5, \"accepting\": true, \"age\": 0.1}",
+        None,
+    );
     let mut settings = settings(addresses);
-    settings.targets = TargetList::File(vec![Target::new("a", (addresses.target(0), 5060).into())]);
+    settings
+        .further
+        .push_str("[dispatch]\npolicy = \"least-loaded\"\n[load]\npoll = \"200ms\"\ntimeout = \"200ms\"\n");
+    let target = Target::new("a", (addresses.target(0), 5060).into()).with_port("control", load.port());
+    settings.targets = TargetList::File(vec![target]);
     settings.access.sources = vec![web.url().to_owned()];
     let proxy = ProxyProcess::start(settings)?;
     let wire = Wire::connect(addresses.caller(0), proxy.sip_address())?;
@@ -44,6 +53,9 @@ fn of_the_proxy() -> Result<BTreeSet<String>> {
     wire.receive_final()?;
     wait_until("the answer is counted", Duration::from_secs(5), || {
         Ok(proxy.metric("switchyard_proxy_replies_total").is_some())
+    })?;
+    wait_until("the target says how full it is", Duration::from_secs(10), || {
+        Ok(proxy.metric("switchyard_proxy_target_room").is_some())
     })?;
     Ok(metrics(&proxy.get("/metrics")?.1))
 }

@@ -16,7 +16,7 @@ use lab::proxy_process::{Target, TargetList};
 
 const POLL: Duration = Duration::from_millis(200);
 /// A poll with its jitter, and what a busy machine takes.
-const SEEN: Duration = Duration::from_millis(240 + 500);
+const SEEN: Duration = Duration::from_millis(240 + 3000);
 const WITHIN: Duration = Duration::from_secs(10);
 const LOAD: &str =
     "[dispatch]\npolicy = \"least-loaded\"\n[load]\npoll = \"200ms\"\ntimeout = \"200ms\"\nstale = \"2s\"\n";
@@ -79,8 +79,7 @@ impl Fleet {
 
 fn with_control_ports(targets: &mut [Target], webs: &[Web]) {
     for (target, web) in targets.iter_mut().zip(webs) {
-        let port = web.url().rsplit(':').next().and_then(|end| end.split('/').next()?.parse().ok());
-        *target = target.clone().with_port("control", port.unwrap_or_default());
+        *target = target.clone().with_port("control", web.port());
     }
 }
 

@@ -184,8 +184,12 @@ async fn a_task_that_drains_by_the_list_makes_no_calls_for_the_api_and_takes_tho
     wait_until("it knows that it drains", WITHIN, || Ok(status(&one, "GET", "/readyz", "")? == 503))
         .with_context(|| one.controller.log())?;
     ensure!(made(&one)? == 503 && made(&other)? == 200, "{}", one.controller.log());
-    let load = String::from_utf8(one.controller.http("GET", "/load", "")?.1)?;
-    ensure!(load.contains("\"accepting\":false"), "{load}");
+    // FreeSWITCH says every few seconds how full it is.
+    wait_until("it says so to proxies", WITHIN, || {
+        let (status, load) = one.controller.http("GET", "/load", "")?;
+        Ok(status == 200 && String::from_utf8(load)?.contains("\"accepting\":false"))
+    })
+    .with_context(|| one.controller.log())?;
     // What a proxy has sent before it knew is taken.
     let phone = telephone().await?;
     let late = lab::phone::CallPlan::new(one.switch.address(), "1294")
