@@ -81,7 +81,7 @@ async fn what_the_platform_does_not_want_is_refused_with_403_and_what_it_cannot_
     assert_eq!(report.status, Some(403), "{report}\n{}", exchange.controller.log());
     for disturbance in [
         Disturbance::failing("POST /inbound_phone_calls", 500, usize::MAX),
-        Disturbance::failing("POST /inbound_phone_calls", 401, 1),
+        Disturbance::failing("POST /inbound_phone_calls", 401, usize::MAX),
         Disturbance::lagging("POST /inbound_phone_calls", Duration::from_secs(12), 1),
     ] {
         platform.disturb(disturbance.clone());
