@@ -60,6 +60,23 @@ impl Fetcher {
         Ok(Fetcher { client, reach, settings })
     }
 
+    /// Whether calls may go to a host, `name`, `192.0.2.1:5060` or `[2001:db8::1]`, which the customer chose: whoever calls
+    /// it takes any of its addresses. The error says which is not for customers.
+    pub async fn may_call(&self, host: &str) -> Result<(), String> {
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or(rest),
+            None => host.split(':').next().unwrap_or(host),
+        };
+        let addresses = tokio::time::timeout(self.settings.timeout, client::look_up(name)).await;
+        let addresses = addresses.map_err(|_| format!("{name}: expected an address in time"))?;
+        for address in addresses.map_err(|error| format!("{name}: {error}"))? {
+            if !self.reach.permits(address.ip()) {
+                return Err(format!("{name}: {} may not be reached", address.ip()));
+            }
+        }
+        Ok(())
+    }
+
     /// A document: within the time, the redirects and the bytes that are allowed for one.
     pub async fn document(
         &self,

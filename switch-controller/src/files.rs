@@ -3,9 +3,11 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `kept.rs` | what is known of a file that is kept; which kind of sound it is |
+//! | `part.rs` | a file that is being made |
 //! | `room.rs` | how much is kept: what was used longest ago goes first |
 
 mod kept;
+mod part;
 mod room;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ use crate::fetch::{self, Fetcher, Hop};
 use crate::webhook::shown;
 use kept::Kept;
 
+pub use part::Part;
 pub use room::Room;
 
 /// What was fetched so lately needs not be asked for again by those who waited meanwhile.
@@ -132,11 +135,10 @@ impl Files {
         }
     }
 
-    /// Written beside its place, and put there when it is whole: nobody plays half a file.
     async fn write(&self, mut body: hyper::body::Incoming, path: &Path) -> Result<(), String> {
         let fault = |error: std::io::Error| format!("{}: {error}", path.display());
-        let part = Part(path.with_extension(format!("part-{}", uuid::Uuid::new_v4().simple())));
-        let mut file = tokio::fs::File::create(&part.0).await.map_err(fault)?;
+        let part = Part::of(path);
+        let mut file = tokio::fs::File::create(part.path()).await.map_err(fault)?;
         let mut length = 0;
         while let Some(piece) = fetch::next_piece(&mut body).await? {
             length += piece.len() as u64;
@@ -146,16 +148,7 @@ impl Files {
             file.write_all(&piece).await.map_err(fault)?;
         }
         file.flush().await.map_err(fault)?;
-        tokio::fs::rename(&part.0, path).await.map_err(fault)
-    }
-}
-
-/// A file that is not whole. It goes away unless it was renamed.
-struct Part(PathBuf);
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        part.put().await.map_err(fault)
     }
 }
 

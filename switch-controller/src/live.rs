@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use esl::client::Client;
 use esl::{Api, Command, Reply, Uuid};
+use tokio_util::task::TaskTracker;
 
 use crate::calls::{Calls, Message};
 use crate::config::Config;
@@ -53,6 +54,8 @@ pub struct Live {
     pub rooms: Mutex<Rooms>,
     /// Who is told of each conference.
     pub tellers: Mutex<HashMap<String, Teller>>,
+    /// What customers are still to be told.
+    pub telling: TaskTracker,
     /// What is counted.
     pub metrics: Metrics,
     /// FreeSWITCH.
@@ -85,10 +88,25 @@ impl Live {
         self.command(Command::Api(api)).await
     }
 
+    /// Waits until customers have been told all that happened, unless calls are left, of which there is always more to tell.
+    pub async fn told(&self) {
+        if self.calls.count() > 0 {
+            return;
+        }
+        self.tellers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.telling.close();
+        self.telling.wait().await;
+    }
+
     /// Ends a channel, and says nothing if it is gone.
     pub async fn kill(&self, channel: &Uuid, cause: &str) {
         let cause = esl::Cause::new(cause).ok();
         let _ = self.api(Api::uuid_kill(channel, cause.as_ref())).await;
+    }
+
+    /// What a channel's `park_timeout` is, in seconds: longer than any call lasts, which the controller ends.
+    pub fn park_timeout(&self) -> String {
+        (self.config.limits.call_duration.as_secs() + 3600).to_string()
     }
 
     /// Whether new calls are welcome; if not, why.
@@ -128,7 +146,7 @@ impl Live {
     pub fn enter(&self, dial_string: &str, account: Option<&str>) -> Result<Place, Over> {
         let mut groups: Vec<_> = account.map(|sid| self.account(sid)).into_iter().collect();
         let host = host_of(dial_string);
-        let whole = self.routes.limit(host);
+        let whole = self.routes.limit(&host);
         if whole != Limit::default() {
             let share = self.shared.share().ok_or_else(|| Over {
                 what: "this controller has no part of the trunk's limit: it has just come, or the shared store is away"
@@ -136,10 +154,10 @@ impl Live {
                 after: self.config.shared.interval,
             })?;
             let own = Limit {
-                calls: whole.calls.map(|most| self.shared.may_have(host, most, share)),
+                calls: whole.calls.map(|most| self.shared.may_have(&host, most, share)),
                 per_second: whole.per_second.map(|most| self.shared.may_begin(most)),
             };
-            groups.push((Group::Trunk(host.to_owned()), own));
+            groups.push((Group::Trunk(host), own));
         }
         self.limits.enter(&groups, Instant::now())
     }

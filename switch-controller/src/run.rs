@@ -9,6 +9,7 @@ use esl::{Api, Direction};
 use objects::Objects;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::task::TaskTracker;
 
 use crate::calls::Calls;
 use crate::config::{Config, SpeechEngine};
@@ -25,7 +26,7 @@ use crate::shared::Shared;
 use crate::speech::{Program, Speak, Synthesiser};
 use crate::{api, membership, protection, switch};
 
-/// How long the platform has to be told the last things.
+/// How long the platform and customers have to be told the last things.
 const FLUSH: Duration = Duration::from_secs(10);
 
 /// Runs the controller until SIGTERM or SIGINT and the drain that follows.
@@ -63,8 +64,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     drain(&live, &mut signals).await;
     attending.abort();
     live.shared.leave().await;
-    if tokio::time::timeout(FLUSH, live.platform.flush()).await.is_err() {
+    let (flushed, told) = tokio::join!(
+        tokio::time::timeout(FLUSH, live.platform.flush()),
+        tokio::time::timeout(FLUSH, live.told())
+    );
+    if flushed.is_err() {
         tracing::warn!("the platform was not told everything");
+    }
+    if told.is_err() {
+        tracing::warn!("customers were not told everything");
     }
     live.client.close().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), driving).await;
@@ -151,6 +159,7 @@ fn live(
         kept,
         rooms: Mutex::default(),
         tellers: Mutex::default(),
+        telling: TaskTracker::new(),
         metrics,
         client,
         load: Mutex::default(),

@@ -21,7 +21,8 @@ impl Teller {
     /// One whose requests are signed with this token.
     pub fn new(live: Arc<Live>, token: Secret) -> Self {
         let (sender, mut waiting) = channel::<Request>(MOST);
-        tokio::spawn(async move {
+        let telling = live.telling.clone();
+        telling.spawn(async move {
             while let Some(request) = waiting.recv().await {
                 let told = live.fetcher.document(&request, &token, &Cookies::default()).await;
                 live.metrics.fetched(told.is_ok());

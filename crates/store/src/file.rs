@@ -82,7 +82,12 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut new = File::create(&draft)?;
     new.write_all(content)?;
     new.sync_all()?;
-    fs::rename(&draft, path)
+    fs::rename(&draft, path)?;
+    // The new name is the directory's, and lasts when that does.
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

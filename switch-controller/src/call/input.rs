@@ -153,6 +153,8 @@ pub struct Route {
     pub headers: Vec<(String, String)>,
     /// Variables that its channel gets.
     pub variables: Vec<(String, String)>,
+    /// Why it must not be called, if so.
+    pub barred: Option<String>,
 }
 
 /// Why something could not be had, in words for the log.

@@ -41,9 +41,7 @@ impl tower_service::Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let reach = Arc::clone(&self.0);
         Box::pin(async move {
-            // Each waits in a thread of those that files need, too.
-            let _turn = LOOKUPS.acquire().await;
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found = look_up(name.as_str()).await?;
             let permitted: Vec<_> = found.filter(|address| reach.permits(address.ip())).collect();
             if permitted.is_empty() {
                 return Err(io::Error::other(format!("{name} has no address that may be reached")));
@@ -51,6 +49,13 @@ impl tower_service::Service<Name> for Resolver {
             Ok(permitted.into_iter())
         })
     }
+}
+
+/// The addresses of a name, or the one that it is.
+pub(super) async fn look_up(host: &str) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
+    // Each waits in a thread of those that files need, too.
+    let _turn = LOOKUPS.acquire().await;
+    Ok(tokio::net::lookup_host((host, 0)).await?.collect::<Vec<_>>().into_iter())
 }
 
 pub(crate) fn client(ca: Option<&Path>, reach: Arc<dyn Reach>) -> Result<HttpClient, String> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Part;
+
 /// A file, and by what its server knows it. Stored beside it, as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -30,9 +32,9 @@ impl Kept {
 
     pub(super) async fn store(&self, directory: &Path, key: &str) -> std::io::Result<()> {
         let (note, text) = (Self::note(directory, key), serde_json::to_vec(self)?);
-        let part = note.with_extension(format!("part-{}", uuid::Uuid::new_v4().simple()));
-        tokio::fs::write(&part, text).await?;
-        tokio::fs::rename(&part, &note).await
+        let part = Part::of(&note);
+        tokio::fs::write(part.path(), text).await?;
+        part.put().await
     }
 
     /// How long ago it was written or used.

@@ -121,6 +121,13 @@ impl Routing {
     }
 }
 
+/// The address of a SIP URI: without its scheme and the parameters behind it.
+pub fn sip_uri(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once(':')?;
+    let is_sip = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips");
+    is_sip.then(|| rest.split(['?', ';']).next().unwrap_or(rest))
+}
+
 fn filled(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
@@ -177,6 +184,13 @@ mod tests {
         for (routing, user) in cases {
             assert_eq!(dial(&routing), format!("sofia/nat_gateway/{user}@sip.example.com"), "{routing:?}");
         }
+    }
+
+    #[test]
+    fn sip_uris_lose_their_scheme_and_parameters() {
+        assert_eq!(sip_uri("sip:alice@example.com;transport=tcp?X-A=b"), Some("alice@example.com"));
+        assert_eq!(sip_uri("SIPS:bob@10.0.0.1:5061"), Some("bob@10.0.0.1:5061"));
+        assert_eq!(sip_uri("+85512345678"), None);
     }
 
     #[test]

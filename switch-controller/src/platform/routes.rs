@@ -11,12 +11,12 @@ use esl::Name;
 use twiml::Method;
 use uuid::Uuid;
 
-use super::dial::Routing;
+use super::dial::{Routing, sip_uri};
 use super::{Begun, Claim, Incoming, NotTaken, Platform, Soon};
 use crate::call::action::Report;
 use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{Problem, Route};
-use crate::limits::Limit;
+use crate::limits::{Limit, host_of};
 
 pub use file::{Account, Number, RoutesFile, Trunk};
 
@@ -106,7 +106,8 @@ impl Routes {
     /// What may leave by this host: the least that any of its trunks says.
     pub fn limit(&self, host: &str) -> Limit {
         let file = self.file();
-        let trunks = file.trunk.iter().map(toml::Spanned::get_ref).filter(|trunk| trunk.host == host);
+        let trunks =
+            file.trunk.iter().map(toml::Spanned::get_ref).filter(|trunk| host_of(&trunk.host) == host);
         let least = |a: Option<u32>, b: Option<u32>| a.into_iter().chain(b).min();
         trunks.fold(Limit::default(), |limit, trunk| Limit {
             calls: least(limit.calls, trunk.calls),
@@ -117,8 +118,14 @@ impl Routes {
     /// Hosts by which so many calls at once may leave, each once.
     pub fn most_calls(&self) -> Vec<(String, u32)> {
         let file = self.file();
-        let hosts: BTreeSet<_> = file.trunk.iter().map(|trunk| trunk.get_ref().host.as_str()).collect();
-        hosts.into_iter().filter_map(|host| Some((host.to_owned(), self.limit(host).calls?))).collect()
+        let hosts: BTreeSet<_> = file.trunk.iter().map(|trunk| host_of(&trunk.get_ref().host)).collect();
+        hosts
+            .into_iter()
+            .filter_map(|host| {
+                let calls = self.limit(&host).calls?;
+                Some((host, calls))
+            })
+            .collect()
     }
 
     /// How a number or a SIP URI is reached, and whom the callee sees.
@@ -145,15 +152,8 @@ impl Routes {
         };
         let dial_string = routing.dial_string(&self.profile)?.to_string();
         let (headers, variables) = (Vec::new(), Vec::new());
-        Ok(Route { call_sid: sid("CA"), dial_string, caller_id, headers, variables })
+        Ok(Route { call_sid: sid("CA"), dial_string, caller_id, headers, variables, barred: None })
     }
-}
-
-/// The address of a SIP URI: without its scheme and the parameters behind it.
-fn sip_uri(text: &str) -> Option<&str> {
-    let (scheme, rest) = text.split_once(':')?;
-    let is_sip = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips");
-    is_sip.then(|| rest.split(['?', ';']).next().unwrap_or(rest))
 }
 
 /// A new name: two letters and 32 hexadecimal digits.
@@ -221,13 +221,6 @@ impl Platform for Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sip_uris_lose_their_scheme_and_parameters() {
-        assert_eq!(sip_uri("sip:alice@example.com;transport=tcp?X-A=b"), Some("alice@example.com"));
-        assert_eq!(sip_uri("SIPS:bob@10.0.0.1:5061"), Some("bob@10.0.0.1:5061"));
-        assert_eq!(sip_uri("+85512345678"), None);
-    }
 
     #[tokio::test]
     async fn a_changed_file_is_in_force_and_a_wrong_one_is_not() {

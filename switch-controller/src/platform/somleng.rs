@@ -197,6 +197,7 @@ impl Somleng {
             headers: vec![(leg::CALL_SID.to_owned(), leg.sid.clone())],
             variables: leg::variables(payer),
             call_sid: leg.sid,
+            barred: None,
         })
     }
 

@@ -13,7 +13,7 @@ use super::{Synthesiser, wav};
 use crate::call::action::Speech;
 use crate::call::input::Problem;
 use crate::config::SpeechSettings;
-use crate::files::{self, Room};
+use crate::files::{self, Part, Room};
 use crate::platform::Soon;
 
 /// Bytes of what a program says on standard error that are shown.
@@ -47,15 +47,9 @@ impl Program {
             return Ok(path);
         }
         let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
-        let part = path.with_extension(format!("part-{}", uuid::Uuid::new_v4().simple()));
-        let made = match self.run(&command, &speech.text, &part).await {
-            Ok(()) => tokio::fs::rename(&part, &path).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error),
-        };
-        if made.is_err() {
-            let _ = tokio::fs::remove_file(&part).await;
-        }
-        made?;
+        let part = Part::of(&path);
+        self.run(&command, &speech.text, part.path()).await?;
+        part.put().await.map_err(|error| error.to_string())?;
         self.room.make(&path).await;
         Ok(path)
     }

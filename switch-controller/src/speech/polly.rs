@@ -13,7 +13,7 @@ use super::{Program, Synthesiser, wav};
 use crate::call::action::Speech;
 use crate::call::input::Problem;
 use crate::config::SpeechSettings;
-use crate::files::{self, Room};
+use crate::files::{self, Part, Room};
 use crate::platform::Soon;
 use crate::voices;
 
@@ -119,19 +119,12 @@ fn asked(speech: &Speech) -> Option<Asked<'_>> {
     Some(Asked { voice, engine, language: &speech.language, text, is_ssml })
 }
 
-/// Written beside its place, and put there when it is whole: nobody plays half a file.
 async fn store(path: &Path, samples: &[u8]) -> std::io::Result<()> {
-    let part = path.with_extension(format!("part-{}", uuid::Uuid::new_v4().simple()));
+    let part = Part::of(path);
     let mut file = wav::header(u32::try_from(samples.len()).unwrap_or(u32::MAX));
     file.extend_from_slice(samples);
-    let stored = match tokio::fs::write(&part, file).await {
-        Ok(()) => tokio::fs::rename(&part, path).await,
-        Err(error) => Err(error),
-    };
-    if stored.is_err() {
-        let _ = tokio::fs::remove_file(&part).await;
-    }
-    stored
+    tokio::fs::write(part.path(), file).await?;
+    part.put().await
 }
 
 #[cfg(test)]

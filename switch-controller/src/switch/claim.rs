@@ -60,8 +60,7 @@ fn end(live: &Arc<Live>, channel: Uuid, cause: &'static str) {
 
 async fn take(live: Arc<Live>, channel: Uuid, incoming: Incoming, queue: Arc<Queue>) {
     let _forget = Forget { calls: &live.calls, queue: Arc::clone(&queue) };
-    // Longer than any call lasts: the controller ends it.
-    let park_timeout = (live.config.limits.call_duration.as_secs() + 3600).to_string();
+    let park_timeout = live.park_timeout();
     // FreeSWITCH reads the time-out on entering park, and sends a second CHANNEL_PARK.
     let early = set(&channel, &[("park_timeout", &park_timeout)]);
     let held = match early {

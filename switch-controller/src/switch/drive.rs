@@ -360,7 +360,11 @@ impl Driver {
             Action::FindRoutes { ask, destinations, caller_id } => {
                 let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
                 self.later(async move {
-                    let result = live.platform.routes(&facts, &destinations, caller_id.as_deref()).await;
+                    let mut result = live.platform.routes(&facts, &destinations, caller_id.as_deref()).await;
+                    let routes = result.iter_mut().flatten();
+                    for (route, destination) in routes.zip(&destinations) {
+                        route.barred = legs::barred(&live, route, destination).await;
+                    }
                     Input::Routed { ask, result }
                 });
             }

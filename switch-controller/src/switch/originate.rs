@@ -62,7 +62,7 @@ impl Outbound {
             document: None,
             began: unix().as_secs(),
             answered: None,
-            trunk: Some(host_of(self.dial_string.as_str()).to_owned()),
+            trunk: Some(host_of(self.dial_string.as_str())),
         }
     }
 }
@@ -72,11 +72,11 @@ pub fn begin(live: &Arc<Live>, outbound: Outbound) -> Result<String, NotMade> {
     let channel = Uuid::new(outbound.facts.channel.clone()).map_err(|e| NotMade::Refused(e.to_string()))?;
     let Outbound { facts, application, dial_string, caller_id, headers, variables: given, mut place } =
         outbound;
-    let park_timeout = (live.config.limits.call_duration.as_secs() + 3600).to_string();
+    let park_timeout = live.park_timeout();
     let mut variables = own_variables(&facts).to_vec();
     variables.push(("park_timeout", &park_timeout));
     variables.extend(given.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let trunk = Some(host_of(dial_string.as_str()).to_owned());
+    let trunk = Some(host_of(dial_string.as_str()));
     let made = Made {
         channel: &channel,
         dial_string,

@@ -283,6 +283,7 @@ impl World {
                     caller_id: String::new(),
                     headers: vec![],
                     variables: Vec::new(),
+                    barred: None,
                 };
                 let routes = destinations.iter().map(route).collect();
                 vec![Input::Routed { ask, result: result("").map(|_| routes) }]

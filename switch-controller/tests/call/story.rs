@@ -269,6 +269,7 @@ impl Story {
                     caller_id: "855".into(),
                     headers: Vec::new(),
                     variables: Vec::new(),
+                    barred: None,
                 };
                 let routes = destinations.into_iter().enumerate().map(route).collect();
                 let result = self.no_routes.clone().map_or(Ok(routes), |why| Err(Problem(why)));

@@ -174,6 +174,30 @@ async fn our_own_network_is_reached_by_no_document_and_no_file() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn our_own_network_is_called_by_no_sip_uri() -> Result<()> {
+    let exchange = Exchange::start_at(|ip| format!("[webhook]\nallow = [\"{ip}/32\"]\n")).await?;
+    let customer = exchange.application.url("").replace("http://", "");
+    let own = customer.split(':').next().context("an address")?;
+    exchange.application.twiml("/done", "<Hangup/>");
+    let mut message = [0; 2048];
+    for host in ["127.0.0.1", "localhost", "0x7f.1", "2130706433", own] {
+        let socket = UdpSocket::bind((if host == own { own } else { "127.0.0.1" }, 0))?;
+        socket.set_nonblocking(true)?;
+        let port = socket.local_addr()?.port();
+        let sip = format!("<Sip>sip:alice@{host}:{port}</Sip>");
+        exchange.application.twiml("/voice", &format!("<Dial timeout=\"2\" action=\"/done\">{sip}</Dial>"));
+        exchange.call([]).await?;
+        // The same is called where the operator allows it.
+        assert_eq!(socket.recv(&mut message).is_ok(), host == own, "{host}\n{}", exchange.controller.log());
+    }
+    let done = exchange.application.asked("/done");
+    let statuses: Vec<_> = done.iter().map(|asked| asked.parameter("DialCallStatus")).collect();
+    assert_eq!(statuses, ["failed", "failed", "failed", "failed", "no-answer"]);
+    exchange.wait_logged("may not be reached")?;
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_sets_as_a_cookie_comes_back_within_the_call_alone() -> Result<()> {
     let exchange = Exchange::start().await?;
     let mut page = Page::twiml("<Response><Redirect>/next</Redirect></Response>");

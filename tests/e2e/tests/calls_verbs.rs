@@ -169,6 +169,22 @@ async fn the_customer_is_told_how_a_leg_gets_on() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_happened_last_is_told_though_the_controller_ends() -> Result<()> {
+    let mut exchange = Exchange::start().await?;
+    let all = "statusCallback=\"/told\" statusCallbackEvent=\"initiated ringing answered completed\"";
+    let dial = format!("<Dial action=\"/done\"><Number {all}>85550001</Number></Dial>");
+    let mut page = Page::twiml("");
+    page.delay = Duration::from_millis(1500);
+    exchange.application.put("/told", page);
+    dialled(&exchange, &dial, Vec::new()).await?;
+    exchange.wait_nothing_left()?;
+    exchange.controller.terminate()?;
+    e2e::wait_until("its end", Duration::from_secs(20), || Ok(exchange.controller.exit()?.is_some()))?;
+    assert_eq!(exchange.application.asked("/told").len(), 4, "{}", exchange.controller.log());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answer_on_bridge_lets_the_caller_ring_until_the_callee_answers() -> Result<()> {
     let exchange = Exchange::start().await?;
     let dial =

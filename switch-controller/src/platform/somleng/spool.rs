@@ -1,7 +1,6 @@
 //! Recordings on their way to the platform: uploaded to the bucket, and only then told. What is still to be done is on disk,
 //! beside each recording, and is gone on with after a restart. It is tried for as long as it takes.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,7 +64,7 @@ impl Spool {
         let path = self.note(&note.sid);
         let text = serde_json::to_vec(&note).map_err(|error| error.to_string())?;
         let written = path.clone();
-        let write = tokio::task::spawn_blocking(move || write_durably(&written, &text)).await;
+        let write = tokio::task::spawn_blocking(move || store::replace(&written, &text)).await;
         let fault = |what: String| format!("{}: {what}", path.display());
         write.map_err(|error| fault(error.to_string()))?.map_err(|error| fault(error.to_string()))?;
         let (done, url) = oneshot::channel();
@@ -168,18 +167,5 @@ impl Spool {
         if self.bucket.is_some() {
             let _ = tokio::fs::remove_file(file).await;
         }
-    }
-}
-
-/// A file that is whole or not there, also after the power has failed.
-fn write_durably(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = std::fs::File::create(&part)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)?;
-    match path.parent() {
-        Some(directory) => std::fs::File::open(directory)?.sync_all(),
-        None => Ok(()),
     }
 }

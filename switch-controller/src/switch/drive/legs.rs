@@ -10,8 +10,10 @@ use crate::call::action::LegEnd;
 use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{HangUp, Input, LegId, LegInput, Route};
 use crate::calls::{Happened, Message};
-use crate::limits::Place;
+use crate::limits::{Place, host_of};
+use crate::live::Live;
 use crate::platform::Event;
+use crate::platform::dial::sip_uri;
 use crate::switch::brief;
 use crate::switch::commands::{self, CALL_SID, Made};
 use crate::switch::originate::{end_leg, originate};
@@ -27,6 +29,14 @@ pub(super) struct Rung {
     pub(super) _place: Place,
     pub(super) rang: bool,
     pub(super) answered_at: Option<Duration>,
+}
+
+/// Why a destination must not be called, if the customer named its host: our own networks are not theirs. Where the platform
+/// leads elsewhere, that is its choice.
+pub(super) async fn barred(live: &Live, route: &Route, destination: &str) -> Option<String> {
+    let host = host_of(&route.dial_string);
+    let is_theirs = sip_uri(destination).is_some_and(|address| host_of(address) == host);
+    if is_theirs { live.fetcher.may_call(&host).await.err() } else { None }
 }
 
 impl Driver {
@@ -74,6 +84,11 @@ impl Driver {
     }
 
     pub(super) fn ring(&mut self, leg: LegId, route: &Route, timeout: Duration) {
+        if let Some(why) = &route.barred {
+            tracing::info!(call = self.facts.call_sid, why, "a leg is not called");
+            let end = HangUp { cause: "OUTGOING_CALL_BARRED".to_owned(), sip_status: None };
+            return self.input(Input::Leg(leg, LegInput::HungUp(end)));
+        }
         let channel = uuid::Uuid::new_v4().to_string();
         let api = Uuid::new(channel.clone()).and_then(|channel| {
             let dial_string = DialString::new(route.dial_string.as_str())?;
