@@ -43,101 +43,18 @@ resource "aws_kms_alias" "this" {
   target_key_id = aws_kms_key.this.key_id
 }
 
-resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:Who read what is for CloudTrail's data events, where an account wants them
-  #checkov:skip=CKV_AWS_144:Recordings stay in the country they were made in
-  #checkov:skip=CKV2_AWS_62:Nobody waits for its objects
-
-  bucket_prefix = "${var.name}-recordings-"
-  force_destroy = var.force_destroy
-  tags          = var.tags
-}
-
-resource "aws_s3_bucket_versioning" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    bucket_key_enabled = true
-
-    apply_server_side_encryption_by_default {
-      sse_algorithm     = "aws:kms"
-      kms_master_key_id = aws_kms_key.this.arn
-    }
-  }
-}
-
 # Deleted means deleted: a version that is no longer current goes the next day.
-resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
+module "bucket" {
+  #checkov:skip=CKV_AWS_144:Recordings stay in the country they were made in
 
-  rule {
-    id     = "expiry"
-    status = "Enabled"
+  source = "../bucket"
 
-    filter {}
-
-    expiration {
-      days = var.expire_after_days
-    }
-
-    noncurrent_version_expiration {
-      noncurrent_days = 1
-    }
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 1
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.this]
-}
-
-resource "aws_s3_bucket_ownership_controls" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    object_ownership = "BucketOwnerEnforced"
-  }
-}
-
-resource "aws_s3_bucket_public_access_block" "this" {
-  bucket                  = aws_s3_bucket.this.id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
-}
-
-resource "aws_s3_bucket_policy" "this" {
-  bucket = aws_s3_bucket.this.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [{
-        Sid       = "EncryptedOnTheWay"
-        Effect    = "Deny"
-        Principal = "*"
-        Action    = "s3:*"
-        Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      }],
-      length(var.readers) == 0 ? [] : [{
-        Sid       = "Readers"
-        Effect    = "Allow"
-        Principal = { AWS = var.readers }
-        Action    = "s3:GetObject"
-        Resource  = "${aws_s3_bucket.this.arn}/${local.prefix}/*"
-      }],
-    )
-  })
-
-  depends_on = [aws_s3_bucket_public_access_block.this]
+  name_prefix       = "${var.name}-recordings-"
+  kms_key_arn       = aws_kms_key.this.arn
+  versioning        = { noncurrent_days = 1 }
+  expire_after_days = var.expire_after_days
+  readers           = var.readers
+  readers_prefix    = "${local.prefix}/"
+  force_destroy     = var.force_destroy
+  tags              = var.tags
 }

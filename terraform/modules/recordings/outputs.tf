@@ -1,16 +1,16 @@
 output "bucket" {
   description = "The bucket."
-  value       = aws_s3_bucket.this.id
+  value       = module.bucket.id
 }
 
 output "url" {
   description = "Where recordings are put: s3://BUCKET/PREFIX."
-  value       = "s3://${aws_s3_bucket.this.id}/${local.prefix}"
+  value       = "s3://${module.bucket.id}/${local.prefix}"
 }
 
 output "https_url" {
   description = "The same for those who read them."
-  value       = "https://${aws_s3_bucket.this.id}.s3.${data.aws_region.current.region}.amazonaws.com/${local.prefix}"
+  value       = "https://${module.bucket.id}.s3.${data.aws_region.current.region}.amazonaws.com/${local.prefix}"
 }
 
 output "writer_policy" {
@@ -18,7 +18,7 @@ output "writer_policy" {
   value = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      { Sid = "PutRecordings", Effect = "Allow", Action = ["s3:PutObject", "s3:AbortMultipartUpload"], Resource = ["${aws_s3_bucket.this.arn}/${local.prefix}/*"] },
+      { Sid = "PutRecordings", Effect = "Allow", Action = ["s3:PutObject", "s3:AbortMultipartUpload"], Resource = ["${module.bucket.arn}/${local.prefix}/*"] },
       # Decrypt is what the parts of a large upload need.
       { Sid = "EncryptRecordings", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = [aws_kms_key.this.arn] },
     ]

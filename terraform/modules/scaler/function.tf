@@ -66,14 +66,14 @@ resource "aws_iam_role_policy" "this" {
           Sid      = "ReadAndWriteTheSnapshot"
           Effect   = "Allow"
           Action   = ["s3:GetObject", "s3:PutObject"]
-          Resource = ["${aws_s3_bucket.snapshot.arn}/${local.key}"]
+          Resource = ["${module.bucket.arn}/${local.key}"]
         },
         {
           # So that a snapshot that is not there yet is told from one that may not be read.
           Sid      = "SeeWhetherThereIsOne"
           Effect   = "Allow"
           Action   = ["s3:ListBucket"]
-          Resource = [aws_s3_bucket.snapshot.arn]
+          Resource = [module.bucket.arn]
         },
         {
           Sid      = "TellOfFailures"
@@ -138,7 +138,7 @@ resource "aws_lambda_function" "this" {
         SWITCHYARD_SESSIONS_PER_TASK = tostring(var.sessions_per_task)
         SWITCHYARD_MAX_TASKS         = tostring(var.maximum_tasks)
         SWITCHYARD_METRICS_NAMESPACE = var.metric_namespace
-        SWITCHYARD_SNAPSHOT_URL      = "s3://${aws_s3_bucket.snapshot.id}/${local.key}"
+        SWITCHYARD_SNAPSHOT_URL      = "s3://${module.bucket.id}/${local.key}"
       },
       local.platform_environment,
       var.settings,

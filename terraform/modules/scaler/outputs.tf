@@ -1,9 +1,9 @@
 output "snapshot" {
   description = "The snapshot: what proxies have to read, and with which key."
   value = {
-    bucket_arn  = aws_s3_bucket.snapshot.arn
-    url         = "s3://${aws_s3_bucket.snapshot.id}/${local.key}"
-    object_arn  = "${aws_s3_bucket.snapshot.arn}/${local.key}"
+    bucket_arn  = module.bucket.arn
+    url         = "s3://${module.bucket.id}/${local.key}"
+    object_arn  = "${module.bucket.arn}/${local.key}"
     kms_key_arn = var.kms_key_arn
   }
 }

@@ -38,7 +38,7 @@ locals {
       SWITCHYARD_SOUNDS__DIRECTORY         = "${local.cache}/sounds"
       SWITCHYARD_API__BIND                 = "0.0.0.0:8081"
       SWITCHYARD_LIMITS__SESSIONS          = tostring(var.capacity.sessions)
-      SWITCHYARD_SHARED__URL               = "s3://${aws_s3_bucket.shared.id}"
+      SWITCHYARD_SHARED__URL               = "s3://${module.shared.id}"
       SWITCHYARD_LOG__FORMAT               = "json"
     },
     var.secrets.routes == null ? {} : { SWITCHYARD_ROUTES__FILE = "${local.run}/routes.toml" },

@@ -46,13 +46,13 @@ resource "aws_iam_role_policy" "task" {
         Sid      = "SayWhoMakesWhichCall"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-        Resource = ["${aws_s3_bucket.shared.arn}/*"]
+        Resource = ["${module.shared.arn}/*"]
       },
       {
         Sid      = "SeeWhoIsThere"
         Effect   = "Allow"
         Action   = ["s3:ListBucket"]
-        Resource = [aws_s3_bucket.shared.arn]
+        Resource = [module.shared.arn]
       },
     ]
   })

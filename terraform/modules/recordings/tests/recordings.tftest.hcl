@@ -23,7 +23,7 @@ variables {
 
 run "recordings_have_a_key_of_their_own" {
   assert {
-    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms" && one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == aws_kms_key.this.arn
+    condition     = module.bucket.encryption.sse_algorithm == "aws:kms" && module.bucket.encryption.kms_master_key_id == aws_kms_key.this.arn
     error_message = "Expected SSE-KMS with the key."
   }
 
@@ -35,7 +35,7 @@ run "recordings_have_a_key_of_their_own" {
 
 run "their_time_is_over_some_day" {
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.this.rule[0].expiration[0].days == 90 && aws_s3_bucket_lifecycle_configuration.this.rule[0].noncurrent_version_expiration[0].noncurrent_days == 1 && aws_s3_bucket_lifecycle_configuration.this.rule[0].status == "Enabled"
+    condition     = module.bucket.lifecycle_rule.expiration[0].days == 90 && module.bucket.lifecycle_rule.noncurrent_version_expiration[0].noncurrent_days == 1 && module.bucket.lifecycle_rule.status == "Enabled"
     error_message = "Recordings, or their old versions, would stay."
   }
 }
@@ -57,12 +57,12 @@ run "controllers_put_them_there_and_do_nothing_else" {
 
 run "nobody_else_reads_them" {
   assert {
-    condition     = aws_s3_bucket_public_access_block.this.block_public_acls && aws_s3_bucket_public_access_block.this.block_public_policy && aws_s3_bucket_public_access_block.this.ignore_public_acls && aws_s3_bucket_public_access_block.this.restrict_public_buckets
+    condition     = module.bucket.public_access_blocked
     error_message = "The bucket could be made public."
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : [statement.Effect, statement.Sid]] == [["Deny", "EncryptedOnTheWay"]] && length(jsondecode(aws_kms_key.this.policy).Statement) == 1
+    condition     = [for statement in jsondecode(module.bucket.policy).Statement : [statement.Effect, statement.Sid]] == [["Deny", "EncryptedOnTheWay"]] && length(jsondecode(aws_kms_key.this.policy).Statement) == 1
     error_message = "Somebody is let in whom nobody named."
   }
 }
@@ -73,7 +73,7 @@ run "the_platform_reads_them" {
   }
 
   assert {
-    condition     = [for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement : [statement.Principal.AWS, statement.Action, statement.Resource] if statement.Effect == "Allow"] == [[["arn:aws:iam::210987654321:role/platform"], "s3:GetObject", "arn:aws:s3:::recordings/recordings/*"]]
+    condition     = [for statement in jsondecode(module.bucket.policy).Statement : [statement.Principal.AWS, statement.Action, statement.Resource] if statement.Effect == "Allow"] == [[["arn:aws:iam::210987654321:role/platform"], "s3:GetObject", "arn:aws:s3:::recordings/recordings/*"]]
     error_message = "Expected the platform to read, and to do nothing else."
   }
 

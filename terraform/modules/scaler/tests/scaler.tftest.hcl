@@ -105,22 +105,22 @@ run "what_fails_is_kept" {
 
 run "the_snapshot_is_versioned_encrypted_and_nobody_elses" {
   assert {
-    condition     = aws_s3_bucket_versioning.snapshot.versioning_configuration[0].status == "Enabled"
+    condition     = module.bucket.versioning == "Enabled"
     error_message = "Expected versions."
   }
 
   assert {
-    condition     = one(aws_s3_bucket_server_side_encryption_configuration.snapshot.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+    condition     = module.bucket.encryption.sse_algorithm == "AES256"
     error_message = "Expected encryption."
   }
 
   assert {
-    condition     = aws_s3_bucket_public_access_block.snapshot.block_public_acls && aws_s3_bucket_public_access_block.snapshot.block_public_policy && aws_s3_bucket_public_access_block.snapshot.ignore_public_acls && aws_s3_bucket_public_access_block.snapshot.restrict_public_buckets
+    condition     = module.bucket.public_access_blocked
     error_message = "The bucket could be made public."
   }
 
   assert {
-    condition     = jsondecode(aws_s3_bucket_policy.snapshot.policy).Statement[0].Effect == "Deny" && jsondecode(aws_s3_bucket_policy.snapshot.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
+    condition     = jsondecode(module.bucket.policy).Statement[0].Effect == "Deny" && jsondecode(module.bucket.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
     error_message = "It could be read in the clear."
   }
 
@@ -136,7 +136,7 @@ run "a_key_of_ones_own_is_used_throughout" {
   }
 
   assert {
-    condition     = one(aws_s3_bucket_server_side_encryption_configuration.snapshot.rule).apply_server_side_encryption_by_default[0].kms_master_key_id == var.kms_key_arn && aws_lambda_function.this.kms_key_arn == var.kms_key_arn && output.snapshot.kms_key_arn == var.kms_key_arn
+    condition     = module.bucket.encryption.kms_master_key_id == var.kms_key_arn && aws_lambda_function.this.kms_key_arn == var.kms_key_arn && output.snapshot.kms_key_arn == var.kms_key_arn
     error_message = "Something is encrypted with another key."
   }
 

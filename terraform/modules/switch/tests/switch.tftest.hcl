@@ -212,17 +212,17 @@ run "the_controller_protects_its_task_and_may_do_nothing_else" {
 
 run "what_controllers_share_is_nobody_elses_and_goes_the_next_day" {
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.shared.rule[0].status == "Enabled" && aws_s3_bucket_lifecycle_configuration.shared.rule[0].expiration[0].days == 1
+    condition     = module.shared.lifecycle_rule.status == "Enabled" && module.shared.lifecycle_rule.expiration[0].days == 1
     error_message = "Notes of calls would stay for ever."
   }
 
   assert {
-    condition     = one(aws_s3_bucket_server_side_encryption_configuration.shared.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256" && jsondecode(aws_s3_bucket_policy.shared.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
+    condition     = module.shared.encryption.sse_algorithm == "AES256" && jsondecode(module.shared.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
     error_message = "Expected encryption, at rest and on the way."
   }
 
   assert {
-    condition     = aws_s3_bucket_public_access_block.shared.block_public_acls && aws_s3_bucket_public_access_block.shared.block_public_policy && aws_s3_bucket_public_access_block.shared.ignore_public_acls && aws_s3_bucket_public_access_block.shared.restrict_public_buckets
+    condition     = module.shared.public_access_blocked
     error_message = "The bucket could be made public."
   }
 }
