@@ -51,7 +51,7 @@ pub(super) fn referred(event: &Event) -> Option<Happened> {
     Some(Happened::Referred(Some(answer), code("sip_refer_target_status_code")))
 }
 
-fn hang_up(event: &Event) -> HangUp {
+pub(super) fn hang_up(event: &Event) -> HangUp {
     let cause = event.header("Hangup-Cause").unwrap_or("NORMAL_UNSPECIFIED").to_owned();
     // The failure of an INVITE says more than how what came of it was ended.
     let status = event.variable("sip_invite_failure_status").or_else(|| event.variable("sip_term_status"));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use esl::{Api, CallError, Event, Uuid};
 use serde::Deserialize;
 
+use super::events::hang_up;
 use super::{claim, take_over};
 use crate::call::input::{HangUp, Input};
 use crate::calls::{Channel, Happened, Message};
@@ -66,10 +67,15 @@ async fn channels(live: &Live) -> Option<HashSet<String>> {
     }
 }
 
-/// All that FreeSWITCH knows of a channel. None if it is gone, which FreeSWITCH tells, or if the link is down.
+/// All that FreeSWITCH knows of a channel. None if it is gone, or if the link is down.
 pub(super) async fn dump(live: &Live, channel: &Uuid) -> Option<Event> {
+    look(live, channel).await.flatten()
+}
+
+/// The same, and None for a link that is down alone.
+async fn look(live: &Live, channel: &Uuid) -> Option<Option<Event>> {
     let text = ask(live, || Api::uuid_dump(channel)).await?;
-    Event::from_json(text.as_bytes()).ok()
+    Some(Event::from_json(text.as_bytes()).ok())
 }
 
 /// Tells the platform every now and then which channels live, for ever. Where nobody knows, nothing is told.
@@ -87,14 +93,10 @@ pub(crate) async fn heartbeats(live: Arc<Live>, interval: Duration) {
 pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>, why: Why) {
     let Some(there) = channels(&live).await else { return };
     for (name, channel) in &known {
-        let gone = || {
-            let end = HangUp { cause: "NORMAL_UNSPECIFIED".to_owned(), sip_status: None };
-            Happened::HungUp(end)
-        };
         if there.contains(name) {
             tell_anew(&live, name, channel).await;
         } else if why == Why::NewLink || channel.seen.load(Ordering::Relaxed) {
-            tell(channel, gone());
+            tell(channel, hung_up(None));
         }
     }
     for name in there {
@@ -102,6 +104,12 @@ pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>, why: 
             strange(&live, name).await;
         }
     }
+}
+
+/// That a channel is over, of which this is still known.
+fn hung_up(dump: Option<&Event>) -> Happened {
+    let unknown = || HangUp { cause: "NORMAL_UNSPECIFIED".to_owned(), sip_status: None };
+    Happened::HungUp(dump.map_or_else(unknown, hang_up))
 }
 
 fn tell(channel: &Channel, what: Happened) {
@@ -115,10 +123,21 @@ fn tell(channel: &Channel, what: Happened) {
 async fn tell_anew(live: &Live, name: &str, channel: &Channel) {
     channel.seen.store(true, Ordering::Relaxed);
     let Ok(uuid) = Uuid::new(name) else { return };
-    let Some(dump) = dump(live, &uuid).await else { return };
+    let Some(found) = look(live, &uuid).await else { return };
+    let is_over = |dump: &Event| dump.header("Answer-State") == Some("hangup");
+    let Some(dump) = found.as_ref().filter(|dump| !is_over(dump)) else {
+        // It is listed for a moment longer than it is there. If its end is told, that comes first; but it may have been told
+        // when there was no link.
+        let (channel, over) = (channel.clone(), hung_up(found.as_ref()));
+        tokio::spawn(async move {
+            tokio::time::sleep(AGAIN).await;
+            tell(&channel, over);
+        });
+        return;
+    };
     if dump.header("Answer-State") == Some("answered") {
         tell(channel, Happened::Answered);
-        let partner = take_over::partner(&dump).map(str::to_owned);
+        let partner = take_over::partner(dump).map(str::to_owned);
         tell(channel, partner.map_or(Happened::Parked, Happened::Bridged));
     }
     if channel.leg.is_none() {
