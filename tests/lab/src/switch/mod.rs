@@ -40,7 +40,7 @@
 //! | a recording whose directory cannot be made: `-ERR Cannot record session!` | `+OK Success`, and no file |
 //! | two recordings into one file | the second one is not begun |
 //! | `uuid_bridge` of a channel with itself | `-ERR Invalid uuid` |
-//! | `show channels` is late by what its database takes | at once |
+//! | `show channels` is late by what its database takes | `as json` has channels 300 ms too long, all else is at once |
 //! | `originate` to any application and into the dialplan | `&park()` alone; else `-ERR CHAN_NOT_IMPLEMENTED` |
 //! | `filter` with regular expressions | refused |
 //! | `Playback-Status: break` comes with `playback_ms` of a buffer's length | of what was played |

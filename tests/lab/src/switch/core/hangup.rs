@@ -130,6 +130,7 @@ impl Core {
             self.unbridge(id);
         }
         let Some(channel) = self.channels.remove(id) else { return };
+        self.list_late(&channel);
         self.out.push(Action::CloseMedia { channel: id.to_owned() });
         if self.settings.records {
             self.records.push(channel.variables.clone());

@@ -164,6 +164,8 @@ pub struct Core {
     jobs: Vec<(Instant, Asked, String)>,
     heartbeat: Instant,
     events: Vec<esl::Event>,
+    /// Rows of channels that are gone, and until when `show channels as json` prints them.
+    late_rows: VecDeque<(Instant, serde_json::Value)>,
     /// Variables of channels that are gone, if they are kept.
     pub(super) records: Vec<Vec<(String, String)>>,
     /// From the end of a sound to the next one.
@@ -198,6 +200,7 @@ impl Core {
             jobs: Vec::new(),
             heartbeat: now + settings.heartbeat,
             events: Vec::new(),
+            late_rows: VecDeque::new(),
             records: Vec::new(),
             gaps: Vec::new(),
             out: Vec::new(),
