@@ -30,6 +30,7 @@ use url::Url;
 
 use crate::call::input::{Answer, Problem};
 use crate::config::WebhookSettings;
+use crate::platform::dial::name_and_port;
 use crate::webhook::{self, shown};
 
 pub(crate) use client::{HttpClient, client};
@@ -63,10 +64,8 @@ impl Fetcher {
     /// Whether calls may go to a host, `name`, `192.0.2.1:5060` or `[2001:db8::1]`, which the customer chose: whoever calls
     /// it takes any of its addresses. The error says which is not for customers.
     pub async fn may_call(&self, host: &str) -> Result<(), String> {
-        let name = match host.strip_prefix('[') {
-            Some(rest) => rest.split(']').next().unwrap_or(rest),
-            None => host.split(':').next().unwrap_or(host),
-        };
+        let (name, _) = name_and_port(host);
+        let name = name.trim_start_matches('[').trim_end_matches(']');
         let addresses = tokio::time::timeout(self.settings.timeout, client::look_up(name)).await;
         let addresses = addresses.map_err(|_| format!("{name}: expected an address in time"))?;
         for address in addresses.map_err(|error| format!("{name}: {error}"))? {

@@ -139,7 +139,7 @@ impl Shared {
     /// This controller's part of what all have. None while the others may not count with it.
     pub fn share(&self) -> Option<Share> {
         match &self.objects {
-            Some(_) => self.members.lock().unwrap_or_else(PoisonError::into_inner).share(Instant::now()),
+            Some(_) => self.members().share(Instant::now()),
             None => Some(Share::WHOLE),
         }
     }
@@ -155,12 +155,13 @@ impl Shared {
     /// How many calls of this many this controller may begin in a second now.
     pub fn may_begin(&self, most: u32) -> u32 {
         match &self.objects {
-            Some(_) => {
-                let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-                members.part_of_second(most, Instant::now()).unwrap_or_default()
-            }
+            Some(_) => self.members().part_of_second(most, Instant::now()).unwrap_or_default(),
             None => most,
         }
+    }
+
+    fn members(&self) -> std::sync::MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
@@ -198,7 +199,7 @@ impl Shared {
             others.into_iter().partition(|(_, said)| said.host == self.host);
         listed.retain(|(name, _)| before.iter().all(|(dead, _)| dead != name));
         let (mut gone, others) = {
-            let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut members = self.members();
             let gone = members.seen(&listed, now);
             let others = others.into_iter().filter(|(name, _)| !gone.contains(name));
             let others: Vec<_> = others.map(|(name, said)| (members.place_of(&name), said.trunks)).collect();

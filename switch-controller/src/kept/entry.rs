@@ -42,14 +42,14 @@ pub struct Document {
 }
 
 impl Entry {
-    /// What a call goes on with, so long after the beginning of Unix time.
-    pub fn left(&self, now: Duration) -> Option<Left> {
+    /// What a call goes on with, so long after the beginning of Unix time; behind its Dial, if that was connected and is over.
+    pub fn left(&self, now: Duration, dialled: bool) -> Option<Left> {
         let next = match &self.document {
             Some(document) => Next::Verb {
                 document: document.text.clone(),
                 url: document.url.clone(),
                 place: document.place,
-                dialled: false,
+                dialled,
             },
             None => Next::Application(self.application.clone()?),
         };
@@ -58,7 +58,8 @@ impl Entry {
             next,
             answered: self.answered.map(|at| since(Duration::from_millis(at))),
             lasted: since(Duration::from_secs(self.began)),
-            asked: 0,
+            // Answers to what the process before has asked for may still come, under its numbers.
+            asked: (now.as_secs() as u32).wrapping_mul(64),
         })
     }
 
@@ -236,13 +237,13 @@ pub(super) mod tests {
     #[test]
     fn a_call_goes_on_with_its_document_and_before_that_with_its_application() {
         let now = Duration::from_secs(1_800_000_010);
-        let left = entry("one").left(now).unwrap();
+        let left = entry("one").left(now, false).unwrap();
         assert_eq!(left.answered, Some(Duration::from_millis(5_500)));
         assert_eq!(left.lasted, Duration::from_secs(10));
         let Next::Verb { place, .. } = left.next else { panic!("no document") };
         assert_eq!(place.verb, 3);
         let young = Entry { document: None, ..entry("one") };
-        assert!(matches!(young.left(now).unwrap().next, Next::Application(_)));
-        assert!(Entry { application: None, ..young }.left(now).is_none());
+        assert!(matches!(young.left(now, false).unwrap().next, Next::Application(_)));
+        assert!(Entry { application: None, ..young }.left(now, false).is_none());
     }
 }

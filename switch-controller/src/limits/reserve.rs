@@ -82,6 +82,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::super::Members;
+    use super::super::tests::random;
     use super::*;
     use std::time::{Duration, Instant, SystemTime};
 
@@ -137,13 +138,7 @@ mod tests {
         let (began, wall) = (Instant::now(), SystemTime::UNIX_EPOCH);
         let mut full = 0;
         for seed in 1..300_u64 {
-            let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            let mut random = move |below: u64| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                state % below
-            };
+            let mut random = random(seed);
             let mut store: BTreeMap<String, (SystemTime, Announced)> = BTreeMap::new();
             let mut nodes: Vec<Node> = Vec::new();
             let mut dead: Vec<(u64, u64, Vec<u64>)> = Vec::new();

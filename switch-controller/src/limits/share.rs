@@ -131,6 +131,7 @@ impl Members {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::random;
     use super::*;
     use std::collections::BTreeMap;
 
@@ -176,13 +177,7 @@ mod tests {
         let interval = Duration::from_secs(10);
         let (began, wall) = (Instant::now(), SystemTime::UNIX_EPOCH);
         for seed in 1..200_u64 {
-            let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            let mut random = move |below: u64| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                state % below
-            };
+            let mut random = random(seed);
             let mut store: BTreeMap<String, SystemTime> = BTreeMap::new();
             let mut controllers: Vec<(Members, u64, u64)> = Vec::new();
             let mut some_had = false;

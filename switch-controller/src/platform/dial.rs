@@ -128,6 +128,22 @@ pub fn sip_uri(text: &str) -> Option<&str> {
     is_sip.then(|| rest.split(['?', ';']).next().unwrap_or(rest))
 }
 
+/// The host that a dial string calls, or that an address or another host is: one text for all ways to write it.
+pub fn host_of(dial_string: &str) -> String {
+    let host = dial_string.rsplit_once('@').map_or(dial_string, |(_, host)| host);
+    let (name, port) = name_and_port(host.split(';').next().unwrap_or(host));
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    port.filter(|port| *port != "5060").map_or(name.clone(), |port| format!("{name}:{port}"))
+}
+
+/// A host, an IPv6 address in its brackets, and its port.
+pub fn name_and_port(host: &str) -> (&str, Option<&str>) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    }
+}
+
 fn filled(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
@@ -191,6 +207,19 @@ mod tests {
         assert_eq!(sip_uri("sip:alice@example.com;transport=tcp?X-A=b"), Some("alice@example.com"));
         assert_eq!(sip_uri("SIPS:bob@10.0.0.1:5061"), Some("bob@10.0.0.1:5061"));
         assert_eq!(sip_uri("+85512345678"), None);
+    }
+
+    #[test]
+    fn hosts_are_found_in_dial_strings() {
+        assert_eq!(host_of("sofia/p/+85512@sip.example.com:5080"), "sip.example.com:5080");
+        assert_eq!(host_of("sofia/p/1@10.0.0.1:5060;transport=tcp"), "10.0.0.1");
+        for written in ["sip.example.com", "SIP.example.com:5060", "sip.Example.COM."] {
+            assert_eq!(host_of(written), "sip.example.com");
+        }
+        assert_eq!(
+            (host_of("[2001:DB8::1]"), host_of("[2001:db8::1]:5070")),
+            ("[2001:db8::1]".into(), "[2001:db8::1]:5070".into())
+        );
     }
 
     #[test]

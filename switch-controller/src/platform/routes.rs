@@ -11,12 +11,12 @@ use esl::Name;
 use twiml::Method;
 use uuid::Uuid;
 
-use super::dial::{Routing, sip_uri};
+use super::dial::{Routing, host_of, sip_uri};
 use super::{Begun, Claim, Incoming, NotTaken, Platform, Soon};
 use crate::call::action::Report;
 use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{Problem, Route};
-use crate::limits::{Limit, host_of};
+use crate::limits::Limit;
 
 pub use file::{Account, Number, RoutesFile, Trunk};
 

@@ -14,8 +14,9 @@ use crate::call::facts::{Application, Facts};
 use crate::call::input::{HangUp, LegId};
 use crate::calls::{Forget, Full, Happened, Message, Queue, View};
 use crate::kept::{Entry, unix};
-use crate::limits::{Place, host_of};
+use crate::limits::Place;
 use crate::live::Live;
+use crate::platform::dial::host_of;
 
 /// How much later than the call itself FreeSWITCH may tell that it failed.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -10,7 +10,6 @@ use super::{commands, resync};
 use crate::call::Call;
 use crate::call::facts::{Application, Direction};
 use crate::call::input::{HangUp, Input};
-use crate::call::resume::Next;
 use crate::calls::{Forget, Happened, Message, Queue, View};
 use crate::kept::{Entry, unix};
 use crate::limits::Place;
@@ -71,15 +70,8 @@ async fn go_on(
         }
         Found::There { dialled } => {
             live.metrics.taken_over.inc();
-            match entry.left(unix()) {
-                Some(mut left) => {
-                    if let Next::Verb { dialled: over, .. } = &mut left.next {
-                        *over = dialled;
-                    }
-                    // Answers to what the process before has asked for may still come, under its numbers.
-                    left.asked = (unix().as_secs() as u32).wrapping_mul(64);
-                    Call::resume(entry.facts, left, rules, now)
-                }
+            match entry.left(unix(), dialled) {
+                Some(left) => Call::resume(entry.facts, left, rules, now),
                 None => {
                     live.kill(&channel, "NORMAL_TEMPORARY_FAILURE").await;
                     Call::over(entry.facts, answered, rules, now)

@@ -11,6 +11,7 @@
 mod brief;
 mod conference;
 mod dial;
+mod dial_record;
 mod documents;
 mod gather;
 mod life;

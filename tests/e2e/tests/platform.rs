@@ -11,6 +11,7 @@ use lab::phone::Step;
 use lab::platform::{Disturbance, Platform, State};
 use lab::signalling::Side;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// An exchange whose platform knows the number 1294 and all carriers.
 async fn start(more: &str) -> Result<(Platform, Exchange)> {
@@ -217,16 +218,20 @@ fn record(exchange: &Exchange) {
     exchange.application.put("/tone.wav", Page::sound("audio/wav", wav(880, 1)));
 }
 
+/// An exchange whose calls to 1294 record what they hear, and the bucket that recordings go to.
+async fn start_recording() -> Result<(TempDir, Platform, Exchange)> {
+    let bucket = tempfile::tempdir()?;
+    let url = "https://bucket.example/raw";
+    let more = format!("bucket = \"file://{}\"\nbucket_url = \"{url}\"\n", bucket.path().display());
+    let (platform, exchange) = start(&more).await?;
+    platform.bucket(bucket.path().to_owned(), url);
+    record(&exchange);
+    Ok((bucket, platform, exchange))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_is_in_the_bucket_before_the_platform_is_told_of_it() -> Result<()> {
-    let bucket = tempfile::tempdir()?;
-    let more = format!(
-        "bucket = \"file://{}\"\nbucket_url = \"https://bucket.example/raw\"\n",
-        bucket.path().display()
-    );
-    let (platform, exchange) = start(&more).await?;
-    platform.bucket(bucket.path().to_owned(), "https://bucket.example/raw");
-    record(&exchange);
+    let (_bucket, platform, exchange) = start_recording().await?;
     exchange.call([Step::Wait(Duration::from_secs(6))]).await?;
     let asked = exchange.application.only("/after").with_context(|| exchange.controller.log())?;
     let state = wait_for(&platform, &exchange, "it is told of", |state| {
@@ -243,14 +248,7 @@ async fn a_recording_is_in_the_bucket_before_the_platform_is_told_of_it() -> Res
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_that_cannot_be_told_of_is_after_a_restart_and_the_call_did_not_wait() -> Result<()> {
-    let bucket = tempfile::tempdir()?;
-    let more = format!(
-        "bucket = \"file://{}\"\nbucket_url = \"https://bucket.example/raw\"\n",
-        bucket.path().display()
-    );
-    let (platform, mut exchange) = start(&more).await?;
-    platform.bucket(bucket.path().to_owned(), "https://bucket.example/raw");
-    record(&exchange);
+    let (_bucket, platform, mut exchange) = start_recording().await?;
     platform.disturb(Disturbance::failing("PATCH /recordings", 503, usize::MAX));
     exchange.call([Step::Wait(Duration::from_secs(15))]).await?;
     let asked = exchange.application.only("/after").with_context(|| exchange.controller.log())?;
@@ -269,14 +267,7 @@ async fn a_recording_that_cannot_be_told_of_is_after_a_restart_and_the_call_did_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_that_waits_keeps_ecs_from_stopping_the_task() -> Result<()> {
-    let bucket = tempfile::tempdir()?;
-    let more = format!(
-        "bucket = \"file://{}\"\nbucket_url = \"https://bucket.example/raw\"\n",
-        bucket.path().display()
-    );
-    let (platform, mut exchange) = start(&more).await?;
-    platform.bucket(bucket.path().to_owned(), "https://bucket.example/raw");
-    record(&exchange);
+    let (_bucket, platform, mut exchange) = start_recording().await?;
     platform.disturb(Disturbance::failing("PATCH /recordings", 503, usize::MAX));
     exchange.call([Step::Wait(Duration::from_secs(15))]).await?;
     exchange.wait_nothing_left()?;

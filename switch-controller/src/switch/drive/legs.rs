@@ -10,10 +10,10 @@ use crate::call::action::LegEnd;
 use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{HangUp, Input, LegId, LegInput, Route};
 use crate::calls::{Happened, Message};
-use crate::limits::{Place, host_of};
+use crate::limits::Place;
 use crate::live::Live;
 use crate::platform::Event;
-use crate::platform::dial::sip_uri;
+use crate::platform::dial::{host_of, sip_uri};
 use crate::switch::brief;
 use crate::switch::commands::{self, CALL_SID, Made};
 use crate::switch::originate::{end_leg, originate};
@@ -86,8 +86,7 @@ impl Driver {
     pub(super) fn ring(&mut self, leg: LegId, route: &Route, timeout: Duration) {
         if let Some(why) = &route.barred {
             tracing::info!(call = self.facts.call_sid, why, "a leg is not called");
-            let end = HangUp { cause: "OUTGOING_CALL_BARRED".to_owned(), sip_status: None };
-            return self.input(Input::Leg(leg, LegInput::HungUp(end)));
+            return self.not_called(leg, "OUTGOING_CALL_BARRED");
         }
         let channel = uuid::Uuid::new_v4().to_string();
         let api = Uuid::new(channel.clone()).and_then(|channel| {
@@ -105,8 +104,7 @@ impl Driver {
                     Ok(place) => place,
                     Err(over) => {
                         tracing::info!(call = self.facts.call_sid, %over, "a leg is not called");
-                        let end = HangUp { cause: "NORMAL_CIRCUIT_CONGESTION".to_owned(), sip_status: None };
-                        return self.input(Input::Leg(leg, LegInput::HungUp(end)));
+                        return self.not_called(leg, "NORMAL_CIRCUIT_CONGESTION");
                     }
                 };
                 place.begin(Instant::now());
@@ -121,10 +119,15 @@ impl Driver {
             }
             Err(error) => {
                 tracing::warn!(call = self.facts.call_sid, %error, "a leg cannot be called");
-                let end = HangUp { cause: "INVALID_NUMBER_FORMAT".to_owned(), sip_status: None };
-                self.input(Input::Leg(leg, LegInput::HungUp(end)));
+                self.not_called(leg, "INVALID_NUMBER_FORMAT");
             }
         }
+    }
+
+    /// A leg is over that had no channel.
+    fn not_called(&mut self, leg: LegId, cause: &str) {
+        let end = HangUp { cause: cause.to_owned(), sip_status: None };
+        self.input(Input::Leg(leg, LegInput::HungUp(end)));
     }
 
     pub(super) fn end_leg(&self, leg: LegId, reason: LegEnd) {
