@@ -163,35 +163,11 @@ pub(crate) fn promtool() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// For asking the controller's API what nobody would think of: a program of Python's, in an environment of its own below
-/// `target`, where the tests look for it.
-///
-/// # Errors
-///
-/// It is not there, and cannot be installed.
-pub(crate) fn schemathesis() -> Result<()> {
-    let directory = &process::root().join("target/python");
-    if starts("schemathesis") || directory.join("bin/schemathesis").is_file() {
-        return Ok(());
-    }
-    println!("==> there is no schemathesis: installing it into {}", directory.display());
-    PYTHON.require()?;
-    let mut python = Command::new("python3");
-    python.args(["-m", "venv"]).arg(directory);
-    process::run(python).context("python3 -m venv")?;
-    let mut pip = Command::new(directory.join("bin/pip"));
-    pip.args(["install", "--quiet", SCHEMATHESIS]);
-    process::run(pip).context("pip")
-}
-
-/// The version that the tests were written with: a newer one asks other things.
-const SCHEMATHESIS: &str = "schemathesis==4.32.5";
-
-/// For schemathesis; Debian has the module of environments apart.
-const PYTHON: Tool = Tool {
+/// For programs from PyPI; Debian has the module of environments apart.
+pub(crate) const PYTHON: Tool = Tool {
     program: "python3",
     package: "python3-venv",
-    how_to_get_it: "testing the API needs Python 3 with its module venv: \
+    how_to_get_it: "programs from PyPI need Python 3 with its module venv: \
      on Debian and Ubuntu `sudo apt-get install python3-venv`",
 };
 

@@ -169,7 +169,7 @@ async fn an_account_that_has_what_it_may_is_refused() -> Result<()> {
 /// request that it forbids is taken.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_is_what_it_says() -> Result<()> {
-    let Some(schemathesis) = schemathesis() else {
+    let Some(schemathesis) = lab::python::program("schemathesis") else {
         skipped("there is no schemathesis: `cargo xtask test` installs it");
         return Ok(());
     };
@@ -194,15 +194,4 @@ async fn the_api_is_what_it_says() -> Result<()> {
     assert!(!log.contains("panicked"), "{log}");
     assert_eq!(exchange.controller.http("GET", "/healthz", "")?.0, 200);
     Ok(())
-}
-
-/// Where `cargo xtask test` has put it, or the PATH has it.
-fn schemathesis() -> Option<std::path::PathBuf> {
-    let own = std::env::current_exe().ok()?;
-    let target = own.ancestors().find(|path| path.ends_with("target"))?;
-    let installed = target.join("python/bin/schemathesis");
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let mut places = std::iter::once(installed)
-        .chain(std::env::split_paths(&paths).map(|directory| directory.join("schemathesis")));
-    places.find(|place| place.is_file())
 }

@@ -1,4 +1,4 @@
-//! moto (PyPI, `moto[server,ecs,ec2,s3]`): somebody else's idea of ECS and S3.
+//! moto (PyPI, `moto[server]`): somebody else's idea of ECS and S3.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,26 +17,25 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts the one of the Python environment at `SWITCHYARD_MOTO`, with an ECS service and a bucket; `None` if that is
-    /// not set.
+    /// Starts it, with an ECS service and a bucket; `None` if it is not installed.
     ///
     /// # Errors
     ///
     /// It does not start.
     pub fn start() -> Result<Option<Self>> {
-        let Some(environment) = std::env::var_os("SWITCHYARD_MOTO").map(PathBuf::from) else {
+        let Some(program) = lab::python::program("moto_server") else {
             return Ok(None);
         };
         let ip = [127, 0, 0, 1].into();
-        let (port, program) = (free_port(ip)?, environment.join("bin/moto_server"));
+        let port = free_port(ip)?;
         let process = Command::new(&program)
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| program.display().to_string())?;
-        let moto =
-            Moto { process, python: environment.join("bin/python"), url: format!("http://127.0.0.1:{port}") };
+        let python = program.with_file_name("python3");
+        let moto = Moto { process, python, url: format!("http://127.0.0.1:{port}") };
         wait_until("moto listens", Duration::from_secs(30), || {
             Ok(std::net::TcpStream::connect((ip, port)).is_ok())
         })?;

@@ -1,4 +1,4 @@
-//! The Lambda's program and switchctl against moto, where there is one: `SWITCHYARD_MOTO=/path/to/venv`.
+//! The Lambda's program and switchctl against moto, where that is installed.
 
 use anyhow::{Result, ensure};
 use fleet::{Snapshot, State};
@@ -10,7 +10,7 @@ use serde_json::json;
 #[test]
 fn the_lambda_and_switchctl_do_with_moto_what_they_do_with_the_stand_in() -> Result<()> {
     let Some(moto) = Moto::start()? else {
-        println!("skipped: SWITCHYARD_MOTO is not set");
+        println!("skipped: there is no moto_server: `cargo xtask test` installs it");
         return Ok(());
     };
     // Ours is the Runtime API alone.

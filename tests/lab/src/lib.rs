@@ -15,6 +15,7 @@
 //! | [`child`] | programs as child processes: started, looked at, never left behind |
 //! | [`proxy_process`], [`controller_process`], [`kamailio`] | the real programs, and a real peer, as child processes |
 //! | [`real_switch`] | a real FreeSWITCH as a child process, where there is one |
+//! | [`python`] | programs from PyPI, where they are there |
 //! | [`network`] | networks with NAT and loss, inside this machine |
 //! | [`switch`] | a stand-in for FreeSWITCH: event socket, SIP and RTP |
 //! | [`system`], [`demo`] | all of it together, and `lab demo` |
@@ -37,6 +38,7 @@ pub mod network;
 pub mod phone;
 pub mod platform;
 pub mod proxy_process;
+pub mod python;
 pub mod real_switch;
 pub mod signalling;
 pub mod speech;
