@@ -7,15 +7,23 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use e2e::exchange::Exchange;
 use e2e::{skipped, wait_until};
+use lab::http::Answer;
+use lab::switch::AnySwitch;
 use serde_json::{Value, json};
 
-/// Asks for a call to a number of the carrier that rings for ever. Status and answer.
+/// A number of the carrier that rings for ever.
+const RINGS: &str = "85530001";
+
+/// Asks for a call to that number. Status and answer.
 fn post(exchange: &Exchange, sid: Option<&str>) -> Result<(u16, Value)> {
-    let body = json!({
-        "from": "1294", "to": "85530001", "twiml": "<Response><Hangup/></Response>", "sid": sid,
-    });
-    let (status, answer) = exchange.controller.http("POST", "/calls", &body.to_string())?;
-    Ok((status, serde_json::from_slice(&answer)?))
+    let answer = ask(exchange, RINGS, sid)?;
+    Ok((answer.status, serde_json::from_slice(&answer.body)?))
+}
+
+/// Asks for a call to this number.
+fn ask(exchange: &Exchange, to: &str, sid: Option<&str>) -> Result<Answer> {
+    let body = json!({ "from": "1294", "to": to, "twiml": "<Response><Hangup/></Response>", "sid": sid });
+    exchange.controller.ask("POST", "/calls", &body.to_string())
 }
 
 /// So many calls at once, and in a second, by the trunk to the carrier that rings for ever. Waits until it is so.
@@ -32,7 +40,7 @@ fn in_directory(directory: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sid_makes_one_call_whichever_controller_is_asked_and_however_often() -> Result<()> {
+async fn w2_a_sid_makes_one_call_whichever_controller_is_asked_and_however_often() -> Result<()> {
     let store = tempfile::tempdir()?;
     let one = Exchange::start_with(&in_directory(store.path())).await?;
     let mut other = Exchange::start_with(&in_directory(store.path())).await?;
@@ -143,15 +151,77 @@ async fn controllers_divide_what_a_trunk_may_have() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_freeswitch_and_one_that_is_not_there_refuse_calls_with_503() -> Result<()> {
+async fn w1_w8_w9_calls_need_the_password_and_health_does_not() -> Result<()> {
+    let exchange = Exchange::start_with("password = \"secret\"\n").await?;
+    for (method, path) in [
+        ("GET", "/calls"),
+        ("POST", "/calls"),
+        ("GET", "/calls/x"),
+        ("PATCH", "/calls/x"),
+        ("DELETE", "/calls/x"),
+    ] {
+        let answer = exchange.controller.ask(method, path, "{}")?;
+        assert_eq!(answer.status, 401, "{method} {path}");
+        assert_eq!(answer.header("WWW-Authenticate"), Some("Basic realm=\"switchyard\""), "{}", answer.head);
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(exchange.controller.ask("GET", path, "")?.status, 200, "{path}");
+    }
+    if let AnySwitch::StandIn(switch) = &exchange.switch {
+        switch.deny_connections(true);
+        switch.close_connections();
+        wait_until("it is not ready", Duration::from_secs(10), || {
+            Ok(exchange.controller.ask("GET", "/readyz", "")?.status == 503)
+        })?;
+        assert_eq!(exchange.controller.ask("GET", "/healthz", "")?.status, 200, "it lives");
+    }
+    Ok(())
+}
+
+/// Waits until a new call is refused with 503 for this reason, and with when to ask again.
+fn wait_refused(exchange: &Exchange, reason: &str) -> Result<()> {
+    let mut last = None;
+    wait_until(
+        reason,
+        Duration::from_secs(40),
+        || Ok(last.insert(ask(exchange, RINGS, None)?).status == 503),
+    )
+    .with_context(|| exchange.controller.log())?;
+    let refusal = last.context("an answer")?;
+    let message = String::from_utf8_lossy(&refusal.body);
+    assert!(message.contains(reason), "{message}");
+    assert_eq!(refusal.header("Retry-After"), Some("2"), "{}", refusal.head);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_freeswitch_refuses_calls_with_503() -> Result<()> {
     let exchange = Exchange::start().await?;
     assert_eq!(post(&exchange, Some("CA1"))?.0, 200);
     exchange.switch.console()?.api("fsctl max_sessions 1")?;
-    wait_until("it has said that it is full", Duration::from_secs(40), || {
-        Ok(post(&exchange, None)?.0 == 503)
-    })?;
+    wait_refused(&exchange, "FreeSWITCH has as many sessions as it takes")?;
     assert_eq!(post(&exchange, Some("CA1"))?.0, 200, "what was made before is");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_freeswitch_that_is_not_there_refuses_calls_with_503_until_it_is() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let AnySwitch::StandIn(switch) = &exchange.switch else {
+        skipped("a real FreeSWITCH is not cut off here");
+        return Ok(());
+    };
+    assert_eq!(post(&exchange, Some("CA1"))?.0, 200);
+    exchange.wait_called("8553", 1)?;
+    switch.deny_connections(true);
+    switch.close_connections();
+    wait_refused(&exchange, "no connection to FreeSWITCH")?;
+    assert_eq!(post(&exchange, Some("CA1"))?.0, 200, "what was made before is");
+    switch.deny_connections(false);
+    wait_until("calls are made again", Duration::from_secs(30), || {
+        Ok(ask(&exchange, "85510001", Some("CA2"))?.status == 200)
+    })?;
+    exchange.wait_called("8551", 1)
 }
 
 #[tokio::test(flavor = "multi_thread")]

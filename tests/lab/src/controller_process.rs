@@ -107,6 +107,16 @@ impl ControllerProcess {
     ///
     /// Nobody listens, or the answer is not HTTP.
     pub fn http(&self, method: &str, path: &str, body: &str) -> Result<(u16, Vec<u8>)> {
+        let answer = self.ask(method, path, body)?;
+        Ok((answer.status, answer.body))
+    }
+
+    /// The same, with the answer's header fields.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens, or the answer is not HTTP.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> Result<http::Answer> {
         http::request(self.api, method, path, &["Content-Type: application/json"], body)
     }
 

@@ -280,7 +280,7 @@ fn fetch(url: &str) -> Result<Vec<i16>> {
     let host = parsed.host_str().context("expected a host")?;
     let port = parsed.port_or_known_default().context("expected a port")?;
     let address = SocketAddr::new(host.parse().with_context(|| format!("{host} is no address"))?, port);
-    let (status, body) = http::request(address, "GET", parsed.path(), &[], "")?;
+    let http::Answer { status, body, .. } = http::request(address, "GET", parsed.path(), &[], "")?;
     if status != 200 {
         bail!("expected 200 to {url}, found {status}");
     }
