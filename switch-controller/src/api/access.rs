@@ -42,7 +42,7 @@ mod tests {
     use settings::Secret;
 
     #[test]
-    fn only_user_and_password_open() {
+    fn w1_only_user_and_password_open() {
         let api = ApiSettings { password: Some(Secret::new("p:1")), ..ApiSettings::default() };
         let with = |text: &str| {
             let mut headers = HeaderMap::new();

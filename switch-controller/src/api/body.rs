@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_platform_sends_is_read() {
+    fn w2_what_the_platform_sends_is_read() {
         let call = new_call(
             r#"{"sid":"CA1","carrier_sid":"CR1","account_sid":"AC1","account_auth_token":"t","direction":"outbound-api",
             "api_version":"2010-04-01","call_direction":"outbound","voice_url":"https://example.com/v","voice_method":"GET",
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn w3_w4_what_is_wrong_is_told() {
         let cases = [
             ("nonsense", StatusCode::BAD_REQUEST, "expected JSON"),
             ("{\"from\":\"1\"}", StatusCode::UNPROCESSABLE_ENTITY, "missing field `to`"),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_wins_in_a_new_call_and_a_document_in_an_update() {
+    fn l5_w7_a_url_wins_in_a_new_call_and_a_document_in_an_update() {
         let both = Update {
             voice_url: Some("http://x.example/".to_owned()),
             twiml: Some("<Response/>".to_owned()),

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_sets_it_is_told_again_and_no_other() {
+    fn h16_what_a_server_sets_it_is_told_again_and_no_other() {
         let cookies = Cookies::default();
         assert_eq!(of(&cookies, "https://a.example/"), None);
         take(&cookies, "https://a.example/x", &["s=1; Path=/; Secure; HttpOnly".to_owned()]);

@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_post_stays_one_only_with_307_and_308() {
+    fn h13_a_post_stays_one_only_with_307_and_308() {
         for (code, method, body) in [
             (301, Method::Get, ""),
             (302, Method::Get, ""),

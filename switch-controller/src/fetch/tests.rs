@@ -100,7 +100,7 @@ async fn parameters_go_into_the_body_of_a_post_and_the_query_of_a_get() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_and_the_last_url_is_told() {
+async fn h13_redirects_are_followed_and_the_last_url_is_told() {
     let server = server().await;
     let cases = HashMap::from([
         ("/see-other", ("GET /echo?from=303\n\n", "/echo?from=303")),

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_as_the_trunk_wants_them() {
+    fn n1_n3_to_n7_n9_to_n12_di2_o2_numbers_are_written_as_the_trunk_wants_them() {
         let prefixed =
             |prefix: &str, routing| Routing { dial_string_prefix: Some(prefix.to_owned()), ..routing };
         let cases = [
@@ -223,20 +223,20 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_used_as_it_is() {
+    fn n2_an_address_is_used_as_it_is() {
         let address = Some("1234@192.168.1.1".to_owned());
         let routing = Routing { address, ..plus(routing("855716100987")) };
         assert_eq!(dial(&routing), "sofia/nat_gateway/1234@192.168.1.1");
     }
 
     #[test]
-    fn the_profile_is_the_one_that_is_named() {
+    fn n8_di3_o3_the_profile_is_the_one_that_is_named() {
         let routing = Routing { sip_profile: Some("test".to_owned()), ..routing("1294") };
         assert_eq!(dial(&routing), "sofia/test/1294@sip.example.com");
     }
 
     #[test]
-    fn callers_are_written_like_the_called() {
+    fn di2_di9_o2_callers_are_written_like_the_called() {
         assert_eq!(national_of(routing("1")).caller_id("85523238265"), "023238265");
         assert_eq!(plus(routing("1")).caller_id("85523238265"), "+85523238265");
         assert_eq!(routing("1").caller_id("+85523238265"), "85523238265");

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn n6_n7_a_client_is_called_where_it_is() {
+    async fn n6_n7_o4_a_client_is_called_where_it_is() {
         let found = || at("02092960310@45.118.77.153:1619", Some("10.10.0.20:6060"));
         assert_eq!(
             dial(found(), routing()).await.as_deref(),

@@ -321,12 +321,15 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_has_whom_it_is_to_have() {
+    fn r14_a_recording_has_whom_it_is_to_have() {
         let of =
             |whom| recording_variables(whom, Duration::ZERO).map(|(name, value)| format!("{name}={value}"));
         assert_eq!(of(Whom::Caller)[..2], ["RECORD_READ_ONLY=true", "RECORD_STEREO="]);
         assert_eq!(of(Whom::All)[..2], ["RECORD_READ_ONLY=", "RECORD_STEREO="]);
         assert_eq!(of(Whom::Both)[..2], ["RECORD_READ_ONLY=", "RECORD_STEREO=true"]);
+        assert_eq!(of(Whom::Caller)[2], "RECORD_SILENCE_THRESHOLD=200");
+        let beep = text(&play(&uuid(), Ask(1), &Sound::Beep).expect("can be played"));
+        assert!(beep.contains("execute-app-arg: tone_stream://%(250,0,1000)\n"), "{beep}");
     }
 
     #[test]

@@ -198,7 +198,7 @@ async fn our_own_network_is_called_by_no_sip_uri() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_server_sets_as_a_cookie_comes_back_within_the_call_alone() -> Result<()> {
+async fn h16_what_a_server_sets_as_a_cookie_comes_back_within_the_call_alone() -> Result<()> {
     let exchange = Exchange::start().await?;
     let mut page = Page::twiml("<Response><Redirect>/next</Redirect></Response>");
     page.headers = vec![("Set-Cookie".to_owned(), "session=abc; Path=/".to_owned())];

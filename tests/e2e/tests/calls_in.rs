@@ -106,7 +106,7 @@ async fn what_is_said_is_heard() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recording_has_the_callers_voice_in_it_and_is_served() -> Result<()> {
+async fn r14_a_recording_has_the_callers_voice_in_it_and_is_served() -> Result<()> {
     let exchange = Exchange::start().await?;
     let application = &exchange.application;
     application.twiml("/voice", "<Record action=\"/recorded\" maxLength=\"20\" playBeep=\"false\"/>");
@@ -122,6 +122,8 @@ async fn a_recording_has_the_callers_voice_in_it_and_is_served() -> Result<()> {
     let (status, file) = exchange.controller.http("GET", &format!("/recordings/{name}.wav"), "")?;
     assert_eq!(status, 200, "{url}");
     let mut energy = Energy::default();
+    // How a WAV file of 16-bit PCM begins: its channels stand at 22.
+    assert_eq!(file.get(22..24), Some([1, 0].as_slice()), "one channel");
     let samples = lab::media::wav::read(&file).unwrap_or_default();
     samples.iter().for_each(|sample| energy.add(*sample));
     assert!(samples.len() > 2 * 8_000 && energy.rms() > 3_000.0, "{} {}", samples.len(), energy.rms());

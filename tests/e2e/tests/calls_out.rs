@@ -37,6 +37,21 @@ async fn a_call_that_is_answered_executes_its_document() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn l5_where_a_url_and_a_document_are_given_the_url_is_asked() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    exchange.application.twiml("/out", "<Hangup/>");
+    exchange.application.twiml("/inline", "<Hangup/>");
+    let inline = format!("<Response><Redirect>{}</Redirect></Response>", exchange.application.url("/inline"));
+    let url = exchange.application.url("/out");
+    let body = json!({ "from": "1294", "to": "85510001", "voice_url": url, "twiml": inline });
+    assert_eq!(exchange.controller.http("POST", "/calls", &body.to_string())?.0, 200);
+    exchange.application.only("/out").with_context(|| exchange.controller.log())?;
+    exchange.wait_nothing_left()?;
+    assert!(exchange.application.asked("/inline").is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_refused_or_not_answered_asks_for_no_document() -> Result<()> {
     let exchange = Exchange::start_with("[limits]\nringing = \"4s\"\n").await?;
     exchange.application.twiml("/out", "<Hangup/>");
@@ -52,7 +67,7 @@ async fn a_call_that_is_refused_or_not_answered_asks_for_no_document() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_is_ended_while_it_rings() -> Result<()> {
+async fn w5_w6_a_call_is_ended_while_it_rings() -> Result<()> {
     let exchange = Exchange::start().await?;
     let id = post(&exchange, "85530001")?;
     exchange.wait_called("8553", 1)?;
@@ -60,12 +75,14 @@ async fn a_call_is_ended_while_it_rings() -> Result<()> {
     exchange.wait_nothing_left()?;
     let call = exchange.carrier("8553").calls.remove(0);
     assert!(call.requests.contains(&"CANCEL".to_owned()), "{:?}", call.requests);
-    assert_eq!(exchange.controller.http("DELETE", &format!("/calls/{id}"), "")?.0, 204);
+    for (name, status) in [(id.as_str(), 204), ("nobody-knows-this-one", 204), ("no%20name", 404)] {
+        assert_eq!(exchange.controller.http("DELETE", &format!("/calls/{name}"), "")?.0, status, "{name}");
+    }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_document_breaks_off_what_is_played() -> Result<()> {
+async fn w7_another_document_breaks_off_what_is_played() -> Result<()> {
     let exchange = Exchange::start().await?;
     exchange.application.put("/tone.wav", Page::sound("audio/wav", wav(880, 60)));
     let play = format!("<Play>{}</Play>", exchange.application.url("/tone.wav"));
@@ -79,6 +96,7 @@ async fn another_document_breaks_off_what_is_played() -> Result<()> {
     assert_eq!(exchange.controller.http("PATCH", &format!("/calls/{id}"), &body.to_string())?.0, 204);
     exchange.application.only("/new")?;
     exchange.wait_nothing_left()?;
+    assert_eq!(exchange.controller.http("PATCH", "/calls/nobody-knows-this-one", &body.to_string())?.0, 204);
     let seconds = exchange.carrier("8551").calls.remove(0).audio.rms_per_second;
     assert!(seconds.len() < 20, "{seconds:?}");
     Ok(())

@@ -51,7 +51,7 @@ fn completed(state: &State) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_comes_in_is_the_platforms_and_it_is_told_what_becomes_of_it() -> Result<()> {
+async fn pc4_a_call_that_comes_in_is_the_platforms_and_it_is_told_what_becomes_of_it() -> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Say>Hola, buen día</Say><Hangup/>");
     let report = exchange.call([]).await?;
@@ -75,7 +75,8 @@ async fn a_call_that_comes_in_is_the_platforms_and_it_is_told_what_becomes_of_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_platform_does_not_want_is_refused_with_403_and_what_it_cannot_say_with_503() -> Result<()> {
+async fn pc5_what_the_platform_does_not_want_is_refused_with_403_and_what_it_cannot_say_with_503()
+-> Result<()> {
     let (platform, exchange) = start("").await?;
     let unknown = lab::phone::CallPlan::new(exchange.switch.address(), "999999");
     let report = exchange.placing(unknown).await??;
@@ -100,6 +101,42 @@ async fn what_the_platform_does_not_want_is_refused_with_403_and_what_it_cannot_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn l5_where_the_platform_gives_a_url_and_a_document_the_url_is_asked() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    let (url, inline) = (exchange.application.url("/voice"), exchange.application.url("/inline"));
+    let twiml = format!("<Response><Redirect>{inline}</Redirect></Response>");
+    platform.number("1294", json!({ "voice_url": url, "twiml": twiml }));
+    exchange.application.twiml("/voice", "<Hangup/>");
+    exchange.application.twiml("/inline", "<Hangup/>");
+    exchange.call([]).await?;
+    wait_for(&platform, &exchange, "it is over", completed)?;
+    exchange.application.only("/voice")?;
+    assert!(exchange.application.asked("/inline").is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l7_an_answer_without_what_a_call_needs_is_one_that_failed() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    exchange.application.twiml("/voice", "<Hangup/>");
+    let url = exchange.application.url("/voice");
+    for key in ["sid", "carrier_sid", "account_sid", "account_auth_token", "to", "from"] {
+        for value in [Value::Null, json!(""), json!(7)] {
+            let mut answer = json!({ "voice_url": url });
+            answer.as_object_mut().context("an object")?.insert(key.to_owned(), value.clone());
+            platform.number("1294", answer);
+            let report = exchange.call([]).await?;
+            assert_eq!(report.status, Some(503), "{key} {value}: {report}\n{}", exchange.controller.log());
+        }
+    }
+    assert!(exchange.application.asked("/voice").is_empty());
+    platform.number("1294", json!({ "voice_url": url }));
+    assert_ne!(exchange.call([]).await?.status, Some(503), "{}", exchange.controller.log());
+    exchange.application.only("/voice")?;
+    exchange.wait_nothing_left()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_platform_is_away_callers_get_the_fallback() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("away.xml");
@@ -120,7 +157,7 @@ async fn while_the_platform_is_away_callers_get_the_fallback() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_told_in_order_and_again_until_they_are_taken() -> Result<()> {
+async fn e4_e7_pc3_events_are_told_in_order_and_again_until_they_are_taken() -> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Pause length=\"1\"/><Say>one</Say><Hangup/>");
     // What comes behind it is told sooner, unless it waits.
@@ -154,7 +191,7 @@ async fn an_end_that_was_not_told_before_a_kill_is_told_by_the_next_process() ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_legs_of_a_dial_are_routed_by_the_platform_and_it_is_told_of_them() -> Result<()> {
+async fn di1_l11_the_legs_of_a_dial_are_routed_by_the_platform_and_it_is_told_of_them() -> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Dial action=\"/after\">85550001</Dial>");
     exchange.application.twiml("/after", "<Hangup/>");
@@ -182,12 +219,14 @@ async fn the_legs_of_a_dial_are_routed_by_the_platform_and_it_is_told_of_them() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dial_that_the_platform_refuses_has_failed() -> Result<()> {
+async fn di19_pc2_a_dial_that_the_platform_refuses_has_failed() -> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Dial action=\"/after\">99999999</Dial>");
     exchange.application.twiml("/after", "<Hangup/>");
     exchange.call([]).await?;
     assert_eq!(exchange.application.only("/after")?.parameter("DialCallStatus"), "failed");
+    // What the platform said stands in the log.
+    exchange.wait_logged("not supported")?;
     assert!(platform.state().faults.is_empty(), "{:?}", platform.state().faults);
     exchange.wait_nothing_left()
 }
@@ -230,7 +269,7 @@ async fn start_recording() -> Result<(TempDir, Platform, Exchange)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recording_is_in_the_bucket_before_the_platform_is_told_of_it() -> Result<()> {
+async fn r9_a_recording_is_in_the_bucket_before_the_platform_is_told_of_it() -> Result<()> {
     let (_bucket, platform, exchange) = start_recording().await?;
     exchange.call([Step::Wait(Duration::from_secs(6))]).await?;
     let asked = exchange.application.only("/after").with_context(|| exchange.controller.log())?;
@@ -313,7 +352,7 @@ fn ask(platform: &Platform, exchange: &Exchange, call: &Value) -> Result<String>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_the_platform_asks_for_is_made_as_it_says_and_it_is_told_of_it() -> Result<()> {
+async fn l2_o1_a_call_that_the_platform_asks_for_is_made_as_it_says_and_it_is_told_of_it() -> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/out", "<Pause length=\"5\"/>");
     let id = ask(&platform, &exchange, &new_call(&exchange, "CA7", "8555"))?;
@@ -339,11 +378,12 @@ async fn a_call_that_the_platform_asks_for_is_made_as_it_says_and_it_is_told_of_
         "{invite}"
     );
     assert_eq!(call.user, "+855715100860");
+    assert!(invite.lines().any(|line| line.starts_with("From:") && line.contains("<sip:1294@")), "{invite}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_does_something_else_when_the_platform_says_so_and_ends_when_it_says_so() -> Result<()> {
+async fn w5_w7_a_call_does_something_else_when_the_platform_says_so_and_ends_when_it_says_so() -> Result<()> {
     let (platform, exchange) = start("").await?;
     let update = json!({ "voice_url": exchange.application.url("/new"), "voice_method": "GET" }).to_string();
     exchange.application.put("/tone.wav", Page::sound("audio/wav", wav(880, 60)));
@@ -378,7 +418,7 @@ async fn a_call_does_something_else_when_the_platform_says_so_and_ends_when_it_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_comes_in_has_its_name_on_its_channel_and_in_its_answer() -> Result<()> {
+async fn l11_a_call_that_comes_in_has_its_name_on_its_channel_and_in_its_answer() -> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Pause length=\"1\"/><Say>x</Say><Pause length=\"4\"/>");
     let calling = exchange.calling([Step::Wait(Duration::from_secs(3)), Step::HangUp]);

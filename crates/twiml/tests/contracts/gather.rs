@@ -7,7 +7,7 @@ use twiml::{Key, Method, Prompt};
 use crate::{error, only, problems};
 
 #[test]
-fn g1_to_g6_g11_defaults_and_values() {
+fn g1_to_g6_g11_g19_defaults_and_values() {
     let gather = only!(Gather, "<Gather/>");
     assert_eq!((gather.action, gather.method), (None, Method::Post));
     assert_eq!((gather.timeout, gather.num_digits), (Duration::from_secs(5), None));

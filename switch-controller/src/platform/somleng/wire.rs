@@ -2,10 +2,21 @@
 //!
 //! This file must not contain: I/O of any kind.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use settings::Secret;
 
 use crate::platform::dial::Routing;
+
+/// L7: a call without a name, an account or numbers is none that can be told of later.
+fn filled<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() { Err(D::Error::invalid_length(0, &"some text")) } else { Ok(text) }
+}
+
+fn filled_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+    filled(from).map(Secret::new)
+}
 
 /// `POST /inbound_phone_calls`
 #[derive(Debug, Serialize)]
@@ -25,12 +36,17 @@ pub(super) struct InboundCall<'a> {
 /// Its answer.
 #[derive(Debug, Deserialize)]
 pub(super) struct InboundCallMade {
+    #[serde(deserialize_with = "filled")]
     pub sid: String,
+    #[serde(deserialize_with = "filled")]
     pub account_sid: String,
+    #[serde(deserialize_with = "filled_secret")]
     pub account_auth_token: Secret,
-    #[serde(default)]
+    #[serde(deserialize_with = "filled")]
     pub carrier_sid: String,
+    #[serde(deserialize_with = "filled")]
     pub to: String,
+    #[serde(deserialize_with = "filled")]
     pub from: String,
     pub voice_url: Option<String>,
     pub voice_method: Option<String>,
@@ -144,6 +160,7 @@ pub(super) struct Heartbeats<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Map, Value};
 
     fn json(value: &impl Serialize) -> String {
         serde_json::to_string(value).expect("JSON")
@@ -167,6 +184,26 @@ mod tests {
         );
         let ringing = CallEvent { kind: "ringing", phone_call: "5c81", variables: None };
         assert_eq!(json(&ringing), r#"{"type":"ringing","phone_call":"5c81"}"#);
+    }
+
+    #[test]
+    fn l7_an_answer_says_whose_call_it_is_and_all_else_has_a_default() {
+        let needed = ["sid", "account_sid", "account_auth_token", "carrier_sid", "to", "from"];
+        let all: Map<String, Value> = needed.iter().map(|key| ((*key).to_owned(), "x".into())).collect();
+        let read = |answer: &Map<String, Value>| {
+            serde_json::from_value::<InboundCallMade>(Value::from(answer.clone()))
+        };
+        assert!(read(&all).is_ok(), "all else may be missing");
+        for key in needed {
+            let mut without = all.clone();
+            without.remove(key);
+            let error = read(&without).expect_err(key).to_string();
+            assert!(error.contains(&format!("missing field `{key}`")), "{error}");
+            for value in [Value::Null, Value::from(""), Value::from(7)] {
+                without.insert(key.to_owned(), value.clone());
+                assert!(read(&without).is_err(), "{key}: {value}");
+            }
+        }
     }
 
     #[test]
