@@ -418,12 +418,12 @@ async fn w5_w7_a_call_does_something_else_when_the_platform_says_so_and_ends_whe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l11_a_call_that_comes_in_has_its_name_on_its_channel_and_in_its_answer() -> Result<()> {
+async fn l1_l11_rj1_a_call_that_comes_in_has_its_name_on_its_channel_and_in_its_answer_and_nothing_else()
+-> Result<()> {
     let (platform, exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Pause length=\"1\"/><Say>x</Say><Pause length=\"4\"/>");
     let calling = exchange.calling([Step::Wait(Duration::from_secs(3)), Step::HangUp]);
-    let asked = exchange.application.only("/voice")?;
-    let sid = asked.parameter("CallSid").to_owned();
+    let sid = exchange.application.only("/voice")?.parameter("CallSid").to_owned();
     let told = platform.told("POST /inbound_phone_calls").remove(0).body;
     let id = told.get("external_id").and_then(Value::as_str).context("an id")?.to_owned();
     let mut console = exchange.switch.console()?;
@@ -431,8 +431,28 @@ async fn l11_a_call_that_comes_in_has_its_name_on_its_channel_and_in_its_answer(
         assert_eq!(console.api(&format!("uuid_getvar {id} {name}"))?.trim(), expected, "{name}");
     }
     assert!(console.api(&format!("uuid_getvar {id} cgr_reqtype"))?.contains("_undef_"), "nobody pays");
-    calling.await??;
-    wait_for(&platform, &exchange, "it is over", completed)?;
+    let report = calling.await??;
+    assert_eq!(
+        (report.status, report.answer_fields("X-Somleng-")),
+        (Some(200), vec![("X-Somleng-CallSid", sid.as_str())]),
+        "{}",
+        report.answer
+    );
+    for (reject, status) in [("<Reject/>", 603), ("<Reject reason=\"busy\"/>", 486)] {
+        exchange.application.twiml("/voice", reject);
+        let report = exchange.call([]).await?;
+        let asked = exchange.application.asked("/voice").pop().context("a document was asked for")?;
+        assert_eq!(
+            (report.status, report.answer_fields("X-Somleng-")),
+            (Some(status), vec![("X-Somleng-CallSid", asked.parameter("CallSid"))]),
+            "{}",
+            report.answer
+        );
+    }
+    wait_for(&platform, &exchange, "all are over", |state| {
+        state.calls.len() == 3
+            && state.calls.values().all(|call| call.events.last().is_some_and(|last| last == "completed"))
+    })?;
     Ok(())
 }
 

@@ -24,6 +24,8 @@ pub struct CallReport {
     pub call_id: String,
     /// The final answer to the INVITE.
     pub status: Option<u16>,
+    /// All of that answer, as it came.
+    pub answer: String,
     /// All responses, retransmissions included, in order.
     pub responses: Vec<Response>,
     /// Methods of the requests that the other end sent, each transaction once.
@@ -53,6 +55,14 @@ pub struct CallReport {
 }
 
 impl CallReport {
+    /// The header fields of the final answer whose names begin so, in any case: names and values, in order.
+    pub fn answer_fields(&self, beginning: &str) -> Vec<(&str, &str)> {
+        let head = self.answer.split("\r\n\r\n").next().unwrap_or_default();
+        let fields = head.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+        let fields = fields.map(|(name, value)| (name.trim(), value.trim()));
+        fields.filter(|(name, _)| name.to_lowercase().starts_with(&beginning.to_lowercase())).collect()
+    }
+
     /// Answered, and ended by a BYE which was answered too.
     #[must_use]
     pub fn completed(&self) -> bool {

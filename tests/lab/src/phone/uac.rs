@@ -275,11 +275,11 @@ impl Uac {
         match (self.state, code) {
             (State::Calling | State::Proceeding, ..200) => self.state = State::Proceeding,
             (State::Calling | State::Proceeding, 200..300) => {
-                self.final_answer(code, now);
+                self.final_answer(response, code, now);
                 self.answered(response, now);
             }
             (State::Calling | State::Proceeding, _) => {
-                self.final_answer(code, now);
+                self.final_answer(response, code, now);
                 self.refused(response, now);
             }
             (_, ..200) => {}
@@ -287,8 +287,9 @@ impl Uac {
         }
     }
 
-    fn final_answer(&mut self, code: u16, now: Instant) {
+    fn final_answer(&mut self, response: &Incoming, code: u16, now: Instant) {
         self.report.status = Some(code);
+        self.report.answer = String::from_utf8_lossy(&response.bytes).into_owned();
         self.report.set_up = Some(now.saturating_duration_since(self.started));
         (self.cancel, self.cancel_at, self.give_up_at) = (None, None, None);
     }
