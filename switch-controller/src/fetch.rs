@@ -33,6 +33,7 @@ use crate::config::WebhookSettings;
 use crate::platform::dial::name_and_port;
 use crate::webhook::{self, shown};
 
+use client::Resolver;
 pub(crate) use client::{HttpClient, client};
 pub use cookies::Cookies;
 pub use reach::{Everywhere, Public, Reach};
@@ -41,6 +42,7 @@ pub use redirect::Hop;
 /// Makes requests.
 pub struct Fetcher {
     client: HttpClient,
+    resolver: Resolver,
     reach: Arc<dyn Reach>,
     settings: WebhookSettings,
 }
@@ -56,9 +58,13 @@ pub struct Reply {
 impl Fetcher {
     /// One that reaches what `reach` lets it. The error is about trusted roots.
     pub fn new(settings: WebhookSettings, reach: Arc<dyn Reach>) -> Result<Self, String> {
-        let client = client(settings.ca.as_deref(), Arc::clone(&reach))
+        Self::with(settings, Resolver::new(Arc::clone(&reach)), reach)
+    }
+
+    fn with(settings: WebhookSettings, resolver: Resolver, reach: Arc<dyn Reach>) -> Result<Self, String> {
+        let client = client::client_with(settings.ca.as_deref(), resolver.clone())
             .map_err(|what| format!("webhook.ca: {what}"))?;
-        Ok(Fetcher { client, reach, settings })
+        Ok(Fetcher { client, resolver, reach, settings })
     }
 
     /// Whether calls may go to a host, `name`, `192.0.2.1:5060` or `[2001:db8::1]`, which the customer chose: whoever calls
@@ -66,14 +72,8 @@ impl Fetcher {
     pub async fn may_call(&self, host: &str) -> Result<(), String> {
         let (name, _) = name_and_port(host);
         let name = name.trim_start_matches('[').trim_end_matches(']');
-        let addresses = tokio::time::timeout(self.settings.timeout, client::look_up(name)).await;
-        let addresses = addresses.map_err(|_| format!("{name}: expected an address in time"))?;
-        for address in addresses.map_err(|error| format!("{name}: {error}"))? {
-            if !self.reach.permits(address.ip()) {
-                return Err(format!("{name}: {} may not be reached", address.ip()));
-            }
-        }
-        Ok(())
+        let judged = tokio::time::timeout(self.settings.timeout, self.resolver.all(name)).await;
+        judged.map_err(|_| format!("{name}: expected an address in time"))?
     }
 
     /// A document: within the time, the redirects and the bytes that are allowed for one.

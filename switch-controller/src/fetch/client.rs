@@ -25,9 +25,37 @@ pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector<Resolver>>, Ful
 /// So many names are looked up at once: customers' names may have servers that never answer.
 static LOOKUPS: Semaphore = Semaphore::const_new(64);
 
-/// The system's resolver, without addresses that may not be reached.
+/// The addresses of a name, or the one that it is; an error is the system's.
+pub(super) type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// A resolver, without addresses that may not be reached.
 #[derive(Clone)]
-pub(crate) struct Resolver(Arc<dyn Reach>);
+pub(crate) struct Resolver {
+    reach: Arc<dyn Reach>,
+    look_up: fn(String) -> Addresses,
+}
+
+impl Resolver {
+    /// The system's.
+    pub(super) fn new(reach: Arc<dyn Reach>) -> Self {
+        Resolver { reach, look_up }
+    }
+
+    /// One that finds something else.
+    #[cfg(test)]
+    pub(super) fn with(reach: Arc<dyn Reach>, look_up: fn(String) -> Addresses) -> Self {
+        Resolver { reach, look_up }
+    }
+
+    /// The addresses of a host, of which each may be reached; the error says which may not.
+    pub(super) async fn all(&self, host: &str) -> Result<(), String> {
+        let addresses = (self.look_up)(host.to_owned()).await.map_err(|error| format!("{host}: {error}"))?;
+        match addresses.iter().find(|address| !self.reach.permits(address.ip())) {
+            Some(address) => Err(format!("{host}: {} may not be reached", address.ip())),
+            None => Ok(()),
+        }
+    }
+}
 
 impl tower_service::Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -39,9 +67,9 @@ impl tower_service::Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let reach = Arc::clone(&self.0);
+        let (reach, looked_up) = (Arc::clone(&self.reach), (self.look_up)(name.as_str().to_owned()));
         Box::pin(async move {
-            let found = look_up(name.as_str()).await?;
+            let found = looked_up.await?.into_iter();
             let permitted: Vec<_> = found.filter(|address| reach.permits(address.ip())).collect();
             if permitted.is_empty() {
                 return Err(io::Error::other(format!("{name} has no address that may be reached")));
@@ -51,15 +79,21 @@ impl tower_service::Service<Name> for Resolver {
     }
 }
 
-/// The addresses of a name, or the one that it is.
-pub(super) async fn look_up(host: &str) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
-    // Each waits in a thread of those that files need, too.
-    let _turn = LOOKUPS.acquire().await;
-    Ok(tokio::net::lookup_host((host, 0)).await?.collect::<Vec<_>>().into_iter())
+fn look_up(host: String) -> Addresses {
+    Box::pin(async move {
+        // Each waits in a thread of those that files need, too.
+        let _turn = LOOKUPS.acquire().await;
+        Ok(tokio::net::lookup_host((host, 0)).await?.collect())
+    })
 }
 
+/// A client that reaches what `reach` lets it.
 pub(crate) fn client(ca: Option<&Path>, reach: Arc<dyn Reach>) -> Result<HttpClient, String> {
-    let mut http = HttpConnector::new_with_resolver(Resolver(reach));
+    client_with(ca, Resolver::new(reach))
+}
+
+pub(super) fn client_with(ca: Option<&Path>, resolver: Resolver) -> Result<HttpClient, String> {
+    let mut http = HttpConnector::new_with_resolver(resolver);
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(Duration::from_secs(10)));

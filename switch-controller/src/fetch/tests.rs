@@ -166,3 +166,42 @@ async fn what_may_not_be_reached_is_not_by_address_nor_by_name() {
         );
     }
 }
+
+/// Whatever is asked for has two addresses.
+fn two_faced(_: String) -> client::Addresses {
+    let addresses = ["127.0.0.1:0", "127.0.0.2:0"].map(|text| text.parse().expect("an address"));
+    Box::pin(async move { Ok(addresses.to_vec()) })
+}
+
+/// All but 127.0.0.1.
+struct NotTheFirst;
+
+impl Reach for NotTheFirst {
+    fn permits(&self, address: IpAddr) -> bool {
+        address != IpAddr::from([127, 0, 0, 1])
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_one_address_that_may_be_reached_is_asked_there_alone_and_not_called() {
+    let reach: Arc<dyn Reach> = Arc::new(NotTheFirst);
+    let resolver = || Resolver::with(Arc::clone(&reach), two_faced);
+    let fetcher = |settings| Fetcher::with(settings, resolver(), Arc::clone(&reach)).expect("a fetcher");
+    // The same port of both addresses.
+    let ours = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = ours.local_addr().expect("an address").port();
+    let theirs = tokio::net::TcpListener::bind(("127.0.0.2", port)).await.expect("the same port");
+    let at = request(Method::Post, format!("http://two.example:{port}/echo"));
+    let serving = tokio::spawn(async move { axum::serve(theirs, Router::new().fallback(answer)).await });
+    let told = fetcher(settings()).document(&at, &Secret::new("t"), &Cookies::default()).await;
+    assert!(told.expect("answered").body.starts_with(b"POST /echo\n"));
+    // Nor is it, where the other one is not there.
+    serving.abort();
+    let gone = fetcher(settings()).document(&at, &Secret::new("t"), &Cookies::default()).await;
+    assert!(gone.is_err(), "nobody is there");
+    let asked = tokio::time::timeout(Duration::from_millis(200), ours.accept()).await;
+    assert!(asked.is_err(), "{asked:?}");
+    // Whoever is called is called by FreeSWITCH, at any of the addresses.
+    let error = fetcher(settings()).may_call(&format!("two.example:{port}")).await.expect_err("not called");
+    assert_eq!(error, "two.example: 127.0.0.1 may not be reached");
+}

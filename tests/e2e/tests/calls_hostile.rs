@@ -173,6 +173,80 @@ async fn our_own_network_is_reached_by_no_document_and_no_file() -> Result<()> {
     exchange.wait_nothing_left()
 }
 
+/// All the ways in which a document names a URL beside those of documents and files: `URL` is where it leads.
+const TOLD: [&str; 9] = [
+    "<Dial><Number statusCallback=\"URL\">85550001</Number></Dial>",
+    "<Dial><Number url=\"URL\">85550001</Number></Dial>",
+    "<Dial><Sip url=\"URL\">sip:1@CARRIER</Sip></Dial>",
+    "<Dial timeLimit=\"1\"><Conference startConferenceOnEnter=\"false\" waitUrl=\"URL\">one</Conference></Dial>",
+    "<Dial timeLimit=\"1\"><Conference waitUrl=\"\" statusCallbackEvent=\"join\" statusCallback=\"URL\">two</Conference></Dial>",
+    "<Dial action=\"URL\">85520001</Dial>",
+    "<Gather timeout=\"1\" actionOnEmptyResult=\"true\" action=\"URL\"/>",
+    "<Record maxLength=\"1\" playBeep=\"false\" action=\"URL\"/>",
+    // The fallback.
+    "",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_network_is_told_nothing_and_asked_for_nothing() -> Result<()> {
+    // The customer's own address alone is allowed.
+    let exchange = Exchange::start_at(|ip| format!("[webhook]\nallow = [\"{ip}/32\"]\n")).await?;
+    let (port, count) = secret().await?;
+    let count = || count.load(std::sync::atomic::Ordering::Relaxed);
+    exchange.application.twiml("/told", "<Hangup/>");
+    let allowed = exchange.application.url("/told");
+    for verbs in TOLD {
+        for (number, url) in [
+            allowed.clone(),
+            format!("http://127.0.0.1:{port}/"),
+            format!("http://localhost:{port}/"),
+            format!("http://[::ffff:127.0.0.1]:{port}/"),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let asked = exchange.application.asked("/told").len();
+            match verbs {
+                "" => fall_back(&exchange, url)?,
+                _ => exchange.application.twiml(
+                    "/voice",
+                    &verbs.replace("URL", url).replace("CARRIER", &exchange.carrier_host("8555")),
+                ),
+            }
+            exchange.call([]).await?;
+            exchange.wait_nothing_left()?;
+            match number {
+                // Where it leads nowhere else, it is asked: what follows is about its address.
+                0 => wait_until(verbs, Duration::from_secs(10), || {
+                    Ok(exchange.application.asked("/told").len() > asked)
+                })
+                .with_context(|| exchange.controller.log())?,
+                _ => assert_eq!(exchange.application.asked("/told").len(), asked, "{verbs}"),
+            }
+        }
+    }
+    // Whoever is to be told is told after the call.
+    e2e::pause(Duration::from_secs(1));
+    assert_eq!(count(), 0, "{}", exchange.controller.log());
+    tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+    wait_until("whoever can be reached counts", Duration::from_secs(10), || Ok(count() == 1))
+}
+
+/// Calls to 1294 get no document, and turn to this.
+fn fall_back(exchange: &Exchange, url: &str) -> Result<()> {
+    let broken = Page { status: "500 Internal Server Error", ..Page::twiml("") };
+    exchange.application.put("/voice", broken);
+    let read = || exchange.controller.log().matches("routes: read again").count();
+    let before = read();
+    let file = exchange.directory().join("routes.toml");
+    let text = std::fs::read_to_string(&file)?;
+    let lines = text.lines().filter(|line| !line.starts_with("fallback_url"));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    let number = "match = \"1294\"\n";
+    std::fs::write(&file, text.replace(number, &format!("{number}fallback_url = \"{url}\"\n")))?;
+    wait_until("the routes are read", Duration::from_secs(30), || Ok(read() > before))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn our_own_network_is_called_by_no_sip_uri() -> Result<()> {
     let exchange = Exchange::start_at(|ip| format!("[webhook]\nallow = [\"{ip}/32\"]\n")).await?;
