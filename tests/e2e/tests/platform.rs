@@ -280,6 +280,9 @@ async fn r9_a_recording_is_in_the_bucket_before_the_platform_is_told_of_it() -> 
     assert_eq!(asked.parameter("RecordingUrl"), format!("https://platform.example/Recordings/{sid}"));
     let callback = ("https://customer.example/recorded".to_owned(), "GET".to_owned());
     assert_eq!((&recording.call, &recording.callback), (&only(&state), &Some(callback)));
+    // It is asked for before the two seconds that it is long, and told of behind them.
+    let at = |what| platform.told(what).first().map(|told| told.at).context(what);
+    assert!(at("PATCH /recordings")? > at("POST /recordings")? + Duration::from_secs(2));
     let left = std::fs::read_dir(exchange.directory().join("recordings"))?.count();
     assert_eq!(left, 0, "what is in the bucket needs not be here");
     Ok(())
