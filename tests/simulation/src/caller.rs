@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::context::{Context, Event, Sent};
 use crate::message::{Bytes, Draft, Msg, authority, in_angles, leg_branch, param, respond, way_back};
-use crate::scenario::{T1, T2, TIMEOUT, Time, advertised, caller_address};
+use crate::scenario::{T1, T2, TIMEOUT, Tcp, Time, advertised, caller_address};
 
 /// After how long a caller has had enough, whatever happens: more than Timer C of a proxy and 64*T1.
 const ENOUGH: Time = 260_000;
@@ -105,7 +105,9 @@ impl Call {
             legs: Vec::new(),
             dialogs: Vec::new(),
         };
-        call.legs = (0..legs).map(|leg| call.leg(leg)).collect();
+        let is_large = context.scenario.tcp.iter().any(|tcp| *tcp != Tcp::No) && context.rng.percent(50);
+        let padding = "x".repeat(if is_large { 1_200 } else { 0 });
+        call.legs = (0..legs).map(|leg| call.leg(leg, &padding)).collect();
         let rng = &mut context.rng;
         let most = rng.pick(&[2_000, 15_000]);
         let patience = if rng.percent(25) { rng.between(0, most) } else { ENOUGH };
@@ -117,7 +119,8 @@ impl Call {
         call
     }
 
-    fn leg(&self, leg: usize) -> Leg {
+    /// Padded, the INVITE is too large for a datagram where its target takes anything else.
+    fn leg(&self, leg: usize, padding: &str) -> Leg {
         let draft = Draft::request("INVITE", &self.uri())
             .field("Via", self.via(&leg_branch(self.number, leg)))
             .field("Max-Forwards", 70);
@@ -129,6 +132,7 @@ impl Call {
             .field("Call-ID", &self.call_id)
             .field("CSeq", "1 INVITE")
             .field("Contact", format_args!("<sip:caller@{}>", self.host))
+            .field("X-Padding", padding)
             .finish();
         Leg { invite, state: LegState::Calling, refusal: None, cancel: None, cancel_answered: false }
     }
