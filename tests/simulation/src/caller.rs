@@ -74,6 +74,8 @@ pub(crate) struct Call {
     /// What it says of itself: its own address, or a private one behind an element that record-routes.
     host: String,
     private: bool,
+    /// What the element before a private one calls itself.
+    element: String,
     call_id: String,
     ignores_record_route: bool,
     cancels: bool,
@@ -90,6 +92,11 @@ impl Call {
         let legs = if rng.percent(12) { 2 } else { 1 };
         let host = if private { format!("10.65.104.{}:5060", number + 1) } else { address.to_string() };
         let talks = rng.between(200, 20_000);
+        let element = match (context.scenario.names, number % 2) {
+            (false, _) => address.to_string(),
+            (true, 0) => format!("e{number}.carrier.example"),
+            (true, _) => format!("e{number}.carrier.example:{}", address.port()),
+        };
         let facts = &mut context.ledger.calls[number];
         facts.ignores_record_route = !private && rng.percent(12);
         facts.target_talks = rng.percent(40).then(|| rng.between(500, 20_000));
@@ -98,6 +105,7 @@ impl Call {
             address,
             host,
             private,
+            element,
             call_id: format!("call-{number}@{}", context.scenario.seed),
             ignores_record_route: facts.ignores_record_route,
             cancels: false,
@@ -124,7 +132,7 @@ impl Call {
         let draft = Draft::request("INVITE", &self.uri())
             .field("Via", self.via(&leg_branch(self.number, leg)))
             .field("Max-Forwards", 70);
-        let own = format!("<sip:{};lr>", self.address);
+        let own = format!("<sip:{};lr>", self.element);
         let draft = if self.private { draft.field("Record-Route", own) } else { draft };
         let invite = draft
             .field("From", self.from())
@@ -386,8 +394,7 @@ impl Call {
         let mut routes: Vec<&str> = msg.all("Record-Route").collect();
         routes.reverse();
         // The element that record-routes before the private caller takes itself off.
-        let own = self.address.to_string();
-        routes.retain(|route| authority(in_angles(route)) != own);
+        routes.retain(|route| authority(in_angles(route)) != self.element);
         let (uri, to) = match self.ignores_record_route {
             true => (self.uri(), advertised()),
             false => {

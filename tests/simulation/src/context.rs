@@ -5,6 +5,8 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 
+use proxy::dns::Destination;
+
 use crate::caller::CallerTimer;
 use crate::ledger::{Ledger, Life};
 use crate::links::{Link, LinkId};
@@ -51,6 +53,18 @@ pub(crate) enum Event {
         life: Life,
         link: LinkId,
     },
+    /// DNS answers a proxy.
+    Named {
+        proxy: usize,
+        life: Life,
+        wanted: Destination,
+    },
+    /// ICMP says that nobody is at one of a name's addresses: the datagram's place in the record.
+    DeadEnd {
+        proxy: usize,
+        life: Life,
+        place: usize,
+    },
     Stranger(usize),
     Fault(Fault),
 }
@@ -94,6 +108,8 @@ pub struct Seen {
     pub broken: u64,
     pub over_tcp: u64,
     pub fallbacks: u64,
+    pub names: u64,
+    pub dead_ends: u64,
     pub excused: u64,
 }
 
@@ -112,6 +128,8 @@ impl Seen {
         self.broken += other.broken;
         self.over_tcp += other.over_tcp;
         self.fallbacks += other.fallbacks;
+        self.names += other.names;
+        self.dead_ends += other.dead_ends;
         self.excused += other.excused;
     }
 }

@@ -1,15 +1,18 @@
 //! A proxy: the real core, fed with what the network brings and the time that the simulation says.
 
+mod names;
 mod streams;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fleet::Snapshot;
 use proxy::config::Config;
+use proxy::dns::Known;
 use proxy::health::Condition;
 use proxy::pins::{Dispatch, Pins};
 use proxy::route::{Hop, Input, Router, Scratch, Transport, Verdict};
@@ -20,10 +23,11 @@ use crate::ledger::Life;
 use crate::links::LinkId;
 use crate::message::{Bytes, Msg};
 use crate::scenario::{
-    Internal, Listed, NAME, SHARED, Scenario, Tcp, Time, advertised, nat_address, proxy_address,
+    Internal, Listed, NAME, SHARED, Scenario, Tcp, Time, advertised, is_dead_end, nat_address, proxy_address,
     target_address,
 };
 use crate::watch::{self, Origin, target_at};
+use names::Names;
 use streams::Stream;
 
 /// A proxy.
@@ -43,6 +47,7 @@ pub(crate) struct Node {
     tcp: Vec<Tcp>,
     /// For each target the connection that was made to it.
     streams: HashMap<usize, Stream>,
+    names: Names,
     /// Connections that are known to be gone.
     gone: Vec<LinkId>,
     began: Time,
@@ -61,6 +66,7 @@ impl Node {
             no_answer: scenario.no_answer,
             max_pins: scenario.max_pins,
         };
+        let (router, known) = router(number, scenario.internal);
         let node = Node {
             number,
             life,
@@ -71,9 +77,10 @@ impl Node {
             tcp: scenario.tcp.clone(),
             streams: HashMap::new(),
             gone: Vec::new(),
+            names: Names::new(&known),
             pins: Pins::new(dispatch),
             began: now,
-            router: router(number, scenario.internal),
+            router,
             table: table(number, &list, &scenario.tcp),
             list,
             scratch: Scratch::new(),
@@ -90,7 +97,6 @@ impl Node {
         if let Some(msg) = &msg {
             watch::input(context, self, sent.from, msg);
         }
-        self.pins.set_time(Duration::from_millis(context.now - self.began));
         // From a connection that the target has made, it comes from a port of its choice.
         let made = sent.link.filter(|link| !context.links[*link].by_proxy);
         let port = made.map_or(sent.from.port(), |link| 40_000 + link as u16);
@@ -101,12 +107,29 @@ impl Node {
             listener: 0,
             transport: if sent.link.is_some() { Transport::Tcp } else { Transport::Udp },
             connection: sent.link.map(|link| link as u64 + 1),
-            now: BEGINNING + Duration::from_millis(context.now),
+            now: self.wall_clock(context),
         };
+        self.carry(context, &input, |_| true);
+    }
+
+    /// What time it is for messages: since 1970.
+    fn wall_clock(&self, context: &Context) -> Duration {
+        BEGINNING + Duration::from_millis(context.now)
+    }
+
+    /// Routes a message, and sends what comes of it if that `may` be. Returns whether it was.
+    fn carry(&mut self, context: &mut Context, input: &Input<'_>, may: impl Fn(&Hop) -> bool) -> bool {
+        let text = String::from_utf8_lossy(input.bytes);
+        let msg = Msg::read(&text);
+        self.pins.set_time(Duration::from_millis(context.now - self.began));
+        if context.scenario.names {
+            self.router.set_names(self.names.known.clone());
+        }
+        let (from, mut done) = (input.source, true);
         let mut out = std::mem::take(&mut self.out);
         out.clear();
         let verdict =
-            self.router.route_pinned(&input, &self.table, &mut self.pins, &mut self.scratch, &mut out);
+            self.router.route_pinned(input, &self.table, &mut self.pins, &mut self.scratch, &mut out);
         let is_full = self.pins.len() >= context.scenario.max_pins;
         if self.count(context) > 0
             && is_full
@@ -117,11 +140,17 @@ impl Node {
         let mut count = 0;
         match verdict {
             Verdict::Forward { hop, .. } => {
-                self.emit(context, &hop, &out, Origin::Forwarded(sent.from));
-                count += 1;
+                done = may(&hop);
+                if done {
+                    if self.scratch.notes.named {
+                        self.try_name(context, input, &hop, &out);
+                    }
+                    self.emit(context, &hop, &out, Origin::Forwarded(from));
+                    count += 1;
+                }
             }
             Verdict::Reply { hop, .. } => {
-                self.emit(context, &hop, &out, Origin::Answer(sent.from));
+                self.emit(context, &hop, &out, Origin::Answer(from));
                 count += 1;
             }
             Verdict::Drop(..) if !out.is_empty() => {
@@ -131,7 +160,8 @@ impl Node {
                 context
                     .breach(None, format!("nobody was probed, but this is taken for an answer: {answer:?}"));
             }
-            Verdict::Drop(..) | Verdict::Wait => {}
+            Verdict::Drop(..) => {}
+            Verdict::Wait => self.wait_for_name(context, input),
         }
         self.out = out;
         count += self.empty_outbox(context);
@@ -141,6 +171,7 @@ impl Node {
             context.breach(call, format!("{count} messages for one, where {most} are the most"));
         }
         self.afterwards(context);
+        done
     }
 
     /// Does what is due.
@@ -263,6 +294,10 @@ impl Node {
             advertised()
         };
         context.send(from, to, bytes);
+        let place = context.record.len() - 1;
+        if is_dead_end(to) && context.record[place].arrives.is_some() {
+            context.after(9, Event::DeadEnd { proxy: self.number, life: self.life, place });
+        }
     }
 
     fn afterwards(&mut self, context: &mut Context) {
@@ -298,7 +333,9 @@ add = { "X-Src-Ip" = "{source_ip}" }
 "#;
 
 type Tables = HashMap<(usize, Vec<Listed>, Vec<Tcp>), Rc<Table>>;
-type Routers = HashMap<String, (Rc<Router>, [u8; 16])>;
+/// A router, the key by which targets are picked, and what it knows of names at first: nothing.
+type Made = (Rc<Router>, [u8; 16], Arc<Known>);
+type Routers = HashMap<String, Made>;
 
 thread_local! {
     /// Tables are dear to make and the same in many histories. Each proxy has its own, and so its own marks in them.
@@ -306,22 +343,25 @@ thread_local! {
     static ROUTERS: RefCell<Routers> = RefCell::default();
 }
 
-fn router(number: usize, internal: Internal) -> Rc<Router> {
+fn router(number: usize, internal: Internal) -> (Rc<Router>, Arc<Known>) {
     let internal = match internal {
         Internal::Own => proxy_address(number).to_string(),
         Internal::SharedAddress => SHARED.to_owned(),
         Internal::SharedName => NAME.to_owned(),
     };
-    router_at(&internal).0
+    let (router, _, known) = router_at(&internal);
+    (router, known)
 }
 
 #[expect(clippy::expect_used, reason = "the settings stand above")]
-fn router_at(internal: &str) -> (Rc<Router>, [u8; 16]) {
+fn router_at(internal: &str) -> Made {
     ROUTERS.with_borrow_mut(|routers| {
         let made = routers.entry(internal.to_owned()).or_insert_with(|| {
             let settings = SETTINGS.replace("INTERNAL", internal);
             let config = Config::parse(&settings, "simulation", std::iter::empty()).expect("settings");
-            (Rc::new(Router::new(&config)), config.keys.pick)
+            let router = Router::new(&config);
+            let known = router.known();
+            (Rc::new(router), config.keys.pick, known)
         });
         made.clone()
     })

@@ -100,6 +100,9 @@ pub(crate) struct Scenario {
     pub(crate) faults: Vec<(Time, Fault)>,
     /// What each target takes.
     pub(crate) tcp: Vec<Tcp>,
+    /// Whether callers' elements write names into Record-Route, and how many of each one's places nobody is at.
+    pub(crate) names: bool,
+    pub(crate) dead_ends: usize,
     /// Within which time calls begin.
     pub(crate) span: Time,
 }
@@ -128,10 +131,15 @@ impl Scenario {
             most_losses: if attempts == 1 { 1 } else { 2 },
             faults: Vec::new(),
             tcp: Vec::new(),
+            names: false,
+            dead_ends: 0,
             span: rng.between(1_000, 40_000),
         };
         for _ in 0..rng.pick(&[0, 0, 1, 2, 3]) {
             scenario.add_fault(rng);
+        }
+        if rng.percent(40) {
+            (scenario.names, scenario.dead_ends) = (true, rng.below(4));
         }
         scenario.tcp = vec![Tcp::No; scenario.targets];
         if rng.percent(40) {
@@ -223,6 +231,19 @@ pub(crate) fn nat_address(proxy: usize) -> SocketAddr {
 
 pub(crate) fn caller_address(call: usize) -> SocketAddr {
     SocketAddr::from(([175, 100, 32, 29 + (call % 3) as u8], 5060 + (call as u16 / 3) * 2))
+}
+
+/// Where the element of a private caller is by its name: at some places nobody is, and that is told by ICMP; at the last
+/// one it is.
+pub(crate) fn places_of_element(call: usize, dead_ends: usize) -> Vec<SocketAddr> {
+    let at = caller_address(call);
+    let dead = (0..dead_ends).map(|number| SocketAddr::from(([175, 100, 33, 1 + number as u8], at.port())));
+    dead.chain([at]).collect()
+}
+
+/// Whether nobody is there, by the list above.
+pub(crate) fn is_dead_end(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V4(v4) if v4.ip().octets()[..3] == [175, 100, 33])
 }
 
 /// Somebody who may not call, and now and then one who may.

@@ -9,8 +9,8 @@ use crate::ledger::{Facts, Life};
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::scenario::{
-    Fault, Listed, SHARED, Scenario, TIMEOUT, Time, advertised, caller_address, nat_address, proxy_address,
-    stranger_address,
+    Fault, Listed, SHARED, Scenario, TIMEOUT, Time, advertised, caller_address, is_dead_end, nat_address,
+    proxy_address, stranger_address,
 };
 use crate::stranger;
 use crate::target::{State, Target};
@@ -128,6 +128,16 @@ impl World {
             Event::LinkGone { proxy, life, link } => {
                 if let Some(node) = self.living(proxy, life) {
                     node.0.link_is_gone(node.1, link);
+                }
+            }
+            Event::Named { proxy, life, wanted } => {
+                if let Some(node) = self.living(proxy, life) {
+                    node.0.learn_name(node.1, wanted);
+                }
+            }
+            Event::DeadEnd { proxy, life, place } => {
+                if let Some(node) = self.living(proxy, life) {
+                    node.0.name_came_back(node.1, place);
                 }
             }
             Event::Stranger(number) => stranger::send(context, number),
@@ -312,6 +322,12 @@ impl World {
             let what = format!("proxy {} has {} pins left", node.number + 1, node.pins.len());
             context.breach(None, what);
         }
+        for node in &mut self.nodes {
+            let kept = node.kept_for_names(context);
+            if kept > 0 {
+                context.breach(None, format!("proxy {} still keeps {kept} messages", node.number + 1));
+            }
+        }
         for target in &self.targets {
             for uas in target.calls.iter().filter(|uas| uas.state != State::Over) {
                 let facts = &context.ledger.calls[uas.call];
@@ -351,6 +367,7 @@ pub(crate) fn name(address: SocketAddr, taken_by: Option<usize>) -> String {
             "stranger".to_owned()
         }
         _ if address.ip().to_string().starts_with("175.100.32.") => "caller".to_owned(),
+        _ if is_dead_end(address) => "dead end".to_owned(),
         _ => address.to_string(),
     }
 }
