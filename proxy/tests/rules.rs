@@ -44,18 +44,39 @@ fn a_next_route_is_a_loose_router_whatever_its_lr_says() {
 }
 
 #[test]
-fn a_maddr_that_is_ours_leads_nowhere_else() {
-    // RFC 3261 16.4: for a new call, for one of a dialog, and for a name of ours.
-    let new = request("INVITE", "sip:1294@52.74.4.205;maddr=52.74.4.205", "", "");
-    assert_eq!(Site::new().route(new, CARRIER).forwarded_to(), TARGET);
-    for maddr in ["52.74.4.205", "10.10.1.162"] {
-        let uri = format!("{CONTACT};maddr={maddr}");
-        let bye = request("BYE", &uri, "theirs", &format!("Route: <sip:{INTERNAL};lr>\r\n"));
-        assert_eq!(Site::new().route(bye, CARRIER).forwarded_to(), TARGET, "{maddr}");
+fn a_maddr_that_is_ours_goes_and_leads_nowhere_else() {
+    // RFC 3261 16.4: for a new call, for one of a dialog, however often and in any spelling.
+    for maddr in [";maddr=52.74.4.205", ";MADDR=10.10.1.162;maddr=203.0.113.7"] {
+        let new = request("INVITE", &format!("sip:1294@52.74.4.205{maddr};user=phone"), "", "");
+        let out = Site::new().route(new, CARRIER);
+        assert_eq!(out.forwarded_to(), TARGET);
+        assert!(out.raw.starts_with("INVITE sip:1294@52.74.4.205;user=phone SIP/2.0\r\n"), "{}", out.raw);
+        let routes = format!("Route: <sip:{INTERNAL};lr>\r\n");
+        let out = Site::new().route(request("BYE", &format!("{CONTACT}{maddr}"), "theirs", &routes), CARRIER);
+        assert_eq!(out.forwarded_to(), TARGET);
+        assert!(out.raw.starts_with(&format!("BYE {CONTACT} SIP/2.0\r\n")), "{}", out.raw);
     }
-    let bye =
-        request("BYE", &format!("{CONTACT};maddr=203.0.113.7"), "theirs", "Route: <sip:10.10.1.162;lr>\r\n");
-    assert_eq!(Site::new().route(bye, TARGET).forwarded_to(), "203.0.113.7:5060", "anybody else's does lead");
+    // Anybody else's does lead, and stays.
+    let uri = format!("{CONTACT};maddr=203.0.113.7");
+    let out = Site::new().route(request("BYE", &uri, "theirs", "Route: <sip:10.10.1.162;lr>\r\n"), TARGET);
+    assert_eq!(out.forwarded_to(), "203.0.113.7:5060");
+    assert!(out.raw.starts_with(&format!("BYE {uri} SIP/2.0\r\n")), "{}", out.raw);
+}
+
+#[test]
+fn what_belongs_to_a_call_loses_a_maddr_that_is_ours_as_the_call_did() {
+    let mut site = PinnedSite::new("attempts = 3", THREE);
+    let uri = "sip:1294@52.74.4.205:5060;maddr=52.74.4.205";
+    let invited = site.send(request("INVITE", uri, "", ""), CARRIER).remove(0);
+    site.send(invited.answer("180 Ringing", ""), &invited.to);
+    let cancelled = site.send(request("CANCEL", uri, "", ""), CARRIER);
+    assert_eq!(summary(&cancelled), [format!("200>{CARRIER}"), format!("CANCEL>{}", invited.to)]);
+    site.send(invited.answer("487 Terminated", ""), &invited.to);
+    let ack = site.send(request("ACK", uri, "target", ""), CARRIER).remove(0);
+    for sent in [&invited, &cancelled[1], &ack] {
+        assert!(sent.text.contains(" sip:1294@52.74.4.205:5060 SIP/2.0\r\n"), "{}", sent.text);
+        assert_eq!(sent.headers("Via")[0], invited.headers("Via")[0]);
+    }
 }
 
 #[test]
