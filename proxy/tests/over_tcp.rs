@@ -139,6 +139,63 @@ fn a_refusal_that_is_not_passed_on_is_acknowledged_over_tcp() {
 }
 
 #[test]
+fn a_cancel_that_found_its_connection_gone_is_a_datagram_and_sent_until_it_is_answered() {
+    let mut site = site(BOTH);
+    let invited = site.send(large(), CARRIER).remove(0);
+    site.send_over_tcp(invited.answer("180 Ringing", ""), TCP);
+    let cancel = site.send(of("CANCEL"), CARRIER).remove(1);
+    assert_eq!(ways(std::slice::from_ref(&cancel)), [(Transport::Tcp, "CANCEL", TCP)]);
+    site.pins.left_tcp(cancel.text.as_bytes());
+    let again = site.pass(1_600);
+    assert_eq!(ways(&again), [(Transport::Udp, "CANCEL", UDP); 2], "Timer E");
+    assert_eq!(branch(&again[0]), branch(&invited));
+    site.send(again[0].answer("200 OK", ""), UDP);
+    assert_eq!(site.pass(5_000), []);
+}
+
+#[test]
+fn a_refusal_that_came_over_tcp_is_sent_to_its_caller_until_that_acknowledges_it() {
+    for dispatch in ["attempts = 3", "attempts = 1"] {
+        let mut site = PinnedSite::new(dispatch, BOTH);
+        let invited = site.send(large(), CARRIER).remove(0);
+        site.send_over_tcp(invited.answer("180 Ringing", ""), TCP);
+        let busy = site.send_over_tcp(invited.answer("486 Busy Here", ""), TCP);
+        assert_eq!(ways(&busy), [(Transport::Udp, "486", CARRIER)]);
+        // A CANCEL that crosses it, and its answer, change nothing.
+        let crossed = site.send(of("CANCEL"), CARRIER);
+        if let Some(cancel) = crossed.iter().find(|sent| sent.what() == "CANCEL") {
+            site.send_over_tcp(cancel.answer("200 OK", ""), TCP);
+        }
+        // RFC 3261 17.2.1, Timer G: after 500 ms, 1.5 s and 3.5 s.
+        for (milliseconds, again) in [(450, 0), (150, 1), (850, 0), (150, 1), (1_800, 0), (200, 1)] {
+            assert_eq!(site.pass(milliseconds), vec![busy[0].clone(); again], "{dispatch}");
+        }
+        assert_eq!(ways(&site.send(of("ACK"), CARRIER)), [(Transport::Tcp, "ACK", TCP)]);
+        assert_eq!(site.pass(40_000), []);
+        assert_eq!(site.pins.len(), 0);
+        // Without an ACK there is an end, too.
+        let invited = site.send(large(), CARRIER).remove(0);
+        site.send_over_tcp(invited.answer("486 Busy Here", ""), TCP);
+        assert_eq!(site.pass(40_000).len(), 10, "as often as a target does in 32 seconds");
+        assert_eq!(site.pins.len(), 0);
+        // What came as a datagram is its target's to send again.
+        let invited = site.send(invite(""), CARRIER).remove(0);
+        site.send(invited.answer("486 Busy Here", ""), UDP);
+        assert_eq!(site.pass(5_000), []);
+    }
+}
+
+#[test]
+fn a_refusal_that_leaves_over_a_connection_leaves_once() {
+    let mut site = site(BOTH);
+    let over_tcp = large().replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+    let invited = site.send_over_tcp(over_tcp, CARRIER).remove(0);
+    let busy = site.send_over_tcp(invited.answer("486 Busy Here", ""), TCP);
+    assert_eq!(ways(&busy), [(Transport::Tcp, "486", CARRIER)]);
+    assert_eq!(site.pass(10_000), []);
+}
+
+#[test]
 fn when_the_connection_cannot_be_made_all_that_belongs_to_the_invite_follows_it_over_udp() {
     for attempts in ["attempts = 3", "attempts = 1"] {
         let mut site = PinnedSite::new(attempts, BOTH);

@@ -115,17 +115,17 @@ impl Pins {
         }
     }
 
-    /// A request that was to go to a target by TCP for its size is sent as a datagram instead. If it was an INVITE, all
-    /// that belongs to it follows.
+    /// A request that was to go to a target by TCP for its size is sent as a datagram instead. If it was an INVITE, or the
+    /// CANCEL of one, all that belongs to that follows, and is sent again where it is lost.
     pub fn left_tcp(&mut self, request: &[u8]) {
-        let Some(branch) = request.starts_with(b"INVITE ").then(|| Branch::find(request)).flatten() else {
-            return;
-        };
+        let is_invite = request.starts_with(b"INVITE ");
+        let belongs = is_invite || request.starts_with(b"CANCEL ");
+        let Some(branch) = belongs.then(|| Branch::find(request)).flatten() else { return };
         let Some(place) = self.store.find(branch.transaction) else { return };
         let Some(mut pin) = self.store.take(place) else { return };
         let left = pin.attempts.iter_mut().find(|a| a.hop == branch.hop).is_some_and(Attempt::leave_tcp);
         let present = pin.attempt().is_some_and(|attempt| attempt.hop == branch.hop);
-        if left && present && pin.stage == Stage::Calling && pin.may_move() {
+        if is_invite && left && present && pin.stage == Stage::Calling && pin.may_move() {
             self.began(&mut pin);
         }
         self.put_back(place, pin);

@@ -34,7 +34,8 @@ pub(super) struct Pin {
     pub(super) merged: bool,
     /// Whether no target is to ring any more, and what the caller gets if none of them says so in time.
     pub(super) cancelled: Option<Code>,
-    /// The BYE with which a call is ended that was answered too late, until it is answered itself.
+    /// What is sent until it is answered: the BYE with which a call is ended that was answered too late, or a refusal that
+    /// came over TCP.
     #[serde(skip)]
     pub(super) closing: Option<Box<Closing>>,
     /// When the present attempt began.

@@ -23,11 +23,10 @@ impl Pins {
         if pin.in_dialog {
             // Route and Request-URI say where it goes, and this how.
             routing.choice = follow;
-            if method == Method::Cancel
-                && let Some(mut pin) = self.store.take(place)
-            {
-                pin.cancelled = Some(TERMINATED);
-                self.put_back(place, pin);
+            match method {
+                Method::Cancel => self.change(place, |pin| pin.cancelled = Some(TERMINATED)),
+                Method::Ack => self.change(place, |pin| pin.closing = None),
+                _ => {}
             }
             return None;
         }
@@ -37,6 +36,7 @@ impl Pins {
         match (method, pin.stage) {
             // A target whose refusal was lost sends it again.
             (Method::Ack, Stage::Refused) => {
+                self.change(place, |pin| pin.closing = None);
                 routing.choice = follow;
                 Some(routing.dispatch_without_routes(request))
             }
@@ -92,9 +92,12 @@ impl Pins {
     }
 
     fn acknowledge(&mut self, place: Place) {
+        self.change(place, |pin| (pin.stage, pin.resend) = (Stage::Acknowledged, NEVER));
+    }
+
+    fn change(&mut self, place: Place, change: impl FnOnce(&mut Pin)) {
         if let Some(mut pin) = self.store.take(place) {
-            pin.stage = Stage::Acknowledged;
-            pin.resend = NEVER;
+            change(&mut pin);
             self.put_back(place, pin);
         }
     }

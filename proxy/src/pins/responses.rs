@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use sip::{Method, Name};
 use smallvec::SmallVec;
 
-use super::pin::{Attempt, Cancel, Code, Heard, NEVER, Pin, Stage};
+use super::pin::{Attempt, Cancel, Closing, Code, Heard, NEVER, Pin, Stage};
 use super::{LINGER, Pins, Signal, Site, TIMER_C};
-use crate::route::{Branch, Cause, Choice, Routing, Verdict};
+use crate::route::{Branch, Cause, Choice, Hop, Routing, Verdict};
 
 /// The most targets that are asked for a dialog.
 const MOST_SEARCHED: usize = 8;
@@ -55,6 +55,17 @@ impl Pins {
             Fate::Pass => None,
             Fate::Absorb => Some(Verdict::Drop(Cause::Absorbed, None)),
         }
+    }
+
+    /// A refusal that goes to the caller as it is, and that its target does not send again since it went over TCP: we do
+    /// (RFC 3261 17.2.1, Timer G), until its ACK.
+    pub(crate) fn repeat(&mut self, branch: &Branch, hop: Hop, bytes: &[u8]) {
+        let Some(place) = self.store.find(branch.transaction) else { return };
+        let Some(mut pin) = self.store.take(place) else { return };
+        if pin.stage == Stage::Refused {
+            pin.closing = Some(Box::new(Closing { bytes: bytes.to_vec(), hop }));
+        }
+        self.put_back(place, pin);
     }
 
     /// The answer to a request of a dialog whose target was a guess.

@@ -67,6 +67,11 @@ impl<'r> Routing<'r> {
             Ok(request) => request,
             Err(error) => return self.tell(400, &format!("Bad Request ({error})"), b""),
         };
+        if !request.uri.params.as_bytes().is_empty()
+            && let Some(verdict) = self.without_our_maddr(&request)
+        {
+            return verdict;
+        }
         if let Some(last) = self.strict_router_before_us(&request) {
             return self.take_request_uri_back(&request, last);
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sip::{Name, Via};
+use sip::{Method, Name, Via};
 
 use super::via::{Branch, WayBack, with_scope};
 use super::{Cause, Hop, Routing, Transport, Verdict};
@@ -40,7 +40,27 @@ impl Routing<'_> {
             (own, below) = (below, next);
             count += 1;
         }
-        self.pass_back(&own, &below, count)
+        let from = self.out.len();
+        let verdict = self.pass_back(&own, &below, count);
+        if let Verdict::Forward { hop, .. } = verdict
+            && self.input.transport != Transport::Udp
+            && hop.transport == Transport::Udp
+        {
+            self.repeat(from, hop);
+        }
+        verdict
+    }
+
+    /// A refusal that came over a connection comes once, and the datagram that it leaves as may be lost.
+    fn repeat(&mut self, from: usize, hop: Hop) {
+        let of_invite = self.msg.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
+        if !of_invite || self.msg.status().is_none_or(|status| status.code < 300) {
+            return;
+        }
+        let branch = self.msg.top_via().ok().and_then(|own| own.branch().and_then(Branch::read));
+        if let (Some(branch), Some(pins), Some(bytes)) = (branch, self.pins.as_mut(), self.out.get(from..)) {
+            pins.repeat(&branch, hop, bytes);
+        }
     }
 
     /// What the pin of its INVITE makes of a response.

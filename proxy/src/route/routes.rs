@@ -147,6 +147,22 @@ impl<'r> Routing<'r> {
         let Some(Ok(route)) = value else { return self.tell(400, "Bad Request (Route)", b"") };
         self.edits.replace(&self.msg, request.line.uri, |out| out.extend_from_slice(route.raw_uri));
         self.edits.remove_values(&self.msg, Name::Route, |place, _| place == last);
+        self.begin_again(false)
+    }
+
+    /// RFC 3261 16.4: a maddr that means us has led here, and goes. As rare.
+    pub(super) fn without_our_maddr(&mut self, request: &Request<'_>) -> Option<Verdict> {
+        let (params, port) = (request.uri.params, request.uri.port_or_default());
+        let maddr = params.value("maddr").map(Host::parse)?.ok()?;
+        self.router.ours(&maddr, port)?;
+        for param in params.iter().filter(|param| param.name.eq_ignore_ascii_case(b"maddr")) {
+            self.edits.replace(&self.msg, param.raw, |_| {});
+        }
+        Some(self.begin_again(self.may_rewrite))
+    }
+
+    /// Routes the request as it has become.
+    fn begin_again(&mut self, may_rewrite: bool) -> Verdict {
         let mut bytes = Vec::new();
         self.edits.write_to(&self.msg, &mut bytes);
         let input = Input { bytes: &bytes, ..self.input };
@@ -155,7 +171,7 @@ impl<'r> Routing<'r> {
             Ok(routing) => routing,
             Err(verdict) => return verdict,
         };
-        routing.may_rewrite = false;
+        routing.may_rewrite = may_rewrite;
         routing.pins = self.pins.as_deref_mut();
         routing.choice = self.choice;
         let verdict = match routing.msg.request() {

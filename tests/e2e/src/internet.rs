@@ -2,9 +2,15 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
-use lab::network::{Internet, Namespace, Party};
+use lab::network::{Internet, Namespace, Party, Tap};
+use lab::phone::{CallPlan, CallReport, Phone, Step};
 use lab::proxy_process::{Access, Listener, ProxyProcess, ProxySettings, Target, TargetList};
+use lab::trace::Trace;
+use tokio::task::JoinSet;
 
 use crate::machine::MachineProcess;
 use crate::sipp::{Running, Sipp};
@@ -110,6 +116,15 @@ impl Parties {
         namespace.enter(|| proxy.metric(name).with_context(|| name.to_owned()))
     }
 
+    /// Listens to what comes to a proxy and leaves it.
+    ///
+    /// # Errors
+    ///
+    /// Not permitted.
+    pub fn tap(&self, number: usize) -> Result<Tap> {
+        self.proxies.get(number).context("no such proxy")?.0.tap()
+    }
+
     /// Starts what answers at a target's address.
     ///
     /// # Errors
@@ -137,6 +152,35 @@ impl Parties {
     pub fn start_caller(&self, scenario: &str, change: impl FnOnce(Sipp) -> Sipp) -> Result<Running> {
         let sipp = change(Sipp::caller(scenario, at(CALLER), at(PUBLIC)));
         self.caller.enter(|| sipp.start())
+    }
+
+    /// Lets the lab's telephone, which goes by RFC 3261 in all that is sent again, call and hang up, from behind the NAT or
+    /// from where everybody can reach it: so many calls, one every `pace`. Returns what came of each.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn telephone(
+        &self,
+        is_hidden: bool,
+        (calls, pace): (usize, Duration),
+        script: &[Step],
+    ) -> Result<Vec<CallReport>> {
+        let (namespace, own) = if is_hidden { (&self.hidden, HIDDEN) } else { (&self.caller, CALLER) };
+        let work = async || {
+            let phone = Arc::new(Phone::start(at(own), &Trace::keeping(0)).await?);
+            let mut under_way = JoinSet::new();
+            let mut ticks = tokio::time::interval(pace);
+            for _ in 0..calls {
+                ticks.tick().await;
+                let plan = CallPlan::new(at(PUBLIC), "1294").script(script.iter().cloned());
+                let phone = Arc::clone(&phone);
+                under_way.spawn(async move { phone.call(plan).await });
+            }
+            under_way.join_all().await.into_iter().collect()
+        };
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+        namespace.enter(|| runtime()?.block_on(work()))
     }
 
     /// Starts a caller behind a NAT, whose Via and Contact have the address that it knows of itself.

@@ -9,6 +9,7 @@
 //! | [`message`] | a SIP message as text, read independently of the parser that the proxy uses |
 //! | [`internet`] | networks of their own for callers, proxies and targets, with NAT and loss |
 //! | [`wire`] | plain sockets, for what SIPp would not send |
+//! | [`black_hole`] | a TCP port at which packets vanish |
 //! | [`collector`] | what a proxy tells a collector of messages |
 //! | [`web`] | a web server with a list |
 //! | [`repository`] | what docs, dashboards and manifests say, as text |
@@ -19,6 +20,7 @@
 //! the outside is none of this machine's, as behind a load balancer: what is sent there never comes back.
 
 pub mod agent;
+pub mod black_hole;
 pub mod collector;
 pub mod exchange;
 pub mod internet;

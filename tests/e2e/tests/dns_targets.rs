@@ -1,5 +1,6 @@
 //! Target lists that are kept in DNS.
 
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +11,7 @@ use e2e::{
     wire::{Wire, answer},
 };
 use lab::dns::{DnsServer, Reply, address, srv};
-use lab::proxy_process::{ProxyProcess, TargetList};
+use lab::proxy_process::{Listener, ProxyProcess, TargetList};
 
 /// How long a change may take to be seen on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -181,5 +182,49 @@ fn addresses_of_one_name_are_targets_too_but_only_where_targets_live() -> Result
     wait_until("three targets", SOON, || {
         Ok(proxy.metric("switchyard_proxy_targets{state=\"active\"}") == Some(3.0))
     })?;
+    Ok(())
+}
+
+#[test]
+fn a_target_that_has_an_aaaa_record_alone_gets_calls_and_hangs_up_over_ipv6() -> Result<()> {
+    let six = IpAddr::from(Ipv6Addr::LOCALHOST);
+    for by_srv in [true, false] {
+        let addresses = Addresses::take();
+        let (target, caller) = (Wire::bind(six)?, Wire::bind(addresses.caller(0))?);
+        let port = target.local().port();
+        let dns = DnsServer::start(addresses.caller(2))?;
+        dns.records(SERVICE, vec![srv((0, 50, port), "fs.example")]);
+        dns.records("fs.example", vec![address(six)]);
+        let mut settings = settings(addresses);
+        settings.listeners.truncate(1);
+        settings.listeners.push(Listener::new("six", SocketAddr::new(six, 0)));
+        settings.networks.push("::1/128".to_owned());
+        let url = if by_srv { format!("dns+srv://{SERVICE}") } else { format!("dns+a://fs.example:{port}") };
+        settings.targets = TargetList::Elsewhere(format!("url = \"{url}\""));
+        settings.further = dns.settings("");
+        let proxy = ProxyProcess::start(settings)?;
+        let proxy_six = proxy.listener_address("six").context("the listener")?;
+
+        let invite = caller.request("INVITE", &format!("sip:1294@{ADVERTISED}"));
+        caller.send(invite.to_string(), proxy.sip_address())?;
+        let came = target.receive().with_context(|| proxy.log())?;
+        ensure!(came.is("INVITE") && came.values("Via")[0].contains(&proxy_six.to_string()), "{came:?}");
+        let routes = came.values("Record-Route");
+        ensure!(routes[0].contains(&format!("sip:{proxy_six};")), "{came:?}");
+        let contact = format!("sip:x@{}", target.local());
+        target.send(answer(&came, "200 OK", &contact), proxy_six)?;
+        let ok = caller.receive_final().with_context(|| proxy.log())?;
+        ensure!(ok.status() == Some(200), "{ok:?}");
+        caller.send(invite.next("ACK", &ok).to_string(), proxy.sip_address())?;
+        ensure!(target.receive()?.is("ACK"), "no ACK");
+        let mut bye = target.request("BYE", &format!("sip:x@{}", caller.local()));
+        bye.headers = routes.iter().map(|route| format!("Route: {route}")).collect();
+        bye.to = format!("{};tag=x", bye.to);
+        target.send(bye.to_string(), proxy_six)?;
+        let bye = caller.receive().with_context(|| proxy.log())?;
+        ensure!(bye.is("BYE"), "{bye:?}");
+        caller.send(answer(&bye, "200 OK", "sip:x@y"), proxy.sip_address())?;
+        ensure!(target.receive_final()?.status() == Some(200), "{}", proxy.log());
+    }
     Ok(())
 }

@@ -1,15 +1,21 @@
 //! Calls over a network with routes, NAT and loss. As root alone, who may make one.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use e2e::{
-    internet::{HIDDEN, NAT, Parties},
+    internet::{HIDDEN, INTERNAL, NAT, PUBLIC, Parties},
     machine::MachineProcess,
     message::Message,
     sipp::Sipp,
     skipped,
 };
+use lab::network::Datagram;
+use lab::phone::Step;
 
 /// Whether there can be no networks of our own here.
 fn is_impossible() -> bool {
@@ -63,57 +69,87 @@ fn a_caller_behind_a_nat_that_changes_ports_is_reached_by_answers_and_by_its_tar
 
 #[test]
 fn where_a_tenth_of_all_datagrams_is_lost_every_call_succeeds_at_one_target() -> Result<()> {
-    const CALLS: u32 = 60;
+    const CALLS: usize = 60;
     if is_impossible() {
         return Ok(());
     }
     let parties = Parties::meet(1)?;
-    // In four seconds an INVITE is sent four times.
+    // In 30 seconds an INVITE is sent six times: no target counts as silent.
     let proxy = parties.start_proxy(0, 3, |settings| {
-        settings.further = "[dispatch]\nno_reply = \"4s\"\n".to_owned();
+        settings.further = "[dispatch]\nno_reply = \"30s\"\n".to_owned();
     })?;
-    // SIPp ends a 200 with the first INVITE that comes again; these go on until there is an ACK (RFC 3261 13.3.1.4).
     let start = |number| parties.start_machine(number, "quiet,ringing=0.1");
     let targets = [start(0)?, start(1)?, start(2)?];
+    let tap = parties.tap(0)?;
     parties.internet.lose(10)?;
-    let calls = |sipp: Sipp| sipp.calls(CALLS / 2, 10).hold(Duration::from_secs(2)).patient();
-    let callers = [
-        parties.start_caller("uac_call", |sipp| calls(sipp).call_ids("c"))?,
-        parties.start_hidden("uac_call", |sipp| calls(sipp).call_ids("h"))?,
-    ];
-    // A target that got a request of a call which it has not would answer 481, and the call fail here.
-    let called = callers.map(|caller| caller.finish().with_context(|| proxy.log()));
-    let called = called.into_iter().collect::<Result<Vec<_>>>()?;
+    let script = [Step::Wait(Duration::from_secs(2)), Step::HangUp];
+    let called = std::thread::scope(|threads| {
+        let plan = (CALLS / 2, Duration::from_millis(100));
+        let callers = [false, true];
+        let (parties, script) = (&parties, &script);
+        let callers = callers.map(|hidden| threads.spawn(move || parties.telephone(hidden, plan, script)));
+        callers.map(|caller| caller.join().map_err(|_| anyhow!("a telephone failed"))?)
+    });
+    let called = called.into_iter().collect::<Result<Vec<_>>>()?.concat();
 
+    // Whatever the dice say: what came to the proxy has left it.
+    let heard = tap.stop()?;
+    for what in ["BYE", "ACK", "200 BYE", "200 INVITE"] {
+        assert_eq!(passages(&heard, what), Vec::<String>::new(), "{what}\n{}", proxy.log());
+    }
     let lost = parties.internet.lost()?;
-    assert!(lost > u64::from(CALLS) / 2, "{lost} datagrams were lost");
-    let again: u64 = called.iter().map(|caller| caller.statistics.retransmissions()).sum();
-    assert!(again > 0, "nothing was sent again");
-    assert_eq!(called.iter().map(|caller| caller.statistics.successful()).sum::<u64>(), u64::from(CALLS));
-    let moved = parties.metric(0, &proxy, "switchyard_proxy_failovers_total").unwrap_or_default();
+    assert!(lost > CALLS as u64 / 2, "{lost} datagrams were lost");
+    assert!(called.iter().map(|call| call.resent).sum::<u32>() > 0, "nothing was sent again");
+    // One try is an answer's way there and back, twice through the proxy: 0.9^4 of them succeed. Eleven in 64*T1 fail for 1 of
+    // 100,000 BYEs, and as many 2xx; seven INVITEs and their 100 likewise. So one run in 700 has a call that fails, and
+    // one in a million two.
+    let failed: Vec<_> = called.iter().filter(|call| !call.completed()).collect();
+    assert!(failed.len() <= 1, "{failed:#?}\n{}", proxy.log());
+    assert_eq!(parties.metric(0, &proxy, "switchyard_proxy_failovers_total")?, 0.0);
     let requests = targets.iter().map(MachineProcess::requests).collect::<Result<Vec<_>>>()?;
-    at_the_target_of_its_invite(&requests, CALLS as usize, moved);
+    at_the_target_of_its_invite(&requests, CALLS, failed.len());
     Ok(())
 }
 
-/// Each call is at one target, unless failover took it to another; and whatever follows is at a target that has it.
-fn at_the_target_of_its_invite(requests: &[Vec<(String, String)>], calls: usize, moved: f64) {
+/// The calls of which not as many messages of a kind have left the proxy as came to it.
+fn passages(heard: &[Datagram], what: &str) -> Vec<String> {
+    let mut balance: BTreeMap<String, i64> = BTreeMap::new();
+    for datagram in heard {
+        let message = Message::new(String::from_utf8_lossy(&datagram.bytes));
+        let kind = match message.status() {
+            Some(status) => format!("{status} {}", message.cseq_method()),
+            None => message.cseq_method().to_owned(),
+        };
+        if kind == what {
+            let leaves = [PUBLIC, INTERNAL].map(IpAddr::from).contains(&datagram.from.ip());
+            *balance.entry(message.header("Call-ID").to_owned()).or_default() += if leaves { 1 } else { -1 };
+        }
+    }
+    assert!(balance.len() > 30, "the tap heard {what} of {} calls", balance.len());
+    balance
+        .into_iter()
+        .filter(|(_, count)| *count != 0)
+        .map(|(call, count)| format!("{call}: {count}"))
+        .collect()
+}
+
+/// Each call is at one target alone, and whatever follows its INVITE, too; all but those that failed got their BYE.
+fn at_the_target_of_its_invite(requests: &[Vec<(String, String)>], calls: usize, failed: usize) {
     let of = |at: &[(String, String)], wanted: &str| -> BTreeSet<String> {
         at.iter().filter(|(method, _)| method == wanted).map(|(_, call)| call.clone()).collect()
     };
     let invited: Vec<_> = requests.iter().map(|at| of(at, "INVITE")).collect();
-    assert_eq!(invited.iter().flatten().collect::<BTreeSet<_>>().len(), calls, "{invited:?}");
-    let more = invited.iter().map(BTreeSet::len).sum::<usize>() - calls;
-    assert!(more as f64 <= moved, "{more} calls at two targets, and {moved} failovers");
-    let mut ended = BTreeSet::new();
+    let all: BTreeSet<_> = invited.iter().flatten().collect();
+    assert!(all.len() + failed >= calls, "{invited:?}");
+    assert_eq!(invited.iter().map(BTreeSet::len).sum::<usize>(), all.len(), "a call at two targets");
+    let mut ended = 0;
     for (at, invited) in requests.iter().zip(&invited) {
         for (method, call) in at.iter().filter(|(method, _)| method != "OPTIONS") {
             assert!(invited.contains(call), "{method} of {call} at a target that has no such call");
         }
-        ended.extend(of(at, "BYE"));
+        ended += of(at, "BYE").len();
     }
-    // Nearly all: now and then SIPp takes a 200 of the INVITE that comes again for the answer to its BYE, and sends no more.
-    assert!(ended.len() * 10 >= calls * 9, "{} of {calls} calls got their BYE", ended.len());
+    assert!(ended + failed >= calls, "{ended} of {calls} calls got their BYE");
 }
 
 #[test]

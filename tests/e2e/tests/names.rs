@@ -1,17 +1,18 @@
 //! Next hops that are host names: found by DNS, judged as addresses are, and never waited for by anybody else.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
+    black_hole::BlackHole,
     site::{ADVERTISED, Addresses, free_address, settings},
     tls::{Issuer, Server},
     wait_until,
     wire::{Request, Stream, Wire, accept, answer},
 };
 use lab::dns::{DnsServer, Reply, address, alias, naptr, srv};
-use lab::proxy_process::{ProxyProcess, ProxySettings, Target, TargetList, free_port};
+use lab::proxy_process::{Listener, ProxyProcess, ProxySettings, Target, TargetList, free_port};
 use tempfile::TempDir;
 
 /// How long a change may take to be seen on a busy machine.
@@ -395,5 +396,91 @@ fn a_tls_server_has_to_prove_the_name_and_not_its_address() -> Result<()> {
     lead_to(&wrong, "wrong.example")?;
     scene.call("sip:a@wrong.example;transport=tls")?;
     ensure!(wrong.accept().and_then(|mut stream| stream.receive()).is_err());
+    Ok(())
+}
+
+/// A proxy that speaks IPv6, too.
+fn with_six(settings: &mut ProxySettings) -> Result<()> {
+    settings.listeners.truncate(1);
+    settings.listeners.push(Listener::new("six", SocketAddr::from((Ipv6Addr::LOCALHOST, 0))));
+    Ok(())
+}
+
+#[test]
+fn a_name_with_an_aaaa_record_leads_over_ipv6_through_the_whole_call() -> Result<()> {
+    let scene = Scene::start_with("", with_six)?;
+    let proxy_six = scene.proxy.listener_address("six").context("the listener")?;
+    let carrier = Wire::bind(proxy_six.ip())?;
+    scene.dns.records("_sip._udp.six.example", vec![srv((1, 1, port(&carrier)), "gw.six.example")]);
+    scene.dns.records("gw.six.example", vec![address(proxy_six.ip())]);
+    let invite = scene.call("sip:0715100860@six.example")?;
+    let came = carrier.receive().with_context(|| scene.proxy.log())?;
+    ensure!(came.is("INVITE") && came.values("Via")[0].contains(&proxy_six.to_string()), "{came:?}");
+    ensure!(came.values("Record-Route")[0].contains(&format!("sip:{proxy_six};")), "{came:?}");
+    carrier.send(answer(&came, "200 OK", "sip:b@six.example"), proxy_six)?;
+    let ok = scene.target.receive_final().with_context(|| scene.proxy.log())?;
+    ensure!(ok.status() == Some(200), "{ok:?}");
+    for method in ["ACK", "BYE"] {
+        scene.target.send(invite.next(method, &ok).to_string(), scene.proxy.sip_address())?;
+        let came = carrier.receive().with_context(|| scene.proxy.log())?;
+        ensure!(came.is(method), "{came:?}");
+    }
+    // Over TCP.
+    let listener = TcpListener::bind((proxy_six.ip(), 0))?;
+    let server = srv((1, 1, listener.local_addr()?.port()), "gw.six.example");
+    scene.dns.records("_sip._tcp.six.example", vec![server]);
+    scene.call("sip:a@six.example;transport=tcp")?;
+    let mut stream = Stream::over(accept(&listener).with_context(|| scene.proxy.log())?)?;
+    ensure!(stream.receive()?.is("INVITE"));
+    Ok(())
+}
+
+#[test]
+fn where_a_name_has_addresses_of_both_ip_versions_the_living_one_is_found() -> Result<()> {
+    let six = IpAddr::from(Ipv6Addr::LOCALHOST);
+    for living in [six, Addresses::take().caller(1)] {
+        let scene = Scene::start_with("", with_six)?;
+        let carrier = Wire::bind(living)?;
+        // The other one has nobody at that port, which is told by ICMP.
+        let four = if living.is_ipv4() { living } else { scene.addresses.caller(1) };
+        scene.dns.records("both.example", vec![address(four), address(six)]);
+        for number in 0..8 {
+            // Which comes first is the Call-ID's choice; what was found dead comes last for a while.
+            scene.call(&format!("sip:{number}@both.example:{}", port(&carrier)))?;
+            let came = carrier.receive().with_context(|| scene.proxy.log())?;
+            ensure!(came.request_uri().contains(&format!("{number}@")), "{came:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn where_packets_to_one_address_vanish_over_tcp_the_next_is_tried_in_bounded_time() -> Result<()> {
+    let scene = Scene::start_with("", |settings| {
+        settings.further += "[tcp]\nconnect_timeout = \"1s\"\n";
+        Ok(())
+    })?;
+    let ip = scene.addresses.caller(0);
+    let (hole, listener) = (BlackHole::bind(ip)?, TcpListener::bind((ip, 0))?);
+    scene.dns.records("h.up.example", vec![address(ip)]);
+    let servers = [hole.local().port(), listener.local_addr()?.port()];
+    let servers = (1..).zip(servers).map(|(priority, port)| srv((priority, 0, port), "h.up.example"));
+    scene.dns.records("_sip._tcp.up.example", servers.collect());
+    let began = Instant::now();
+    scene.call("sip:a@up.example;transport=tcp")?;
+    let mut stream = Stream::over(accept(&listener).with_context(|| scene.proxy.log())?)?;
+    ensure!(stream.receive()?.is("INVITE"));
+    let took = began.elapsed();
+    ensure!((Duration::from_millis(900)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    // For a while the one that was found silent comes last: the connection that is there is used at once.
+    let began = Instant::now();
+    scene.call("sip:b@up.example;transport=tcp")?;
+    ensure!(stream.receive()?.is("INVITE"));
+    ensure!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    // Where nobody else is there, the caller is told.
+    scene.dns.records("_sip._tcp.down.example", vec![srv((1, 0, hole.local().port()), "h.up.example")]);
+    let (status, reason, took) = scene.refused("sip:a@down.example;transport=tcp")?;
+    ensure!(status == Some(500) && reason.contains("Next Hop Cannot Be Reached"), "{reason}");
+    ensure!(took < Duration::from_secs(4), "{took:?}");
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
+    black_hole::BlackHole,
     message::Message,
     outcome::Outcome,
     sipp::Sipp,
@@ -149,9 +150,12 @@ struct Scene {
 impl Scene {
     fn start(further: &str) -> Result<Self> {
         let addresses = Addresses::take();
+        Self::start_at(addresses, free_address(addresses.target(0))?, further)
+    }
+
+    fn start_at(addresses: Addresses, tcp: SocketAddr, further: &str) -> Result<Self> {
         let mut settings = settings(addresses);
         let udp = Wire::bind(addresses.target(0))?;
-        let tcp = free_address(addresses.target(0))?;
         let mut target = Target::new("task-0", udp.local());
         target.ports.push(("sip_tcp".to_owned(), tcp.port()));
         settings.targets = TargetList::File(vec![target]);
@@ -238,5 +242,70 @@ fn one_connection_carries_all_and_is_made_anew_when_it_is_gone() -> Result<()> {
         })?;
     }
     ensure!(scene.udp.is_silent()?, "nothing went by UDP");
+    Ok(())
+}
+
+#[test]
+fn where_packets_to_its_tcp_port_vanish_a_large_request_is_a_datagram_before_its_target_counts_as_silent()
+-> Result<()> {
+    let addresses = Addresses::take();
+    let hole = BlackHole::bind(addresses.target(0))?;
+    // Half of it is for the connection, and none of it for a second target: there is none.
+    let scene = Scene::start_at(addresses, hole.local(), "[dispatch]\nno_reply = \"3s\"\n")?;
+    let began = Instant::now();
+    let invite = scene.invite()?;
+    scene.refuse_over_udp(&invite)?;
+    let took = began.elapsed();
+    ensure!(took >= Duration::from_millis(1_400), "nobody waited for the connection: {took:?}");
+    ensure!(took < Duration::from_secs(3), "{took:?}\n{}", scene.proxy.log());
+    ensure!(scene.proxy.metric(FALLBACKS) == Some(1.0), "{}", scene.proxy.log());
+    // The next one does not wait for what failed a moment ago.
+    let began = Instant::now();
+    let invite = scene.invite()?;
+    scene.refuse_over_udp(&invite)?;
+    ensure!(began.elapsed() < Duration::from_millis(1_400), "{:?}", began.elapsed());
+    ensure!(scene.proxy.metric(FALLBACKS) == Some(1.0), "{}", scene.proxy.log());
+    Ok(())
+}
+
+#[test]
+fn where_packets_to_a_target_that_takes_tcp_alone_vanish_its_calls_go_to_another() -> Result<()> {
+    let addresses = Addresses::take();
+    let hole = BlackHole::bind(addresses.target(0))?;
+    let listening = TcpListener::bind((addresses.target(1), 0))?;
+    let mut settings = settings(addresses);
+    let places = [hole.local(), listening.local_addr()?];
+    let list = (0..).zip(places).map(|(number, at)| Target::new(&format!("task-{number}"), at));
+    settings.targets = TargetList::File(list.collect());
+    with_ports(&mut settings, alone);
+    settings.further.push_str("[dispatch]\nno_reply = \"2s\"\n");
+    settings.log = "debug".to_owned();
+    let proxy = ProxyProcess::start(settings)?;
+    let caller = Wire::bind(addresses.caller(0))?;
+    let mut stream = None;
+    let mut waited = 0;
+    for number in 0..CALLS {
+        let began = Instant::now();
+        let invite = caller.request("INVITE", &format!("sip:{number}@203.0.113.10:5060"));
+        caller.send(invite.to_string(), proxy.sip_address())?;
+        if stream.is_none() {
+            stream = Some(Stream::over(wire::accept(&listening).with_context(|| proxy.log())?)?);
+        }
+        let stream = stream.as_mut().context("a connection")?;
+        let came = stream.receive().with_context(|| proxy.log())?;
+        ensure!(came.is("INVITE") && came.header("Call-ID") == invite.call_id, "{came:?}");
+        stream.send(wire::answer(&came, "486 Busy Here", "sip:x@y"))?;
+        let busy = caller.receive_final().with_context(|| proxy.log())?;
+        ensure!(busy.status() == Some(486), "{busy:?}");
+        caller.send(invite.ack_of(&busy).to_string(), proxy.sip_address())?;
+        ensure!(stream.receive()?.is("ACK"), "no ACK");
+        // One second for the connection, which is less than the two for an answer.
+        let took = began.elapsed();
+        ensure!(took < Duration::from_secs(2), "call {number}: {took:?}\n{}", proxy.log());
+        waited += u32::from(took >= Duration::from_millis(900));
+    }
+    ensure!(waited > 0 && waited < CALLS, "{waited} of {CALLS} calls were to go to the silent one first");
+    let moved = proxy.metric("switchyard_proxy_failovers_total{reason=\"down\"}");
+    ensure!(moved == Some(f64::from(waited)), "{moved:?} of {waited}");
     Ok(())
 }

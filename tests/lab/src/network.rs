@@ -4,6 +4,8 @@
 //! Nothing has a name that others see, and nothing has to be cleaned up: a namespace lives as long as somebody has it
 //! open or runs in it, and takes its links, routes and rules with it, also when a test is killed.
 
+mod tap;
+
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
@@ -16,6 +18,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+pub use tap::{Datagram, Tap};
 
 /// The name of each party's only link to the others.
 const UPLINK: &str = "uplink";
@@ -279,6 +283,29 @@ mod tests {
         }
         let lost = internet.lost().unwrap();
         assert!((100..300).contains(&lost), "{lost}");
+    }
+
+    #[test]
+    fn a_tap_hears_what_comes_and_what_leaves_and_nothing_else() {
+        let Some(mut internet) = internet() else { return };
+        let (one, other) = (Namespace::new().unwrap(), Namespace::new().unwrap());
+        internet.connect(&one, &[[203, 0, 113, 1].into()]).unwrap();
+        internet.connect(&other, &[[203, 0, 113, 2].into()]).unwrap();
+        let here = one.enter(|| Ok(UdpSocket::bind("203.0.113.1:5060")?)).unwrap();
+        let there = other.enter(|| Ok(UdpSocket::bind("203.0.113.2:5060")?)).unwrap();
+        [&here, &there].iter().for_each(|s| s.set_read_timeout(Some(Duration::from_secs(5))).unwrap());
+        let tap = one.tap().unwrap();
+        here.send_to(b"ping", "203.0.113.2:5060").unwrap();
+        there.recv_from(&mut [0; 9]).unwrap();
+        there.send_to(b"pong!", "203.0.113.1:5060").unwrap();
+        here.recv_from(&mut [0; 9]).unwrap();
+        let heard = tap.stop().unwrap();
+        let told: Vec<_> =
+            heard.iter().map(|d| (d.from.to_string(), d.to.to_string(), &d.bytes[..])).collect();
+        let ends = ["203.0.113.1:5060".to_owned(), "203.0.113.2:5060".to_owned()];
+        let expected =
+            [(ends[0].clone(), ends[1].clone(), &b"ping"[..]), (ends[1].clone(), ends[0].clone(), b"pong!")];
+        assert_eq!(told, expected);
     }
 
     #[test]

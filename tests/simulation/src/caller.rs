@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::context::{Context, Event, Sent};
 use crate::message::{Bytes, Draft, Msg, authority, in_angles, leg_branch, param, respond, way_back};
-use crate::scenario::{T1, T2, TIMEOUT, Time, advertised, caller_address};
+use crate::scenario::{T1, T2, TIMEOUT, Tcp, Time, advertised, caller_address};
 
 /// After how long a caller has had enough, whatever happens: more than Timer C of a proxy and 64*T1.
 const ENOUGH: Time = 260_000;
@@ -74,6 +74,8 @@ pub(crate) struct Call {
     /// What it says of itself: its own address, or a private one behind an element that record-routes.
     host: String,
     private: bool,
+    /// What the element before a private one calls itself.
+    element: String,
     call_id: String,
     ignores_record_route: bool,
     cancels: bool,
@@ -90,6 +92,11 @@ impl Call {
         let legs = if rng.percent(12) { 2 } else { 1 };
         let host = if private { format!("10.65.104.{}:5060", number + 1) } else { address.to_string() };
         let talks = rng.between(200, 20_000);
+        let element = match (context.scenario.names, number % 2) {
+            (false, _) => address.to_string(),
+            (true, 0) => format!("e{number}.carrier.example"),
+            (true, _) => format!("e{number}.carrier.example:{}", address.port()),
+        };
         let facts = &mut context.ledger.calls[number];
         facts.ignores_record_route = !private && rng.percent(12);
         facts.target_talks = rng.percent(40).then(|| rng.between(500, 20_000));
@@ -98,6 +105,7 @@ impl Call {
             address,
             host,
             private,
+            element,
             call_id: format!("call-{number}@{}", context.scenario.seed),
             ignores_record_route: facts.ignores_record_route,
             cancels: false,
@@ -105,7 +113,9 @@ impl Call {
             legs: Vec::new(),
             dialogs: Vec::new(),
         };
-        call.legs = (0..legs).map(|leg| call.leg(leg)).collect();
+        let is_large = context.scenario.tcp.iter().any(|tcp| *tcp != Tcp::No) && context.rng.percent(50);
+        let padding = "x".repeat(if is_large { 1_200 } else { 0 });
+        call.legs = (0..legs).map(|leg| call.leg(leg, &padding)).collect();
         let rng = &mut context.rng;
         let most = rng.pick(&[2_000, 15_000]);
         let patience = if rng.percent(25) { rng.between(0, most) } else { ENOUGH };
@@ -117,11 +127,12 @@ impl Call {
         call
     }
 
-    fn leg(&self, leg: usize) -> Leg {
+    /// Padded, the INVITE is too large for a datagram where its target takes anything else.
+    fn leg(&self, leg: usize, padding: &str) -> Leg {
         let draft = Draft::request("INVITE", &self.uri())
             .field("Via", self.via(&leg_branch(self.number, leg)))
             .field("Max-Forwards", 70);
-        let own = format!("<sip:{};lr>", self.address);
+        let own = format!("<sip:{};lr>", self.element);
         let draft = if self.private { draft.field("Record-Route", own) } else { draft };
         let invite = draft
             .field("From", self.from())
@@ -129,6 +140,7 @@ impl Call {
             .field("Call-ID", &self.call_id)
             .field("CSeq", "1 INVITE")
             .field("Contact", format_args!("<sip:caller@{}>", self.host))
+            .field("X-Padding", padding)
             .finish();
         Leg { invite, state: LegState::Calling, refusal: None, cancel: None, cancel_answered: false }
     }
@@ -382,8 +394,7 @@ impl Call {
         let mut routes: Vec<&str> = msg.all("Record-Route").collect();
         routes.reverse();
         // The element that record-routes before the private caller takes itself off.
-        let own = self.address.to_string();
-        routes.retain(|route| authority(in_angles(route)) != own);
+        routes.retain(|route| authority(in_angles(route)) != self.element);
         let (uri, to) = match self.ignores_record_route {
             true => (self.uri(), advertised()),
             false => {

@@ -5,9 +5,12 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 
+use proxy::dns::Destination;
+
 use crate::caller::CallerTimer;
 use crate::ledger::{Ledger, Life};
-use crate::message::Bytes;
+use crate::links::{Link, LinkId};
+use crate::message::{Bytes, Msg};
 use crate::rng::Rng;
 use crate::scenario::{Fault, Listed, Scenario, Time};
 use crate::target::TargetTimer;
@@ -37,6 +40,31 @@ pub(crate) enum Event {
         place: usize,
         target: usize,
     },
+    /// A proxy that makes a connection to a target hears what came of that.
+    Connects {
+        proxy: usize,
+        life: Life,
+        target: usize,
+        waited: bool,
+    },
+    /// A proxy learns that a connection is gone.
+    LinkGone {
+        proxy: usize,
+        life: Life,
+        link: LinkId,
+    },
+    /// DNS answers a proxy.
+    Named {
+        proxy: usize,
+        life: Life,
+        wanted: Destination,
+    },
+    /// ICMP says that nobody is at one of a name's addresses: the datagram's place in the record.
+    DeadEnd {
+        proxy: usize,
+        life: Life,
+        place: usize,
+    },
     Stranger(usize),
     Fault(Fault),
 }
@@ -52,6 +80,8 @@ pub(crate) struct Sent {
     pub(crate) arrives: Option<Time>,
     /// Where it arrived behind the load balancer.
     pub(crate) taken_by: Option<usize>,
+    /// The connection that it goes on; a datagram has none.
+    pub(crate) link: Option<LinkId>,
 }
 
 /// A promise that was broken.
@@ -74,6 +104,12 @@ pub struct Seen {
     pub cancelled: u64,
     pub failovers: u64,
     pub late_answers: u64,
+    pub connections: u64,
+    pub broken: u64,
+    pub over_tcp: u64,
+    pub fallbacks: u64,
+    pub names: u64,
+    pub dead_ends: u64,
     pub excused: u64,
 }
 
@@ -88,6 +124,12 @@ impl Seen {
         self.cancelled += other.cancelled;
         self.failovers += other.failovers;
         self.late_answers += other.late_answers;
+        self.connections += other.connections;
+        self.broken += other.broken;
+        self.over_tcp += other.over_tcp;
+        self.fallbacks += other.fallbacks;
+        self.names += other.names;
+        self.dead_ends += other.dead_ends;
         self.excused += other.excused;
     }
 }
@@ -104,6 +146,10 @@ pub(crate) struct Context {
     pub(crate) seen: Seen,
     /// Each target's present life, and whether it is alive.
     pub(crate) target_lives: Vec<(Life, bool)>,
+    /// The same of each proxy.
+    pub(crate) proxy_lives: Vec<(Life, bool)>,
+    /// All connections that there ever were.
+    pub(crate) links: Vec<Link>,
     queue: BinaryHeap<Reverse<Due>>,
     number: u64,
     /// How often each datagram was lost, by a hash of it.
@@ -128,6 +174,8 @@ impl Context {
             breach: None,
             seen: Seen::default(),
             target_lives: Vec::new(),
+            proxy_lives: Vec::new(),
+            links: Vec::new(),
             queue: BinaryHeap::new(),
             number: 0,
             losses: HashMap::new(),
@@ -155,14 +203,15 @@ impl Context {
             self.seen.lost += 1;
             arrives = None;
         }
-        self.deliver(Sent { at: self.now, from, to, bytes: bytes.clone(), arrives, taken_by: None });
+        let link = None;
+        self.deliver(Sent { at: self.now, from, to, bytes: bytes.clone(), arrives, taken_by: None, link });
         if arrives.is_some() && self.rng.per_mille(self.scenario.doubled) {
             let again = Some(self.now + self.delay() + self.rng.between(0, 1500));
-            self.deliver(Sent { at: self.now, from, to, bytes, arrives: again, taken_by: None });
+            self.deliver(Sent { at: self.now, from, to, bytes, arrives: again, taken_by: None, link });
         }
     }
 
-    fn deliver(&mut self, sent: Sent) {
+    pub(crate) fn deliver(&mut self, sent: Sent) {
         let (place, arrives) = (self.record.len(), sent.arrives);
         self.record.push(sent);
         if let Some(at) = arrives {
@@ -173,6 +222,19 @@ impl Context {
     fn delay(&mut self) -> Time {
         let late = if self.rng.per_mille(self.scenario.late) { self.rng.between(50, 400) } else { 0 };
         self.rng.between(1, 12) + late
+    }
+
+    /// Whether a request of a call with this method was lost, or an answer to one.
+    pub(crate) fn has_lost(&self, call: usize, method: &str) -> bool {
+        let lost = self.record.iter().filter(|sent| sent.arrives.is_none());
+        let mut lost = lost.filter_map(|sent| Msg::read(&sent.bytes));
+        lost.any(|msg| msg.call() == Some(call) && msg.cseq().1 == method)
+    }
+
+    /// Whether a target that had a call has died since.
+    pub(crate) fn has_died(&self, call: usize) -> bool {
+        let arrived = &self.ledger.calls[call].arrived;
+        arrived.iter().any(|(target, life)| self.target_lives[*target] != (*life, true))
     }
 
     fn may_lose(&mut self, from: SocketAddr, to: SocketAddr, bytes: &str) -> bool {

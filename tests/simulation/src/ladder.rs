@@ -32,7 +32,8 @@ fn line(sent: &Sent) -> String {
         None => "LOST".to_owned(),
     };
     let (from, to) = (name(sent.from, None), name(sent.to, sent.taken_by));
-    let label = format!("{what} {of}");
+    let over = if sent.link.is_some() { "tcp" } else { "" };
+    let label = format!("{what} {of}{over}");
     let shaft = format!("{label:-<14}>");
     let call = format!("{call}{leg}");
     format!("{:>9}  call {call:5}  {from:>9} --{shaft} {to:9}  {fate:19}  {tag}\n", seconds(sent.at))

@@ -25,6 +25,10 @@ pub(crate) struct Facts {
     pub(crate) unanswered: bool,
     /// A target's final answer was passed to the caller. Until it is acknowledged it is the target's to repeat.
     pub(crate) passed_final: bool,
+    /// A message of its set-up, which nobody sends again over TCP, went down with its connection.
+    pub(crate) went_down: bool,
+    /// The same for a BYE, or its answer.
+    pub(crate) bye_went_down: bool,
     /// Every INVITE that a proxy sent to a target, retransmissions aside.
     pub(crate) attempts: Vec<Attempt>,
     /// The targets, each in one of its lives, that an INVITE arrived at.
@@ -102,6 +106,9 @@ impl Ledger {
         let facts = &self.calls[call];
         if facts.unpinned.is_some() {
             return facts.unpinned;
+        }
+        if facts.went_down {
+            return Some("a part of it went down with its connection");
         }
         if !self.changed_since(call) && !facts.several_targets() {
             let recognised = scenario.internal != Internal::Own || !facts.moved(leg);

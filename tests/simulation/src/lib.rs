@@ -9,9 +9,11 @@
 //! | `scenario.rs` | what a seed chooses |
 //! | `context.rs` | clock, network, record |
 //! | `world.rs` | who is there; the loop; what goes wrong |
-//! | `caller.rs`, `target.rs` | the two ends of a call (17.1, 17.2, 13.2, 13.3) |
+//! | `links.rs` | connections that break |
+//! | `caller.rs`, `target.rs`, `target/bye.rs` | the two ends of a call (17.1, 17.2, 13.2, 13.3) |
 //! | `stranger.rs` | who has no business here |
 //! | `node.rs` | a proxy: the core and what it is fed with |
+//! | `node/streams.rs`, `node/names.rs` | its connections; next hops that are names |
 //! | `watch.rs` | what a proxy may send, judged by what it was told |
 //! | `ledger.rs` | what is known of each call, and what excuses it |
 //! | `spread.rs` | apart from all this: how calls spread over targets, by the proxy's table |
@@ -28,6 +30,7 @@ mod caller;
 mod context;
 mod ladder;
 mod ledger;
+mod links;
 mod message;
 mod node;
 mod rng;

@@ -1,25 +1,34 @@
 //! A proxy: the real core, fed with what the network brings and the time that the simulation says.
 
+mod names;
+mod streams;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fleet::Snapshot;
 use proxy::config::Config;
+use proxy::dns::Known;
 use proxy::health::Condition;
 use proxy::pins::{Dispatch, Pins};
-use proxy::route::{Input, Router, Scratch, Transport, Verdict};
+use proxy::route::{Hop, Input, Router, Scratch, Transport, Verdict};
 use proxy::table::Table;
 
 use crate::context::{Context, Event, Sent};
 use crate::ledger::Life;
+use crate::links::LinkId;
 use crate::message::{Bytes, Msg};
 use crate::scenario::{
-    Internal, Listed, NAME, SHARED, Scenario, Time, advertised, nat_address, proxy_address, target_address,
+    Internal, Listed, NAME, SHARED, Scenario, Tcp, Time, advertised, is_dead_end, nat_address, proxy_address,
+    target_address,
 };
-use crate::watch::{self, Origin};
+use crate::watch::{self, Origin, target_at};
+use names::Names;
+use streams::Stream;
 
 /// A proxy.
 #[derive(Debug)]
@@ -33,6 +42,14 @@ pub(crate) struct Node {
     pub(crate) list: Vec<Listed>,
     pub(crate) pins: Pins,
     down: Vec<bool>,
+    /// When TCP failed last at each target, since 1970.
+    avoided: Vec<Duration>,
+    tcp: Vec<Tcp>,
+    /// For each target the connection that was made to it.
+    streams: HashMap<usize, Stream>,
+    names: Names,
+    /// Connections that are known to be gone.
+    gone: Vec<LinkId>,
     began: Time,
     router: Rc<Router>,
     table: Rc<Table>,
@@ -49,16 +66,22 @@ impl Node {
             no_answer: scenario.no_answer,
             max_pins: scenario.max_pins,
         };
+        let (router, known) = router(number, scenario.internal);
         let node = Node {
             number,
             life,
             alive: true,
             died: 0,
             down: vec![false; list.len()],
+            avoided: vec![Duration::ZERO; list.len()],
+            tcp: scenario.tcp.clone(),
+            streams: HashMap::new(),
+            gone: Vec::new(),
+            names: Names::new(&known),
             pins: Pins::new(dispatch),
             began: now,
-            router: router(number, scenario.internal),
-            table: table(number, &list),
+            router,
+            table: table(number, &list, &scenario.tcp),
             list,
             scratch: Scratch::new(),
             out: Vec::new(),
@@ -74,20 +97,39 @@ impl Node {
         if let Some(msg) = &msg {
             watch::input(context, self, sent.from, msg);
         }
-        self.pins.set_time(Duration::from_millis(context.now - self.began));
+        // From a connection that the target has made, it comes from a port of its choice.
+        let made = sent.link.filter(|link| !context.links[*link].by_proxy);
+        let port = made.map_or(sent.from.port(), |link| 40_000 + link as u16);
         let input = Input {
             bytes: sent.bytes.as_bytes(),
-            source: sent.from,
+            source: SocketAddr::new(sent.from.ip(), port),
             local: None,
             listener: 0,
-            transport: Transport::Udp,
-            connection: None,
-            now: BEGINNING + Duration::from_millis(context.now),
+            transport: if sent.link.is_some() { Transport::Tcp } else { Transport::Udp },
+            connection: sent.link.map(|link| link as u64 + 1),
+            now: self.wall_clock(context),
         };
+        self.carry(context, &input, |_| true);
+    }
+
+    /// What time it is for messages: since 1970.
+    fn wall_clock(&self, context: &Context) -> Duration {
+        BEGINNING + Duration::from_millis(context.now)
+    }
+
+    /// Routes a message, and sends what comes of it if that `may` be. Returns whether it was.
+    fn carry(&mut self, context: &mut Context, input: &Input<'_>, may: impl Fn(&Hop) -> bool) -> bool {
+        let text = String::from_utf8_lossy(input.bytes);
+        let msg = Msg::read(&text);
+        self.pins.set_time(Duration::from_millis(context.now - self.began));
+        if context.scenario.names {
+            self.router.set_names(self.names.known.clone());
+        }
+        let (from, mut done) = (input.source, true);
         let mut out = std::mem::take(&mut self.out);
         out.clear();
         let verdict =
-            self.router.route_pinned(&input, &self.table, &mut self.pins, &mut self.scratch, &mut out);
+            self.router.route_pinned(input, &self.table, &mut self.pins, &mut self.scratch, &mut out);
         let is_full = self.pins.len() >= context.scenario.max_pins;
         if self.count(context) > 0
             && is_full
@@ -98,11 +140,17 @@ impl Node {
         let mut count = 0;
         match verdict {
             Verdict::Forward { hop, .. } => {
-                self.emit(context, hop.address, &out, Origin::Forwarded(sent.from));
-                count += 1;
+                done = may(&hop);
+                if done {
+                    if self.scratch.notes.named {
+                        self.try_name(context, input, &hop, &out);
+                    }
+                    self.emit(context, &hop, &out, Origin::Forwarded(from));
+                    count += 1;
+                }
             }
             Verdict::Reply { hop, .. } => {
-                self.emit(context, hop.address, &out, Origin::Answer(sent.from));
+                self.emit(context, &hop, &out, Origin::Answer(from));
                 count += 1;
             }
             Verdict::Drop(..) if !out.is_empty() => {
@@ -112,7 +160,8 @@ impl Node {
                 context
                     .breach(None, format!("nobody was probed, but this is taken for an answer: {answer:?}"));
             }
-            Verdict::Drop(..) | Verdict::Wait => {}
+            Verdict::Drop(..) => {}
+            Verdict::Wait => self.wait_for_name(context, input),
         }
         self.out = out;
         count += self.empty_outbox(context);
@@ -122,6 +171,7 @@ impl Node {
             context.breach(call, format!("{count} messages for one, where {most} are the most"));
         }
         self.afterwards(context);
+        done
     }
 
     /// Does what is due.
@@ -146,7 +196,7 @@ impl Node {
     /// Reads a new list.
     pub(crate) fn read_list(&mut self, context: &mut Context, target: usize, listed: Listed) {
         self.list[target] = listed;
-        self.table = table(self.number, &self.list);
+        self.table = table(self.number, &self.list, &self.tcp);
         self.mark();
         context.ledger.table_changed = Some(context.now);
     }
@@ -201,26 +251,40 @@ impl Node {
         for (target, down) in self.down.iter().enumerate() {
             let condition = if *down { Condition::Down } else { Condition::Healthy };
             let here = self.table.endpoints().filter(|(_, _, e)| e.address == target_address(target));
-            here.for_each(|(_, _, endpoint)| endpoint.mark.set(condition));
+            here.for_each(|(_, _, endpoint)| {
+                endpoint.mark.set(condition);
+                endpoint.mark.avoid_streams(self.avoided[target]);
+            });
         }
     }
 
     fn empty_outbox(&mut self, context: &mut Context) -> usize {
-        let posted: Vec<(SocketAddr, Bytes)> = {
+        let posted: Vec<(Hop, Bytes)> = {
             let outbox = self.pins.outbox();
-            let posted = outbox.iter().map(|p| (p.hop.address, String::from_utf8_lossy(p.bytes).into()));
+            let posted = outbox.iter().map(|p| (p.hop, String::from_utf8_lossy(p.bytes).into()));
             posted.collect()
         };
         self.pins.outbox().clear();
         self.pins.signals().for_each(drop);
-        for (to, bytes) in &posted {
-            self.emit(context, *to, bytes.as_bytes(), Origin::Own);
+        for (hop, bytes) in &posted {
+            self.emit(context, hop, bytes.as_bytes(), Origin::Own);
         }
         posted.len()
     }
 
-    fn emit(&mut self, context: &mut Context, to: SocketAddr, bytes: &[u8], origin: Origin) {
+    fn emit(&mut self, context: &mut Context, hop: &Hop, bytes: &[u8], origin: Origin) {
         let bytes: Bytes = String::from_utf8_lossy(bytes).into();
+        if hop.transport != Transport::Udp {
+            return self.emit_on_stream(context, hop, bytes, origin);
+        }
+        self.emit_datagram(context, hop.address, bytes, origin);
+    }
+
+    /// A datagram leaves.
+    fn emit_datagram(&mut self, context: &mut Context, to: SocketAddr, bytes: Bytes, origin: Origin) {
+        if target_at(to).is_some_and(|target| self.tcp.get(target) == Some(&Tcp::Alone)) {
+            context.breach(None, format!("a datagram for {to}, which takes TCP alone"));
+        }
         watch::output(context, self, to, &bytes, origin);
         let from = if to.ip().to_string().starts_with("10.10.") {
             proxy_address(self.number)
@@ -230,6 +294,10 @@ impl Node {
             advertised()
         };
         context.send(from, to, bytes);
+        let place = context.record.len() - 1;
+        if is_dead_end(to) && context.record[place].arrives.is_some() {
+            context.after(9, Event::DeadEnd { proxy: self.number, life: self.life, place });
+        }
     }
 
     fn afterwards(&mut self, context: &mut Context) {
@@ -264,8 +332,10 @@ strip = ["X-Inside-*"]
 add = { "X-Src-Ip" = "{source_ip}" }
 "#;
 
-type Tables = HashMap<(usize, Vec<Listed>), Rc<Table>>;
-type Routers = HashMap<String, (Rc<Router>, [u8; 16])>;
+type Tables = HashMap<(usize, Vec<Listed>, Vec<Tcp>), Rc<Table>>;
+/// A router, the key by which targets are picked, and what it knows of names at first: nothing.
+type Made = (Rc<Router>, [u8; 16], Arc<Known>);
+type Routers = HashMap<String, Made>;
 
 thread_local! {
     /// Tables are dear to make and the same in many histories. Each proxy has its own, and so its own marks in them.
@@ -273,22 +343,25 @@ thread_local! {
     static ROUTERS: RefCell<Routers> = RefCell::default();
 }
 
-fn router(number: usize, internal: Internal) -> Rc<Router> {
+fn router(number: usize, internal: Internal) -> (Rc<Router>, Arc<Known>) {
     let internal = match internal {
         Internal::Own => proxy_address(number).to_string(),
         Internal::SharedAddress => SHARED.to_owned(),
         Internal::SharedName => NAME.to_owned(),
     };
-    router_at(&internal).0
+    let (router, _, known) = router_at(&internal);
+    (router, known)
 }
 
 #[expect(clippy::expect_used, reason = "the settings stand above")]
-fn router_at(internal: &str) -> (Rc<Router>, [u8; 16]) {
+fn router_at(internal: &str) -> Made {
     ROUTERS.with_borrow_mut(|routers| {
         let made = routers.entry(internal.to_owned()).or_insert_with(|| {
             let settings = SETTINGS.replace("INTERNAL", internal);
             let config = Config::parse(&settings, "simulation", std::iter::empty()).expect("settings");
-            (Rc::new(Router::new(&config)), config.keys.pick)
+            let router = Router::new(&config);
+            let known = router.known();
+            (Rc::new(router), config.keys.pick, known)
         });
         made.clone()
     })
@@ -296,22 +369,28 @@ fn router_at(internal: &str) -> (Rc<Router>, [u8; 16]) {
 
 /// The table of a list. It knows nothing of former targets, like that of a proxy which has just begun: what leads there
 /// has to prove that it belongs to a call of ours.
-fn table(number: usize, list: &[Listed]) -> Rc<Table> {
-    if let Some(table) = TABLES.with_borrow(|tables| tables.get(&(number, list.to_vec())).cloned()) {
+fn table(number: usize, list: &[Listed], tcp: &[Tcp]) -> Rc<Table> {
+    let name = (number, list.to_vec(), tcp.to_vec());
+    if let Some(table) = TABLES.with_borrow(|tables| tables.get(&name).cloned()) {
         return table;
     }
     let key = router_at(SHARED).1;
-    let table = Rc::new(Table::new(snapshot(list), &["sip".to_owned()], key, None));
-    TABLES.with_borrow_mut(|tables| tables.insert((number, list.to_vec()), Rc::clone(&table)));
+    let table = Rc::new(Table::new(snapshot(list, tcp), &["sip".to_owned()], key, None));
+    TABLES.with_borrow_mut(|tables| tables.insert(name, Rc::clone(&table)));
     table
 }
 
 #[expect(clippy::expect_used, reason = "the list is made here")]
-fn snapshot(list: &[Listed]) -> Snapshot {
+fn snapshot(list: &[Listed], tcp: &[Tcp]) -> Snapshot {
     let targets = list.iter().enumerate().filter(|(_, listed)| **listed != Listed::Absent);
     let targets = targets.map(|(target, listed)| {
         let (ip, state) = (target_address(target).ip(), listed.state());
-        let ports = r#"{"sip": 5060, "control": 8081}"#;
+        let sip = match tcp[target] {
+            Tcp::No => r#""sip": 5060"#,
+            Tcp::Beside => r#""sip": 5060, "sip_tcp": 5060"#,
+            Tcp::Alone => r#""sip_tcp": 5060"#,
+        };
+        let ports = format!(r#"{{{sip}, "control": 8081}}"#);
         format!(r#"{{"id": "t{target}", "address": "{ip}", "ports": {ports}, "state": "{state}"}}"#)
     });
     let json = format!(r#"{{"targets": [{}]}}"#, targets.collect::<Vec<_>>().join(","));

@@ -44,6 +44,23 @@ pub(crate) enum Fault {
     /// All its pins are lost, and what is sent to it until it is back.
     KillProxy(usize),
     RestartProxy(usize),
+    /// All its connections break.
+    BreakLinks(usize),
+    /// For so long nobody takes connections there: they are refused, or nothing comes of them.
+    NoLinks {
+        target: usize,
+        refused: bool,
+        time: Time,
+    },
+}
+
+/// Whether a target takes TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Tcp {
+    No,
+    /// Besides UDP.
+    Beside,
+    Alone,
 }
 
 /// What the list says of a target.
@@ -81,6 +98,11 @@ pub(crate) struct Scenario {
     /// and no loss excuses a call that hangs.
     pub(crate) most_losses: u8,
     pub(crate) faults: Vec<(Time, Fault)>,
+    /// What each target takes.
+    pub(crate) tcp: Vec<Tcp>,
+    /// Whether callers' elements write names into Record-Route, and how many of each one's places nobody is at.
+    pub(crate) names: bool,
+    pub(crate) dead_ends: usize,
     /// Within which time calls begin.
     pub(crate) span: Time,
 }
@@ -108,18 +130,48 @@ impl Scenario {
             late: if bad { rng.between(0, 50) } else { 0 },
             most_losses: if attempts == 1 { 1 } else { 2 },
             faults: Vec::new(),
+            tcp: Vec::new(),
+            names: false,
+            dead_ends: 0,
             span: rng.between(1_000, 40_000),
         };
         for _ in 0..rng.pick(&[0, 0, 1, 2, 3]) {
             scenario.add_fault(rng);
+        }
+        if rng.percent(40) {
+            (scenario.names, scenario.dead_ends) = (true, rng.below(4));
+        }
+        scenario.tcp = vec![Tcp::No; scenario.targets];
+        if rng.percent(40) {
+            scenario.tcp.fill_with(|| rng.pick(&[Tcp::Beside, Tcp::Beside, Tcp::Alone]));
+            for _ in 0..rng.between(0, 6) {
+                scenario.add_break(rng);
+            }
         }
         scenario
     }
 
     /// Whether nothing is lost, doubled or late: then nothing needs to be said twice.
     pub(crate) fn is_quiet(&self) -> bool {
-        let kills = self.faults.iter().any(|(_, fault)| matches!(fault, Fault::KillProxy(_)));
+        let breaks = |fault: &Fault| {
+            matches!(fault, Fault::KillProxy(_) | Fault::BreakLinks(_) | Fault::NoLinks { .. })
+        };
+        let kills = self.faults.iter().any(|(_, fault)| breaks(fault));
         self.loss + self.doubled + self.late == 0 && !kills
+    }
+
+    /// Connections may break at all targets. The last takes new ones always.
+    fn add_break(&mut self, rng: &mut Rng) {
+        let at = rng.between(0, self.span + 20_000);
+        let fault = match rng.below(3) {
+            0 => Fault::NoLinks {
+                target: rng.below(self.targets - 1),
+                refused: rng.percent(50),
+                time: rng.between(500, 10_000),
+            },
+            _ => Fault::BreakLinks(rng.below(self.targets)),
+        };
+        self.faults.push((at, fault));
     }
 
     /// The last of the targets never fails, so that calls are answered in every history.
@@ -179,6 +231,19 @@ pub(crate) fn nat_address(proxy: usize) -> SocketAddr {
 
 pub(crate) fn caller_address(call: usize) -> SocketAddr {
     SocketAddr::from(([175, 100, 32, 29 + (call % 3) as u8], 5060 + (call as u16 / 3) * 2))
+}
+
+/// Where the element of a private caller is by its name: at some places nobody is, and that is told by ICMP; at the last
+/// one it is.
+pub(crate) fn places_of_element(call: usize, dead_ends: usize) -> Vec<SocketAddr> {
+    let at = caller_address(call);
+    let dead = (0..dead_ends).map(|number| SocketAddr::from(([175, 100, 33, 1 + number as u8], at.port())));
+    dead.chain([at]).collect()
+}
+
+/// Whether nobody is there, by the list above.
+pub(crate) fn is_dead_end(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V4(v4) if v4.ip().octets()[..3] == [175, 100, 33])
 }
 
 /// Somebody who may not call, and now and then one who may.

@@ -1,11 +1,14 @@
 //! A target: the answering side of RFC 3261 17.2 and 13.3.
 
+mod bye;
+
 use std::net::SocketAddr;
 
 use crate::context::{Context, Event, Sent};
 use crate::ledger::Life;
-use crate::message::{Bytes, Draft, Msg, authority, in_angles, param, respond, sent_by, way_back};
-use crate::scenario::{Internal, NAME, T1, T2, TIMEOUT, Time, proxy_address, target_address};
+use crate::links::{LinkId, Toward};
+use crate::message::{Bytes, Msg, respond, sent_by, way_back};
+use crate::scenario::{Internal, NAME, T1, T2, TIMEOUT, Tcp, Time, proxy_address, target_address};
 
 /// What a target does after a while; the first number is the call's place in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub(crate) struct Target {
     pub(crate) alive: bool,
     pub(crate) icmp: bool,
     pub(crate) frozen_until: Time,
+    /// Until when it takes no connections, and whether it says so.
+    pub(crate) no_links: (Time, bool),
     pub(crate) calls: Vec<Uas>,
     tags: u32,
 }
@@ -55,6 +60,8 @@ pub(crate) struct Uas {
     pub(crate) tag: String,
     invite: Bytes,
     source: SocketAddr,
+    /// The connection that its INVITE came on.
+    link: Option<LinkId>,
     branch: String,
     sent_by: String,
     began: Time,
@@ -63,6 +70,8 @@ pub(crate) struct Uas {
     answered: Time,
     last: Option<Bytes>,
     bye: Option<(Bytes, String)>,
+    /// The connection that the BYE went on.
+    bye_link: Option<LinkId>,
 }
 
 impl Uas {
@@ -79,7 +88,16 @@ impl Uas {
 
 impl Target {
     pub(crate) fn new(number: usize) -> Self {
-        Target { number, life: 0, alive: true, icmp: false, frozen_until: 0, calls: Vec::new(), tags: 0 }
+        Target {
+            number,
+            life: 0,
+            alive: true,
+            icmp: false,
+            frozen_until: 0,
+            no_links: (0, false),
+            calls: Vec::new(),
+            tags: 0,
+        }
     }
 
     fn address(&self) -> SocketAddr {
@@ -101,12 +119,24 @@ impl Target {
     /// What strangers send may come to a target's SIP port, and is refused there.
     fn receive_from_a_stranger(&mut self, context: &mut Context, sent: &Sent, msg: &Msg<'_>) {
         if !matches!(msg.method(), "" | "ACK") {
-            self.reply(context, sent.from, respond(msg, 481, "nobody", sent.from).finish());
+            self.reply(context, sent.link, respond(msg, 481, "nobody", sent.from).finish());
         }
     }
 
-    fn reply(&mut self, context: &mut Context, _: SocketAddr, bytes: Bytes) {
-        if let Some(to) = Msg::read(&bytes).and_then(|msg| resolve(context, &way_back(msg.get("Via")))) {
+    /// RFC 3261 18.2.2: on the connection that the request came on, and if that is gone on another to where it came from.
+    fn reply(&mut self, context: &mut Context, link: Option<LinkId>, bytes: Bytes) {
+        if let Some(link) = link {
+            let proxy = context.links[link].proxy;
+            let link = match context.links[link].broken {
+                true => context.link_to_proxy(self.number, proxy),
+                false => Some(link),
+            };
+            match link {
+                Some(link) => context.send_on(link, Toward::Proxy, bytes),
+                None => context.goes_down(&bytes),
+            }
+        } else if let Some(to) = Msg::read(&bytes).and_then(|msg| resolve(context, &way_back(msg.get("Via"))))
+        {
             context.send(self.address(), to, bytes);
         }
     }
@@ -116,13 +146,15 @@ impl Target {
         let Some(invite) = Msg::read(&uas.invite) else { return };
         let tag = if code == 100 { "" } else { uas.tag.as_str() };
         let draft = respond(&invite, code, tag, uas.source);
-        let contact = format!("<sip:fs@{}>", target_address(self.number));
+        let is_alone = context.scenario.tcp[self.number] == Tcp::Alone;
+        let by = if is_alone { ";transport=tcp" } else { "" };
+        let contact = format!("<sip:fs@{}{by}>", target_address(self.number));
         let draft = if (101..300).contains(&code) { draft.field("Contact", contact) } else { draft };
         let bytes = draft.finish();
-        let source = uas.source;
+        let link = uas.link;
         uas.provisional = true;
         uas.last = Some(bytes.clone());
-        self.reply(context, source, bytes);
+        self.reply(context, link, bytes);
     }
 
     fn after(&self, context: &mut Context, wait: Time, timer: TargetTimer) {
@@ -132,9 +164,11 @@ impl Target {
     fn invite(&mut self, context: &mut Context, sent: &Sent, msg: &Msg<'_>, call: usize) {
         if let Some(at) = self.calls.iter().position(|uas| uas.is_transaction(msg)) {
             let uas = &self.calls[at];
+            let link = uas.link;
             let last = uas.last.clone().filter(|_| matches!(uas.state, State::Open | State::Refused));
             if let Some(last) = last {
-                self.reply(context, sent.from, last);
+                // However it came again: the transaction has its connection.
+                self.reply(context, link, last);
             }
             return;
         }
@@ -155,6 +189,7 @@ impl Target {
             tag: format!("t{}-{}-{}", self.number + 1, self.life, self.tags),
             invite: sent.bytes.clone(),
             source: sent.from,
+            link: sent.link,
             branch: msg.branch().to_owned(),
             sent_by: sent_by(msg.get("Via")).to_owned(),
             began: context.now,
@@ -162,6 +197,7 @@ impl Target {
             answered: 0,
             last: None,
             bye: None,
+            bye_link: None,
         });
         if merged {
             self.finish(context, at, 482);
@@ -231,7 +267,7 @@ impl Target {
                     if context.scenario.is_quiet() && self.frozen_until == 0 {
                         self.not_acknowledged(context, at, "at once, though nothing was lost");
                     }
-                    self.reply(context, self.calls[at].source, last);
+                    self.reply(context, self.calls[at].link, last);
                     let wait = (2 * wait).min(T2);
                     self.after(context, wait, TargetTimer::Resend(at, wait));
                 }
@@ -246,9 +282,7 @@ impl Target {
                 if self.calls[at].state == State::Leaving
                     && let Some((bytes, to)) = self.calls[at].bye.clone()
                 {
-                    if let Some(to) = resolve(context, &to) {
-                        context.send(self.address(), to, bytes);
-                    }
+                    self.send_bye(context, at, bytes, &to);
                     let wait = (2 * wait).min(T2);
                     self.after(context, wait, TargetTimer::ByeResend(at, wait));
                 }
@@ -257,6 +291,12 @@ impl Target {
                 if self.calls[at].state == State::Leaving {
                     let (call, tag) = (self.calls[at].call, self.calls[at].tag.clone());
                     self.calls[at].state = State::Over;
+                    // Over TCP it is sent once, and a proxy without state does not send it again.
+                    let went_down = context.has_lost(call, "BYE") || context.ledger.calls[call].bye_went_down;
+                    if self.calls[at].bye_link.is_some() && went_down {
+                        context.seen.excused += 1;
+                        return;
+                    }
                     context
                         .breach(Some(call), format!("the target's BYE of dialog {tag} was never answered"));
                 }
@@ -269,7 +309,10 @@ impl Target {
         self.calls[at].state = if code < 300 { State::Answered } else { State::Refused };
         self.calls[at].answered = context.now;
         self.respond(context, at, code);
-        self.after(context, T1, TargetTimer::Resend(at, T1));
+        // 17.2.1: over TCP a refusal is not sent again. A 2xx is (13.3.1.4).
+        if code < 300 || self.calls[at].link.is_none() {
+            self.after(context, T1, TargetTimer::Resend(at, T1));
+        }
         self.after(context, TIMEOUT, TargetTimer::Unacknowledged(at));
     }
 
@@ -330,10 +373,10 @@ impl Target {
     fn cancel(&mut self, context: &mut Context, sent: &Sent, msg: &Msg<'_>, call: usize) {
         let Some(at) = self.calls.iter().position(|uas| uas.is_transaction(msg)) else {
             self.stray(context, msg, call);
-            return self.reply(context, sent.from, respond(msg, 481, "nobody", sent.from).finish());
+            return self.reply(context, sent.link, respond(msg, 481, "nobody", sent.from).finish());
         };
         let tag = self.calls[at].tag.clone();
-        self.reply(context, sent.from, respond(msg, 200, &tag, sent.from).finish());
+        self.reply(context, sent.link, respond(msg, 200, &tag, sent.from).finish());
         if self.calls[at].state == State::Open {
             self.finish(context, at, 487);
         }
@@ -343,11 +386,11 @@ impl Target {
         match self.calls.iter_mut().find(|uas| uas.is_dialog(msg)) {
             Some(uas) => {
                 uas.state = State::Over;
-                self.reply(context, sent.from, respond(msg, 200, "", sent.from).finish());
+                self.reply(context, sent.link, respond(msg, 200, "", sent.from).finish());
             }
             None => {
                 self.stray(context, msg, call);
-                self.reply(context, sent.from, respond(msg, 481, "", sent.from).finish());
+                self.reply(context, sent.link, respond(msg, 481, "", sent.from).finish());
             }
         }
     }
@@ -367,7 +410,9 @@ impl Target {
             (Some(_), _) if facts.unanswered && facts.passed_final => context.seen.excused += 1,
             // What belongs to an INVITE is led by its pin, or by the hash.
             (Some(leg), _) => context.set_up_breach(call, leg, what),
-            (None, true) if context.ledger.may_stray(call) => context.seen.excused += 1,
+            (None, true) if context.ledger.may_stray(call) || context.has_died(call) => {
+                context.seen.excused += 1;
+            }
             _ => context.breach(Some(call), what),
         }
     }
@@ -392,51 +437,15 @@ impl Target {
         let answered = self.calls[at].answered;
         let forgotten = over.is_some_and(|over| over + TIMEOUT < answered + 4_000);
         let strays = facts.ignores_record_route && context.ledger.may_stray(call);
-        if forgotten || strays {
+        // A refusal over TCP is sent once; its ACK may be a datagram, and nobody knows that it was lost.
+        let ack_lost =
+            state == State::Refused && self.calls[at].link.is_some() && context.has_lost(call, "ACK");
+        if forgotten || strays || ack_lost {
             context.seen.excused += 1;
         } else {
             let what =
                 format!("nobody acknowledged that target {} is {state:?} ({tag}), {when}", self.number + 1);
             context.set_up_breach(call, leg, what);
-        }
-    }
-
-    fn hang_up(&mut self, context: &mut Context, at: usize) {
-        let address = self.address();
-        let uas = &mut self.calls[at];
-        let Some(invite) = Msg::read(&uas.invite) else { return };
-        let routes: Vec<&str> = invite.all("Record-Route").collect();
-        let uri = invite.contact();
-        let to = authority(routes.first().map_or(uri, |route| in_angles(route))).to_owned();
-        let via = format!("SIP/2.0/UDP {address};branch=z9hG4bK-bye-{}", uas.tag);
-        let bytes = Draft::request("BYE", uri)
-            .field("Via", via)
-            .fields("Route", routes.iter().copied())
-            .field("Max-Forwards", 70)
-            .field("From", format_args!("{};tag={}", invite.get("To"), uas.tag))
-            .field("To", invite.get("From"))
-            .field("Call-ID", invite.get("Call-ID"))
-            .field("CSeq", "7 BYE")
-            .finish();
-        uas.state = State::Leaving;
-        uas.bye = Some((bytes, to));
-        self.after(context, 0, TargetTimer::ByeResend(at, T1 / 2));
-        self.after(context, TIMEOUT, TargetTimer::ByeOver(at));
-    }
-
-    /// The answer to its BYE.
-    fn response(&mut self, context: &mut Context, msg: &Msg<'_>) {
-        let tag = param(msg.get("From"), "tag").unwrap_or("");
-        let Some(uas) = self.calls.iter_mut().find(|uas| uas.tag == tag) else {
-            return context
-                .breach(msg.call(), format!("target {} got an answer of nobody's", self.number + 1));
-        };
-        if uas.state == State::Leaving && msg.code().is_some_and(|code| code >= 200) {
-            uas.state = State::Over;
-            let (call, code) = (uas.call, msg.code().unwrap_or(0));
-            if !matches!(code, 200 | 481) {
-                context.breach(Some(call), format!("a target's BYE was refused with {code}"));
-            }
         }
     }
 }

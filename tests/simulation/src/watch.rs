@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::ledger::Attempt;
 use crate::message::Msg;
 use crate::node::Node;
-use crate::scenario::{Listed, caller_address, stranger_address, target_address};
+use crate::scenario::{Listed, caller_address, is_dead_end, stranger_address, target_address};
 
 /// Why a proxy sends something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,8 @@ pub(crate) fn output(context: &mut Context, node: &Node, to: SocketAddr, bytes: 
     let inside = |ip: IpAddr| matches!(ip, IpAddr::V4(ip) if ip.octets()[..2] == [10, 10]);
     let target = target_at(to).filter(|target| *target < context.scenario.targets);
     let (calls, strangers) = (context.scenario.calls, context.scenario.strangers);
-    let party = (0..calls).any(|call| caller_address(call) == to)
+    let party = is_dead_end(to)
+        || (0..calls).any(|call| caller_address(call) == to)
         || (0..strangers).any(|number| stranger_address(number) == to);
     let follows = match origin {
         Origin::Forwarded(from) => target.is_some() || (party && inside(from.ip())),

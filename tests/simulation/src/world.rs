@@ -9,8 +9,8 @@ use crate::ledger::{Facts, Life};
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::scenario::{
-    Fault, Listed, SHARED, Scenario, TIMEOUT, Time, advertised, caller_address, nat_address, proxy_address,
-    stranger_address,
+    Fault, Listed, SHARED, Scenario, TIMEOUT, Time, advertised, caller_address, is_dead_end, nat_address,
+    proxy_address, stranger_address,
 };
 use crate::stranger;
 use crate::target::{State, Target};
@@ -46,6 +46,7 @@ impl World {
         let count = context.scenario.calls;
         context.ledger.calls = (0..count).map(|_| Facts::default()).collect();
         context.target_lives = vec![(0, true); list.len()];
+        context.proxy_lives = (0..context.scenario.proxies).map(|number| (number as Life, true)).collect();
         let calls = (0..count).map(|number| Call::new(&mut context, number)).collect();
         for stranger in 0..context.scenario.strangers {
             let wait = context.rng.between(0, context.scenario.span);
@@ -118,6 +119,27 @@ impl World {
                     node.0.came_back(node.1, &sent, target);
                 }
             }
+            Event::Connects { proxy, life, target, waited } => {
+                let outcome = self.connects(target, waited);
+                if let Some(node) = self.living(proxy, life) {
+                    node.0.connects(node.1, target, outcome);
+                }
+            }
+            Event::LinkGone { proxy, life, link } => {
+                if let Some(node) = self.living(proxy, life) {
+                    node.0.link_is_gone(node.1, link);
+                }
+            }
+            Event::Named { proxy, life, wanted } => {
+                if let Some(node) = self.living(proxy, life) {
+                    node.0.learn_name(node.1, wanted);
+                }
+            }
+            Event::DeadEnd { proxy, life, place } => {
+                if let Some(node) = self.living(proxy, life) {
+                    node.0.name_came_back(node.1, place);
+                }
+            }
             Event::Stranger(number) => stranger::send(context, number),
             Event::Fault(fault) => self.fail(fault),
         }
@@ -130,6 +152,9 @@ impl World {
 
     fn arrive(&mut self, place: usize) {
         let sent = self.context.record[place].clone();
+        if sent.link.is_some_and(|link| self.context.is_lost_on(link, place)) {
+            return;
+        }
         if let Some(number) = target_at(sent.to) {
             return self.arrive_at_target(number, place, &sent);
         }
@@ -139,8 +164,23 @@ impl World {
         let Some(proxy) = self.proxy_at(&sent) else { return };
         self.context.record[place].taken_by = Some(proxy);
         let node = &mut self.nodes[proxy];
-        if node.alive {
-            node.receive(&mut self.context, &sent);
+        match node.alive {
+            true => node.receive(&mut self.context, &sent),
+            false => self.context.record[place].arrives = None,
+        }
+    }
+
+    /// What comes of a connection that a proxy makes; `None`: nothing yet.
+    fn connects(&self, target: usize, waited: bool) -> Option<bool> {
+        let (target, now) = (&self.targets[target], self.context.now);
+        let (until, refused) = target.no_links;
+        match (target.alive && until <= now, waited) {
+            (true, false) => Some(true),
+            (true, true) => Some(false),
+            (false, _) => {
+                let is_told = if target.alive { refused } else { target.icmp };
+                (is_told || waited).then_some(false)
+            }
         }
     }
 
@@ -209,6 +249,7 @@ impl World {
                     self.context.ledger.calls[uas.call].unanswered = true;
                 }
                 self.context.target_lives[target] = (it.life, false);
+                self.context.break_links(|link| link.target == target);
                 self.tell_health(target, false, (3_000, 15_000));
             }
             Fault::RestartTarget(target) => {
@@ -217,6 +258,10 @@ impl World {
                     self.context.target_lives[target] = (it.life, true);
                     self.tell_health(target, true, (1_000, 8_000));
                 }
+            }
+            Fault::BreakLinks(target) => self.context.break_links(|link| link.target == target),
+            Fault::NoLinks { target, refused, time } => {
+                self.targets[target].no_links = (self.context.now + time, refused);
             }
             Fault::FreezeTarget(target, time) => {
                 self.targets[target].frozen_until = self.context.now + time;
@@ -234,6 +279,7 @@ impl World {
                 let node = &self.nodes[proxy];
                 let (life, now) = (node.life + self.nodes.len() as Life, self.context.now);
                 self.nodes[proxy] = Node::new(proxy, life, &self.context.scenario, self.list.clone(), now);
+                self.context.proxy_lives[proxy] = (life, true);
                 // It begins with all targets up.
                 self.context.ledger.table_changed = Some(now);
                 for target in 0..self.targets.len() {
@@ -256,6 +302,8 @@ impl World {
     fn kill_proxy(&mut self, proxy: usize) {
         let (now, node) = (self.context.now, &mut self.nodes[proxy]);
         (node.alive, node.died) = (false, now);
+        self.context.proxy_lives[proxy].1 = false;
+        self.context.break_links(|link| link.proxy == proxy);
         for facts in &mut self.context.ledger.calls {
             let open = |leg: usize| facts.final_at(leg).is_none_or(|at| now < at + TIMEOUT + 5_000);
             if facts.carried.iter().any(|(leg, life)| *life == node.life && open(*leg)) {
@@ -273,6 +321,12 @@ impl World {
         for node in self.nodes.iter().filter(|node| !node.pins.is_empty()) {
             let what = format!("proxy {} has {} pins left", node.number + 1, node.pins.len());
             context.breach(None, what);
+        }
+        for node in &mut self.nodes {
+            let kept = node.kept_for_names(context);
+            if kept > 0 {
+                context.breach(None, format!("proxy {} still keeps {kept} messages", node.number + 1));
+            }
         }
         for target in &self.targets {
             for uas in target.calls.iter().filter(|uas| uas.state != State::Over) {
@@ -313,6 +367,7 @@ pub(crate) fn name(address: SocketAddr, taken_by: Option<usize>) -> String {
             "stranger".to_owned()
         }
         _ if address.ip().to_string().starts_with("175.100.32.") => "caller".to_owned(),
+        _ if is_dead_end(address) => "dead end".to_owned(),
         _ => address.to_string(),
     }
 }

@@ -39,6 +39,8 @@ fn every_promise_is_kept_in_every_history() {
     println!("{seen:?}");
     assert!(seen.calls > 5 * SEEDS && seen.lost > SEEDS && seen.failovers > SEEDS, "{seen:?}");
     assert!(seen.answered > seen.calls / 2 && seen.refused > seen.calls / 4, "{seen:?}");
+    assert!(seen.connections > SEEDS && seen.broken > SEEDS / 2 && seen.fallbacks > SEEDS / 50, "{seen:?}");
+    assert!(seen.names > SEEDS / 10 && seen.dead_ends > SEEDS / 10, "{seen:?}");
     assert!(seen.cancelled > SEEDS / 2 && seen.late_answers > 0, "{seen:?}");
     assert!(seen.excused < seen.calls / 3, "excuses are to be rare: {seen:?}");
 }
