@@ -8,7 +8,10 @@
 
 mod support;
 
-use support::{CARRIER, PinnedSite, Sent, THREE, invite, request, summary};
+use std::time::Duration;
+
+use proxy::route::Input;
+use support::{CARRIER, PinnedSite, Sent, THREE, datagram, invite, request, summary};
 
 fn site() -> PinnedSite {
     PinnedSite::new("attempts = 3", THREE)
@@ -233,6 +236,20 @@ fn a_2xx_after_the_caller_was_refused_is_acknowledged_and_ended_by_us() {
 }
 
 #[test]
+fn the_bye_of_a_late_answer_is_sent_again_though_the_caller_has_acknowledged_its_refusal() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.pass(3100);
+    site.send(of("ACK"), CARRIER);
+    let sent = site.send(first.answer("200 OK", "Contact: <sip:fs@10.10.1.21:5060>\r\n"), &first.to);
+    assert_eq!(what(&sent), ["ACK", "BYE"]);
+    let bye = &sent[1];
+    assert_eq!(site.pass(1600), [bye.clone(), bye.clone()], "Timer E: after 500 ms and after 1 s");
+    site.send(bye.answer("200 OK", ""), &first.to);
+    assert_eq!(site.pass(5000), []);
+}
+
+#[test]
 fn retransmissions_follow_their_call_when_the_list_has_changed() {
     let mut site = site();
     let first = called(&mut site);
@@ -308,16 +325,20 @@ fn a_target_that_went_down_after_no_more_than_a_100_loses_its_calls_to_others() 
 fn an_invite_that_comes_back_as_undeliverable_goes_to_the_next_target_at_once() {
     let mut site = site();
     let first = called(&mut site);
-    let back = |text: &str, site: &mut PinnedSite| {
+    let back_from = |to: &str, text: &str, site: &mut PinnedSite| {
         let support::Site { router, table } = &site.site;
-        site.pins.came_back(first.to.parse().unwrap(), text.as_bytes(), (router, table));
+        site.pins.came_back(to.parse().unwrap(), text.as_bytes(), (router, table));
         let sent: Vec<_> = site.pins.outbox().iter().map(|p| p.hop.address.to_string()).collect();
         site.pins.outbox().clear();
         sent
     };
+    let back = |text: &str, site: &mut PinnedSite| back_from(&first.to, text, site);
     let cut_off = first.text.find(";branch=").unwrap() + 20;
     assert!(back(&first.text[..cut_off], &mut site).is_empty(), "the branch is cut off");
     assert!(back(&first.text.replace("INVITE", "OPTIONS"), &mut site).is_empty());
+    assert!(back_from("10.10.1.99:5060", &first.text, &mut site).is_empty(), "it went elsewhere");
+    let hop = &first.text[cut_off - 12 + 24..cut_off - 12 + 32];
+    assert!(back(&first.text.replace(hop, "00000000"), &mut site).is_empty(), "of another attempt");
     let sent = back(&first.text[..cut_off + 40], &mut site);
     assert_eq!(sent.len(), 1);
     assert_ne!(sent[0], first.to);
@@ -335,6 +356,18 @@ fn a_re_invite_with_the_branch_of_the_first_invite_is_one_of_the_dialog_all_the_
     assert_eq!(summary(&site.send(again, CARRIER)), [format!("INVITE>{}", first.to)]);
     let cancel = request("CANCEL", "sip:1294@52.74.4.205:5060", "target", "").replace("CSeq: 1", "CSeq: 2");
     assert_eq!(summary(&site.send(cancel, CARRIER)), [format!("CANCEL>{}", first.to)]);
+}
+
+#[test]
+fn what_we_say_ourselves_leaves_from_the_address_that_the_call_came_to() {
+    let (mut site, text) = (site(), invite(""));
+    let local = Some("52.74.4.206".parse().unwrap());
+    site.put(&Input { local, ..datagram(0, text.as_bytes(), CARRIER) });
+    let support::Site { router, table } = &site.site;
+    site.pins.set_time(Duration::from_millis(300));
+    assert!(!site.pins.expire(router, table, 64));
+    let hops: Vec<_> = site.pins.outbox().iter().map(|posted| (posted.code(), posted.hop.local)).collect();
+    assert_eq!(hops, [(Some(100), local)]);
 }
 
 #[test]
@@ -402,12 +435,29 @@ fn pins_that_are_passed_on_go_on_where_they_were() {
 }
 
 #[test]
+fn pins_are_as_old_in_the_proxy_that_takes_over_as_they_were_though_that_is_younger() {
+    for (older, younger) in [(10_000, 60_000), (60_000, 10_000), (10_000, 0)] {
+        let (mut old, mut new) = (site(), site());
+        old.pass(older);
+        let ringing = called(&mut old);
+        old.send(ringing.answer("180 Ringing", ""), &ringing.to);
+        old.pass(3100);
+        new.pass(younger);
+        assert_eq!(new.pins.take_over(&old.pins.pass_on()).unwrap(), 1);
+        assert_eq!(new.pins.view(1)[0].seconds, if younger == 0 { 0 } else { 3 }, "no clock goes below 0");
+        assert_eq!(new.pass(2000), [], "nothing was due");
+        assert_eq!(what(&new.send(of("CANCEL"), CARRIER)), ["200", "CANCEL"]);
+        assert_eq!(what(&new.pass(1600)), ["CANCEL", "CANCEL"], "a timer that stood still begins");
+    }
+}
+
+#[test]
 fn pins_of_another_version_are_left_and_broken_ones_do_no_harm() {
     let mut site = site();
     called(&mut site);
     let bytes = site.pins.pass_on();
     let mut new = self::site();
-    assert!(new.pins.take_over(&[9, 0, 0, 0, 0]).unwrap_err().contains("version 2"));
+    assert!(new.pins.take_over(&[9, 0, 0, 0, 0]).unwrap_err().contains("version 3"));
     assert!(new.pins.take_over(&[]).is_err());
     for end in 6..bytes.len() {
         assert!(new.pins.take_over(&bytes[..end]).is_err(), "{end}");
