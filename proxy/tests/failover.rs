@@ -8,10 +8,7 @@
 
 mod support;
 
-use std::time::Duration;
-
-use proxy::route::Input;
-use support::{CARRIER, PinnedSite, Sent, THREE, datagram, invite, request, summary};
+use support::{CARRIER, PinnedSite, STRANGER, Sent, THREE, invite, request, summary};
 
 fn site() -> PinnedSite {
     PinnedSite::new("attempts = 3", THREE)
@@ -142,6 +139,12 @@ fn once_a_target_rings_nobody_else_is_asked_and_a_503_becomes_a_500() {
     site.send(first.answer("180 Ringing", ""), &first.to);
     let sent = site.send(first.answer("503 Full", ""), &first.to);
     assert_eq!(what(&sent), ["ACK", "500"]);
+    // Its own 500 is the caller's.
+    let mut site = self::site();
+    let first = called(&mut site);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    let sent = site.send(first.answer("500 Broken", ""), &first.to);
+    assert!(sent.len() == 1 && sent[0].text.starts_with("SIP/2.0 500 Broken\r\n"), "{sent:?}");
 }
 
 #[test]
@@ -152,6 +155,12 @@ fn a_482_is_the_callers_own_where_its_side_has_forked_the_call() {
     let second = site.send(fork, CARRIER)[0].clone();
     assert_eq!(second.to, first.to);
     assert_eq!(what(&site.send(second.answer("482 Merged", ""), &second.to)), ["482"]);
+    // Another call is no fork of that.
+    for (from, to) in [("call-1", "call-2"), (";tag=caller", ";tag=another")] {
+        let other = invite("").replace("z9hG4bKcarrier", &format!("z9hG4bK{}", to.len())).replace(from, to);
+        let other = site.send(other, CARRIER)[0].clone();
+        assert_eq!(what(&site.send(other.answer("482 Merged", ""), &other.to)), ["ACK", "INVITE"], "{to}");
+    }
 }
 
 #[test]
@@ -186,13 +195,27 @@ fn a_cancelled_call_goes_to_no_further_target_and_is_ended_by_us_when_nobody_doe
     };
     site.send(first.answer("180 Ringing", ""), &first.to);
     assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200", "CANCEL"]);
-    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200"]);
-    let sent = site.pass(32_100);
+    site.pass(20_000);
+    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200"], "which puts nothing off");
+    let sent = site.pass(12_100);
     assert!(sent.last().unwrap().text.starts_with("SIP/2.0 487 Request Terminated\r\n"), "{sent:?}");
     let mut site = self::site();
     let first = called(&mut site);
     site.send(of("CANCEL"), CARRIER);
     assert_eq!(what(&site.send(first.answer("503 Full", ""), &first.to)), ["ACK", "487"]);
+}
+
+#[test]
+fn a_cancel_that_crossed_an_answer_is_not_sent_again() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200", "CANCEL"]);
+    assert_eq!(what(&site.send(first.answer("200 OK", ""), &first.to)), ["200"]);
+    assert_eq!(site.pass(5000), []);
+    // Nor is an answered call cancelled.
+    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200"]);
+    assert_eq!(site.pass(5000), []);
 }
 
 #[test]
@@ -359,15 +382,10 @@ fn a_re_invite_with_the_branch_of_the_first_invite_is_one_of_the_dialog_all_the_
 }
 
 #[test]
-fn what_we_say_ourselves_leaves_from_the_address_that_the_call_came_to() {
-    let (mut site, text) = (site(), invite(""));
-    let local = Some("52.74.4.206".parse().unwrap());
-    site.put(&Input { local, ..datagram(0, text.as_bytes(), CARRIER) });
-    let support::Site { router, table } = &site.site;
-    site.pins.set_time(Duration::from_millis(300));
-    assert!(!site.pins.expire(router, table, 64));
-    let hops: Vec<_> = site.pins.outbox().iter().map(|posted| (posted.code(), posted.hop.local)).collect();
-    assert_eq!(hops, [(Some(100), local)]);
+fn what_is_neither_invite_nor_cancel_nor_ack_follows_no_invite_whatever_its_branch() {
+    let mut site = site();
+    called(&mut site);
+    assert_eq!(summary(&site.send(of("OPTIONS"), STRANGER)), [format!("403>{STRANGER}")]);
 }
 
 #[test]
@@ -386,6 +404,18 @@ fn with_one_attempt_a_pin_changes_nothing_but_the_target() {
     assert_eq!(summary(&site.send(of("ACK"), CARRIER)), [format!("ACK>{}", first.to)]);
     site.pass(33_000);
     assert_eq!(site.pins.len(), 0);
+    // It lives as long as its call rings, and not much longer.
+    let mut site = PinnedSite::new("attempts = 1", THREE);
+    let first = called(&mut site);
+    site.pass(1000);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    site.pass(180_000);
+    assert_eq!(site.pins.len(), 1);
+    site.send(first.answer("200 OK", ""), &first.to);
+    site.pass(31_900);
+    assert_eq!(site.pins.len(), 1);
+    site.pass(200);
+    assert_eq!(site.pins.len(), 0);
 }
 
 #[test]
@@ -400,6 +430,15 @@ fn with_one_attempt_a_target_that_went_down_and_came_back_is_still_told_of_the_a
 }
 
 #[test]
+fn a_call_that_leaves_by_another_listener_is_kept_where_the_answers_come() {
+    let six = "[[listener]]\nname = \"six\"\nbind = \"[2001:db8::10]:5060\"\n";
+    let targets = r#"{"targets": [{"id": "six", "address": "2001:db8:10::1", "ports": {"sip": 5060}}]}"#;
+    let mut site = PinnedSite::new(&format!("attempts = 3\n{six}"), targets);
+    assert_eq!(called(&mut site).to, "[2001:db8:10::1]:5060");
+    assert_eq!(what(&site.pass(1100)), ["100", "INVITE", "500"]);
+}
+
+#[test]
 fn beyond_the_most_pins_calls_go_on_without() {
     let mut site = PinnedSite::new("max_pins = 1", THREE);
     called(&mut site);
@@ -410,60 +449,6 @@ fn beyond_the_most_pins_calls_go_on_without() {
     let bye = request("BYE", "sip:1294@52.74.4.205:5060", "x", "").replace("call-1", "call-3");
     assert_eq!(what(&site.send(bye.replace("z9hG4bKcarrier", "z9hG4bKbye"), CARRIER)), ["BYE"]);
     assert_eq!((site.pins.len(), site.pins.take_counts().refused), (1, 0));
-}
-
-#[test]
-fn pins_that_are_passed_on_go_on_where_they_were() {
-    let (mut old, mut new) = (site(), site());
-    let first = called(&mut old);
-    old.pass(700);
-    let ringing = {
-        let other = invite("").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
-        let sent = old.send(other, CARRIER)[0].clone();
-        old.send(sent.answer("180 Ringing", ""), &sent.to);
-        sent
-    };
-    new.pass(5000);
-    assert_eq!(new.pins.take_over(&old.pins.pass_on()).unwrap(), 2);
-    let sent = new.pass(400);
-    assert_eq!(what(&sent), ["INVITE"], "1.1 s after the call came");
-    assert_ne!(sent[0].to, first.to);
-    let cancel = of("CANCEL").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
-    let sent = new.send(cancel, CARRIER);
-    assert_eq!(summary(&sent), [format!("200>{CARRIER}"), format!("CANCEL>{}", ringing.to)]);
-    assert_eq!(sent[1].headers("Via")[0], ringing.headers("Via")[0]);
-}
-
-#[test]
-fn pins_are_as_old_in_the_proxy_that_takes_over_as_they_were_though_that_is_younger() {
-    for (older, younger) in [(10_000, 60_000), (60_000, 10_000), (10_000, 0)] {
-        let (mut old, mut new) = (site(), site());
-        old.pass(older);
-        let ringing = called(&mut old);
-        old.send(ringing.answer("180 Ringing", ""), &ringing.to);
-        old.pass(3100);
-        new.pass(younger);
-        assert_eq!(new.pins.take_over(&old.pins.pass_on()).unwrap(), 1);
-        assert_eq!(new.pins.view(1)[0].seconds, if younger == 0 { 0 } else { 3 }, "no clock goes below 0");
-        assert_eq!(new.pass(2000), [], "nothing was due");
-        assert_eq!(what(&new.send(of("CANCEL"), CARRIER)), ["200", "CANCEL"]);
-        assert_eq!(what(&new.pass(1600)), ["CANCEL", "CANCEL"], "a timer that stood still begins");
-    }
-}
-
-#[test]
-fn pins_of_another_version_are_left_and_broken_ones_do_no_harm() {
-    let mut site = site();
-    called(&mut site);
-    let bytes = site.pins.pass_on();
-    let mut new = self::site();
-    assert!(new.pins.take_over(&[9, 0, 0, 0, 0]).unwrap_err().contains("version 3"));
-    assert!(new.pins.take_over(&[]).is_err());
-    for end in 6..bytes.len() {
-        assert!(new.pins.take_over(&bytes[..end]).is_err(), "{end}");
-    }
-    assert_eq!(new.pins.len(), 0);
-    assert_eq!(new.pins.take_over(&bytes).unwrap(), 1);
 }
 
 #[test]

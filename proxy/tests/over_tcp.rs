@@ -130,6 +130,16 @@ fn answers_over_tcp_go_back_to_the_caller_and_cancel_and_ack_go_where_the_invite
 }
 
 #[test]
+fn the_ack_of_a_2xx_goes_as_its_own_size_says_also_where_transactions_have_no_branch() {
+    let mut site = site(BOTH);
+    let old = |text: String| text.replace(";branch=z9hG4bKcarrier", "");
+    let invited = site.send(old(large()), CARRIER).remove(0);
+    assert_eq!(invited.transport, Transport::Tcp);
+    site.send_over_tcp(invited.answer("200 OK", "Contact: <sip:1294@10.10.1.21>\r\n"), TCP);
+    assert_eq!(ways(&site.send(old(of("ACK")), CARRIER)), [(Transport::Udp, "ACK", UDP)]);
+}
+
+#[test]
 fn a_refusal_that_is_not_passed_on_is_acknowledged_over_tcp() {
     let mut site = site(BOTH);
     let invited = site.send(large(), CARRIER).remove(0);
