@@ -110,15 +110,15 @@ fn the_partner_of_a_value_with_a_token_may_name_another_proxy() {
 #[test]
 fn a_token_holds_whatever_else_stands_in_route() {
     // From outside, somebody's own pair above ours.
-    let lines = format!("Route: <sip:175.100.32.29;lr;r2=on>\r\n{}", routes(&token()));
+    let lines = format!("Route: <sip:175.100.32.29:5070;lr;r2=on>\r\n{}", routes(&token()));
     let site = Site::without_targets();
     assert_eq!(site.route(bye_to(&format!("sip:1294@{GONE}"), &lines), STRANGER).forwarded_to(), GONE);
     // From a target whose call came to us twice: once from another, and before that from a caller, or the same way.
     let site = Site::new();
     let inside = token_of(&site, &invite(""), "10.10.1.98:5060");
-    let below = [routes_of_target(&token()), "Route: <sip:10.10.1.162:5080;lr>\r\n".to_owned()];
-    for below in below {
-        let lines = format!("Route: <sip:{INTERNAL};lr;did={inside}>\r\n{below}");
+    let pair = "<sip:10.10.1.162:5080;lr;r2=on>, <sip:52.74.4.205:5080;lr;r2=on>";
+    for below in [pair, "<sip:10.10.1.162:5080;lr>"] {
+        let lines = format!("Route: <sip:{INTERNAL};lr;did={inside}>, {below}\r\n");
         let bye = bye_to(&format!("sip:x@{GONE}"), &lines);
         assert_eq!(site.route(bye, "10.10.1.98:5060").forwarded_to(), GONE, "{lines}");
     }

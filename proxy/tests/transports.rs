@@ -216,6 +216,12 @@ fn an_answer_goes_by_a_stream_only_where_its_request_came_by_one() {
     let call = site.route(claimed, CARRIER);
     let answer = site.route(response_to(&call), TARGET);
     assert!(matches!(answer.verdict, Verdict::Drop(Cause::NoAddress, _)), "{:?}", answer.verdict);
+    // And by no transport that we do not speak.
+    let call = over(&site, Transport::Tls, &invite(""), CARRIER);
+    let answer = response_to(&call);
+    assert_eq!(site.route(&answer, TARGET).hop().transport, Transport::Tls);
+    let answer = site.route(answer.replace("SIP/2.0/TLS", "SIP/2.0/SCTP"), TARGET);
+    assert!(matches!(answer.verdict, Verdict::Drop(Cause::NoAddress, _)), "{:?}", answer.verdict);
 }
 
 #[test]
