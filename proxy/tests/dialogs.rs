@@ -1,8 +1,15 @@
 //! Requests of a dialog: Route and Request-URI say where they go, and nobody is led where nobody may go.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 
-use support::{ADVERTISED, CARRIER, DRAINING, INTERNAL, Outcome, STRANGER, Site, TARGET, request};
+use std::time::Duration;
+
+use proxy::load::Figures;
+use proxy::table::{Choice, Policy};
+use support::{
+    ADVERTISED, CARRIER, DRAINING, INTERNAL, NOW, Outcome, STRANGER, Site, TARGET, invite, request,
+};
 
 const CALLER: &str = "sip:0715100860@10.65.104.1:5060";
 const CONTACT: &str = "sip:1294@10.10.1.21:5060";
@@ -68,6 +75,26 @@ fn a_caller_that_ignores_record_route_reaches_the_target_of_its_call() {
         let out = bye("sip:1294@52.74.4.205", further, CARRIER);
         assert_eq!((out.forwarded_to(), out.headers("Route").len()), (TARGET.to_owned(), 0));
     }
+}
+
+#[test]
+fn whom_a_dialog_belongs_to_is_nothing_that_load_changes() {
+    let two = r#"{"targets": [{"id": "a", "address": "10.10.1.21", "ports": {"sip": 5060, "control": 8081}},
+                              {"id": "b", "address": "10.10.1.22", "ports": {"sip": 5060, "control": 8081}}]}"#;
+    let mut site = Site::with(|settings| settings, two);
+    let (policy, time) = (Policy::LeastLoaded, Duration::from_secs(30));
+    site.table = site.table.choosing_by(Choice { policy, slow_start: time, stale: time });
+    let bye = || site.route(request("BYE", "sip:1294@52.74.4.205", "theirs", ""), CARRIER).hop().address;
+    let first = bye();
+    for (target, gauge) in site.table.gauges() {
+        let sessions = if target.address == first.ip() { 9 } else { 0 };
+        let figures = format!(
+            r#"{{"sessions": {sessions}, "max_sessions": 9, "idle_cpu": 90, "accepting": true, "age": 0}}"#
+        );
+        gauge.take(Figures::from_json(figures.as_bytes()).unwrap(), NOW);
+    }
+    assert_ne!(site.route(invite(""), CARRIER).hop().address, first, "a new call");
+    assert_eq!(bye(), first);
 }
 
 #[test]

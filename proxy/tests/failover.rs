@@ -8,7 +8,7 @@
 
 mod support;
 
-use support::{CARRIER, PinnedSite, Sent, THREE, invite, request, summary};
+use support::{CARRIER, PinnedSite, STRANGER, Sent, THREE, invite, request, summary};
 
 fn site() -> PinnedSite {
     PinnedSite::new("attempts = 3", THREE)
@@ -139,6 +139,12 @@ fn once_a_target_rings_nobody_else_is_asked_and_a_503_becomes_a_500() {
     site.send(first.answer("180 Ringing", ""), &first.to);
     let sent = site.send(first.answer("503 Full", ""), &first.to);
     assert_eq!(what(&sent), ["ACK", "500"]);
+    // Its own 500 is the caller's.
+    let mut site = self::site();
+    let first = called(&mut site);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    let sent = site.send(first.answer("500 Broken", ""), &first.to);
+    assert!(sent.len() == 1 && sent[0].text.starts_with("SIP/2.0 500 Broken\r\n"), "{sent:?}");
 }
 
 #[test]
@@ -149,6 +155,12 @@ fn a_482_is_the_callers_own_where_its_side_has_forked_the_call() {
     let second = site.send(fork, CARRIER)[0].clone();
     assert_eq!(second.to, first.to);
     assert_eq!(what(&site.send(second.answer("482 Merged", ""), &second.to)), ["482"]);
+    // Another call is no fork of that.
+    for (from, to) in [("call-1", "call-2"), (";tag=caller", ";tag=another")] {
+        let other = invite("").replace("z9hG4bKcarrier", &format!("z9hG4bK{}", to.len())).replace(from, to);
+        let other = site.send(other, CARRIER)[0].clone();
+        assert_eq!(what(&site.send(other.answer("482 Merged", ""), &other.to)), ["ACK", "INVITE"], "{to}");
+    }
 }
 
 #[test]
@@ -183,13 +195,27 @@ fn a_cancelled_call_goes_to_no_further_target_and_is_ended_by_us_when_nobody_doe
     };
     site.send(first.answer("180 Ringing", ""), &first.to);
     assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200", "CANCEL"]);
-    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200"]);
-    let sent = site.pass(32_100);
+    site.pass(20_000);
+    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200"], "which puts nothing off");
+    let sent = site.pass(12_100);
     assert!(sent.last().unwrap().text.starts_with("SIP/2.0 487 Request Terminated\r\n"), "{sent:?}");
     let mut site = self::site();
     let first = called(&mut site);
     site.send(of("CANCEL"), CARRIER);
     assert_eq!(what(&site.send(first.answer("503 Full", ""), &first.to)), ["ACK", "487"]);
+}
+
+#[test]
+fn a_cancel_that_crossed_an_answer_is_not_sent_again() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200", "CANCEL"]);
+    assert_eq!(what(&site.send(first.answer("200 OK", ""), &first.to)), ["200"]);
+    assert_eq!(site.pass(5000), []);
+    // Nor is an answered call cancelled.
+    assert_eq!(what(&site.send(of("CANCEL"), CARRIER)), ["200"]);
+    assert_eq!(site.pass(5000), []);
 }
 
 #[test]
@@ -230,6 +256,20 @@ fn a_2xx_after_the_caller_was_refused_is_acknowledged_and_ended_by_us() {
     assert_eq!(site.send(sent[1].answer("200 OK", ""), &first.to), []);
     assert!(!what(&site.pass(30_000)).contains(&"BYE"));
     assert_eq!(site.pins.take_counts().late_answers, 1);
+}
+
+#[test]
+fn the_bye_of_a_late_answer_is_sent_again_though_the_caller_has_acknowledged_its_refusal() {
+    let mut site = site();
+    let first = called(&mut site);
+    site.pass(3100);
+    site.send(of("ACK"), CARRIER);
+    let sent = site.send(first.answer("200 OK", "Contact: <sip:fs@10.10.1.21:5060>\r\n"), &first.to);
+    assert_eq!(what(&sent), ["ACK", "BYE"]);
+    let bye = &sent[1];
+    assert_eq!(site.pass(1600), [bye.clone(), bye.clone()], "Timer E: after 500 ms and after 1 s");
+    site.send(bye.answer("200 OK", ""), &first.to);
+    assert_eq!(site.pass(5000), []);
 }
 
 #[test]
@@ -308,16 +348,20 @@ fn a_target_that_went_down_after_no_more_than_a_100_loses_its_calls_to_others() 
 fn an_invite_that_comes_back_as_undeliverable_goes_to_the_next_target_at_once() {
     let mut site = site();
     let first = called(&mut site);
-    let back = |text: &str, site: &mut PinnedSite| {
+    let back_from = |to: &str, text: &str, site: &mut PinnedSite| {
         let support::Site { router, table } = &site.site;
-        site.pins.came_back(first.to.parse().unwrap(), text.as_bytes(), (router, table));
+        site.pins.came_back(to.parse().unwrap(), text.as_bytes(), (router, table));
         let sent: Vec<_> = site.pins.outbox().iter().map(|p| p.hop.address.to_string()).collect();
         site.pins.outbox().clear();
         sent
     };
+    let back = |text: &str, site: &mut PinnedSite| back_from(&first.to, text, site);
     let cut_off = first.text.find(";branch=").unwrap() + 20;
     assert!(back(&first.text[..cut_off], &mut site).is_empty(), "the branch is cut off");
     assert!(back(&first.text.replace("INVITE", "OPTIONS"), &mut site).is_empty());
+    assert!(back_from("10.10.1.99:5060", &first.text, &mut site).is_empty(), "it went elsewhere");
+    let hop = &first.text[cut_off - 12 + 24..cut_off - 12 + 32];
+    assert!(back(&first.text.replace(hop, "00000000"), &mut site).is_empty(), "of another attempt");
     let sent = back(&first.text[..cut_off + 40], &mut site);
     assert_eq!(sent.len(), 1);
     assert_ne!(sent[0], first.to);
@@ -338,6 +382,13 @@ fn a_re_invite_with_the_branch_of_the_first_invite_is_one_of_the_dialog_all_the_
 }
 
 #[test]
+fn what_is_neither_invite_nor_cancel_nor_ack_follows_no_invite_whatever_its_branch() {
+    let mut site = site();
+    called(&mut site);
+    assert_eq!(summary(&site.send(of("OPTIONS"), STRANGER)), [format!("403>{STRANGER}")]);
+}
+
+#[test]
 fn with_one_attempt_a_pin_changes_nothing_but_the_target() {
     let mut site = PinnedSite::new("attempts = 1", THREE);
     let first = called(&mut site);
@@ -353,6 +404,18 @@ fn with_one_attempt_a_pin_changes_nothing_but_the_target() {
     assert_eq!(summary(&site.send(of("ACK"), CARRIER)), [format!("ACK>{}", first.to)]);
     site.pass(33_000);
     assert_eq!(site.pins.len(), 0);
+    // It lives as long as its call rings, and not much longer.
+    let mut site = PinnedSite::new("attempts = 1", THREE);
+    let first = called(&mut site);
+    site.pass(1000);
+    site.send(first.answer("180 Ringing", ""), &first.to);
+    site.pass(180_000);
+    assert_eq!(site.pins.len(), 1);
+    site.send(first.answer("200 OK", ""), &first.to);
+    site.pass(31_900);
+    assert_eq!(site.pins.len(), 1);
+    site.pass(200);
+    assert_eq!(site.pins.len(), 0);
 }
 
 #[test]
@@ -367,6 +430,15 @@ fn with_one_attempt_a_target_that_went_down_and_came_back_is_still_told_of_the_a
 }
 
 #[test]
+fn a_call_that_leaves_by_another_listener_is_kept_where_the_answers_come() {
+    let six = "[[listener]]\nname = \"six\"\nbind = \"[2001:db8::10]:5060\"\n";
+    let targets = r#"{"targets": [{"id": "six", "address": "2001:db8:10::1", "ports": {"sip": 5060}}]}"#;
+    let mut site = PinnedSite::new(&format!("attempts = 3\n{six}"), targets);
+    assert_eq!(called(&mut site).to, "[2001:db8:10::1]:5060");
+    assert_eq!(what(&site.pass(1100)), ["100", "INVITE", "500"]);
+}
+
+#[test]
 fn beyond_the_most_pins_calls_go_on_without() {
     let mut site = PinnedSite::new("max_pins = 1", THREE);
     called(&mut site);
@@ -377,43 +449,6 @@ fn beyond_the_most_pins_calls_go_on_without() {
     let bye = request("BYE", "sip:1294@52.74.4.205:5060", "x", "").replace("call-1", "call-3");
     assert_eq!(what(&site.send(bye.replace("z9hG4bKcarrier", "z9hG4bKbye"), CARRIER)), ["BYE"]);
     assert_eq!((site.pins.len(), site.pins.take_counts().refused), (1, 0));
-}
-
-#[test]
-fn pins_that_are_passed_on_go_on_where_they_were() {
-    let (mut old, mut new) = (site(), site());
-    let first = called(&mut old);
-    old.pass(700);
-    let ringing = {
-        let other = invite("").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
-        let sent = old.send(other, CARRIER)[0].clone();
-        old.send(sent.answer("180 Ringing", ""), &sent.to);
-        sent
-    };
-    new.pass(5000);
-    assert_eq!(new.pins.take_over(&old.pins.pass_on()).unwrap(), 2);
-    let sent = new.pass(400);
-    assert_eq!(what(&sent), ["INVITE"], "1.1 s after the call came");
-    assert_ne!(sent[0].to, first.to);
-    let cancel = of("CANCEL").replace("z9hG4bKcarrier", "z9hG4bKother").replace("call-1", "call-2");
-    let sent = new.send(cancel, CARRIER);
-    assert_eq!(summary(&sent), [format!("200>{CARRIER}"), format!("CANCEL>{}", ringing.to)]);
-    assert_eq!(sent[1].headers("Via")[0], ringing.headers("Via")[0]);
-}
-
-#[test]
-fn pins_of_another_version_are_left_and_broken_ones_do_no_harm() {
-    let mut site = site();
-    called(&mut site);
-    let bytes = site.pins.pass_on();
-    let mut new = self::site();
-    assert!(new.pins.take_over(&[9, 0, 0, 0, 0]).unwrap_err().contains("version 2"));
-    assert!(new.pins.take_over(&[]).is_err());
-    for end in 6..bytes.len() {
-        assert!(new.pins.take_over(&bytes[..end]).is_err(), "{end}");
-    }
-    assert_eq!(new.pins.len(), 0);
-    assert_eq!(new.pins.take_over(&bytes).unwrap(), 1);
 }
 
 #[test]

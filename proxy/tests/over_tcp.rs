@@ -130,6 +130,16 @@ fn answers_over_tcp_go_back_to_the_caller_and_cancel_and_ack_go_where_the_invite
 }
 
 #[test]
+fn the_ack_of_a_2xx_goes_as_its_own_size_says_also_where_transactions_have_no_branch() {
+    let mut site = site(BOTH);
+    let old = |text: String| text.replace(";branch=z9hG4bKcarrier", "");
+    let invited = site.send(old(large()), CARRIER).remove(0);
+    assert_eq!(invited.transport, Transport::Tcp);
+    site.send_over_tcp(invited.answer("200 OK", "Contact: <sip:1294@10.10.1.21>\r\n"), TCP);
+    assert_eq!(ways(&site.send(old(of("ACK")), CARRIER)), [(Transport::Udp, "ACK", UDP)]);
+}
+
+#[test]
 fn a_refusal_that_is_not_passed_on_is_acknowledged_over_tcp() {
     let mut site = site(BOTH);
     let invited = site.send(large(), CARRIER).remove(0);
@@ -215,6 +225,35 @@ fn when_the_connection_cannot_be_made_all_that_belongs_to_the_invite_follows_it_
 }
 
 #[test]
+fn a_connection_that_cannot_be_made_changes_nothing_for_calls_that_do_not_wait_for_it() {
+    let left = |site: &mut PinnedSite, text: &str| site.pins.left_tcp(text.as_bytes());
+    // Its target has said something all the same: nothing begins again.
+    let mut site = site(BOTH);
+    let invited = site.send(large(), CARRIER).remove(0);
+    site.send_over_tcp(invited.answer("100 Trying", ""), TCP);
+    left(&mut site, &invited.text);
+    assert!(site.pass(5000).is_empty());
+    // Another attempt, or one that went as a datagram.
+    for (text, other) in [(large(), true), (invite(""), false)] {
+        let mut site = self::site(BOTH);
+        let invited = site.send(text, CARRIER).remove(0);
+        assert_eq!(ways(&site.pass(990)).len(), if other { 1 } else { 2 }, "100, and Timer A for a datagram");
+        let hop = &branch(&invited)["branch=z9hG4bK1".len() + 16..][..8];
+        let told = if other { invited.text.replace(hop, "00000000") } else { invited.text.clone() };
+        left(&mut site, &told);
+        assert_eq!(ways(&site.pass(60)), [(Transport::Udp, "500", CARRIER)], "no second beginning");
+    }
+    // A note of one in a dialog stays as long as it would have.
+    let mut site = self::site(BOTH);
+    let lines = format!("Route: <sip:52.74.4.205;lr>\r\n{}", padding(1200));
+    let invited =
+        site.send(request("INVITE", &format!("sip:1294@{UDP}"), "target", &lines), CARRIER).remove(0);
+    left(&mut site, &invited.text);
+    assert!(site.pass(5000).is_empty());
+    assert_eq!(site.pins.len(), 1);
+}
+
+#[test]
 fn when_the_connection_breaks_before_any_answer_the_invite_is_sent_over_udp_at_once() {
     let mut site = site(BOTH);
     let invited = site.send(large(), CARRIER).remove(0);
@@ -235,6 +274,14 @@ fn when_the_connection_breaks_before_any_answer_the_invite_is_sent_over_udp_at_o
     let invited = site.send(large(), CARRIER).remove(0);
     site.send_over_tcp(invited.answer("100 Trying", ""), TCP);
     assert!(gone(&mut site).is_empty());
+    // One in a dialog is its sender's to send again, and what belongs to it goes the same way.
+    let mut site = self::site(BOTH);
+    let lines = format!("Route: <sip:52.74.4.205;lr>\r\n{}", padding(1200));
+    let uri = format!("sip:1294@{UDP}");
+    site.send(request("INVITE", &uri, "target", &lines), CARRIER);
+    assert!(gone(&mut site).is_empty());
+    let cancel = request("CANCEL", &uri, "target", "Route: <sip:52.74.4.205;lr>\r\n");
+    assert_eq!(ways(&site.send(cancel, CARRIER)), [(Transport::Tcp, "CANCEL", TCP)]);
 }
 
 #[test]

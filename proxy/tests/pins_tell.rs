@@ -115,6 +115,13 @@ fn operators_see_how_far_each_call_is() {
     site.pass(20_000);
     let seconds = |at: usize| site.pins.view(7)[at].seconds;
     assert_eq!((seconds(0), seconds(1)), (21, 21), "since its present target was asked");
+    // With one attempt, too.
+    let mut site = PinnedSite::new("attempts = 1", THREE);
+    let calls: Vec<Sent> = (0..3).map(|number| call(&mut site, number)).collect();
+    for (call, status) in calls.iter().zip(["180 Ringing", "200 OK", "486 Busy"]) {
+        answer(&mut site, call, status);
+    }
+    assert_eq!(stages(&site), [ringing, success, refused]);
 }
 
 #[test]

@@ -108,6 +108,23 @@ fn the_partner_of_a_value_with_a_token_may_name_another_proxy() {
 }
 
 #[test]
+fn a_token_holds_whatever_else_stands_in_route() {
+    // From outside, somebody's own pair above ours.
+    let lines = format!("Route: <sip:175.100.32.29:5070;lr;r2=on>\r\n{}", routes(&token()));
+    let site = Site::without_targets();
+    assert_eq!(site.route(bye_to(&format!("sip:1294@{GONE}"), &lines), STRANGER).forwarded_to(), GONE);
+    // From a target whose call came to us twice: once from another, and before that from a caller, or the same way.
+    let site = Site::new();
+    let inside = token_of(&site, &invite(""), "10.10.1.98:5060");
+    let pair = "<sip:10.10.1.162:5080;lr;r2=on>, <sip:52.74.4.205:5080;lr;r2=on>";
+    for below in [pair, "<sip:10.10.1.162:5080;lr>"] {
+        let lines = format!("Route: <sip:{INTERNAL};lr;did={inside}>, {below}\r\n");
+        let bye = bye_to(&format!("sip:x@{GONE}"), &lines);
+        assert_eq!(site.route(bye, "10.10.1.98:5060").forwarded_to(), GONE, "{lines}");
+    }
+}
+
+#[test]
 fn the_first_secret_signs_and_all_verify() {
     let (old, new) = (r#""k1:0123456789abcdef0123456789abcdef""#, r#""k2:fedcba9876543210fedcba9876543210""#);
     let both = format!("{new}, {old}");
@@ -200,11 +217,16 @@ fn a_token_opens_sip_ports_where_targets_live_and_nothing_else() {
         site.route(bye_to("sip:x@10.10.1.21:5090", &routes(&token)), STRANGER).forwarded_to(),
         "10.10.1.21:5090"
     );
+    assert_eq!(
+        site.route(bye_to("sip:x@10.10.7.7:1024", &routes(&token)), STRANGER).forwarded_to(),
+        "10.10.7.7:1024"
+    );
     for host in [
         // A port of a listed target that is not SIP's, and ports that never are.
         "10.10.1.21:8081",
         "10.10.7.7:80",
         "10.10.7.7:53",
+        "10.10.7.7:1023",
         "127.0.0.1:5060",
         "169.254.169.254:5060",
         "[fd00:ec2::254]:5060",

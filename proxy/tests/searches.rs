@@ -131,6 +131,24 @@ fn other_answers_go_to_the_caller_whoever_gives_them() {
 }
 
 #[test]
+fn a_provisional_answer_ends_no_search_and_a_final_one_of_a_target_that_was_given_up_is_none() {
+    let mut site = PinnedSite::new("attempts = 3", THREE);
+    site.pass(1000);
+    let first = site.send(within("INVITE", 2), CARRIER);
+    for status in ["100 Trying", "180 Ringing"] {
+        assert_eq!(summary(&answer(&mut site, &first[0], status)), [format!("{}>{CARRIER}", &status[..3])]);
+    }
+    let moved = answer(&mut site, &first[0], UNKNOWN);
+    assert_eq!(moved.iter().map(Sent::what).collect::<Vec<_>>(), ["INVITE", "ACK"]);
+    assert_eq!(answer(&mut site, &first[0], "200 OK").iter().map(Sent::what).collect::<Vec<_>>(), ["ACK"]);
+    assert_eq!(summary(&answer(&mut site, &moved[0], "200 OK")), [format!("200>{CARRIER}")]);
+    site.pass(31_900);
+    assert_eq!(site.pins.len(), 1);
+    site.pass(200);
+    assert_eq!(site.pins.len(), 0, "64*T1 after the answer");
+}
+
+#[test]
 fn no_more_than_eight_targets_are_asked() {
     let target =
         |n: usize| format!(r#"{{"id": "t{n}", "address": "10.10.2.{n}", "ports": {{"sip": 5060}}}}"#);

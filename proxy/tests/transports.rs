@@ -4,9 +4,10 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use proxy::route::{Cause, ConnectionId, Hop, Input, Transport, Verdict};
-use support::{CARRIER, NOW, Outcome, Site, TARGET, invite, request};
+use support::{CARRIER, NOW, Outcome, PinnedSite, Site, TARGET, THREE, datagram, invite, request};
 
 const TLS: &str = "tls = { bind = \"0.0.0.0:5061\", certificate = \"c\", key = \"k\" }\n";
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
@@ -170,6 +171,16 @@ fn a_sips_uri_means_tls_outside_and_is_recorded_as_one() {
     let bye = request("BYE", "sips:1294@10.10.1.21:5060", "target", &routes(routed.iter().rev()));
     let bye = over(&site, Transport::Tls, &bye, CARRIER);
     assert_eq!((bye.hop().transport, bye.forwarded_to()), (Transport::Udp, TARGET.to_owned()));
+    // A listed target needs no token for that, whichever transport it takes.
+    for (targets, transport) in [("sip", Transport::Udp), ("sip_tcp", Transport::Tcp)] {
+        let listed = format!(
+            r#"{{"targets": [{{"id": "a", "address": "10.10.1.21", "ports": {{"{targets}": 5060}}}}]}}"#
+        );
+        let route = "Route: <sip:52.74.4.205;lr>\r\n";
+        let bye =
+            site_with(&listed).route(request("BYE", "sips:1294@10.10.1.21:5060", "target", route), CARRIER);
+        assert_eq!((bye.hop().transport, bye.forwarded_to()), (transport, TARGET.to_owned()));
+    }
     // A sips URI below ours in Route, too.
     let routed = "Route: <sips:175.100.32.29;lr>\r\n";
     let call = site.route(request("INVITE", "sip:1@192.0.2.1", "", routed), TARGET);
@@ -205,6 +216,12 @@ fn an_answer_goes_by_a_stream_only_where_its_request_came_by_one() {
     let call = site.route(claimed, CARRIER);
     let answer = site.route(response_to(&call), TARGET);
     assert!(matches!(answer.verdict, Verdict::Drop(Cause::NoAddress, _)), "{:?}", answer.verdict);
+    // And by no transport that we do not speak.
+    let call = over(&site, Transport::Tls, &invite(""), CARRIER);
+    let answer = response_to(&call);
+    assert_eq!(site.route(&answer, TARGET).hop().transport, Transport::Tls);
+    let answer = site.route(answer.replace("SIP/2.0/TLS", "SIP/2.0/SCTP"), TARGET);
+    assert!(matches!(answer.verdict, Verdict::Drop(Cause::NoAddress, _)), "{:?}", answer.verdict);
 }
 
 #[test]
@@ -231,6 +248,18 @@ fn answers_leave_from_the_address_that_the_request_was_sent_to_where_the_listene
         assert_eq!(site.route(response_to(&call), TARGET).hop().local, local, "{}", call.raw);
     }
     assert_eq!(site.route(response_to(&site.route(invite(""), CARRIER)), TARGET).hop().local, None);
+}
+
+#[test]
+fn what_we_say_ourselves_leaves_from_the_address_that_the_call_came_to() {
+    let (mut site, text) = (PinnedSite::new("attempts = 3", THREE), invite(""));
+    let local = Some("52.74.4.206".parse().unwrap());
+    site.put(&Input { local, ..datagram(0, text.as_bytes(), CARRIER) });
+    let support::Site { router, table } = &site.site;
+    site.pins.set_time(Duration::from_millis(300));
+    assert!(!site.pins.expire(router, table, 64));
+    let hops: Vec<_> = site.pins.outbox().iter().map(|posted| (posted.code(), posted.hop.local)).collect();
+    assert_eq!(hops, [(Some(100), local)]);
 }
 
 #[test]

@@ -56,9 +56,6 @@ impl Pins {
     /// Sends the INVITE to a target that it has not been at; if there is none, the caller gets `code`. Returns whether
     /// there was one.
     pub(super) fn next_target(&mut self, pin: &mut Pin, code: Code, site: Site<'_>) -> bool {
-        if let Some(present) = pin.attempt_mut().filter(|attempt| attempt.heard != Heard::Final) {
-            present.cancel = Cancel::Wanted;
-        }
         let tried: SmallVec<[SocketAddr; 8]> = pin.attempts.iter().map(|attempt| attempt.address()).collect();
         let found = tried.len() < self.dispatch.attempts && self.invite(pin, Choice::Skip(&tried), site);
         if found {
@@ -123,16 +120,13 @@ impl Pins {
         }
     }
 
-    /// Cancels an attempt, at once if its target has said anything, else when it does (RFC 3261 9.1).
+    /// Cancels an attempt if its target has said anything (RFC 3261 9.1). Whoever says something later to a call that is
+    /// off, or that has gone on to another target, gets it then.
     pub(super) fn cancel_one(&mut self, pin: &mut Pin, at: usize, site: Site<'_>) {
         let Some(attempt) = pin.attempts.get_mut(at) else { return };
-        match (attempt.heard, attempt.cancel) {
-            (Heard::Nothing, Cancel::No) => attempt.cancel = Cancel::Wanted,
-            (Heard::Provisional, Cancel::No | Cancel::Wanted) => {
-                attempt.cancel = Cancel::Sent;
-                self.own_request(pin, at, Method::Cancel, None, site);
-            }
-            _ => {}
+        if (attempt.heard, attempt.cancel) == (Heard::Provisional, Cancel::No) {
+            attempt.cancel = Cancel::Sent;
+            self.own_request(pin, at, Method::Cancel, None, site);
         }
     }
 

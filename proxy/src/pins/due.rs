@@ -67,7 +67,7 @@ impl Pins {
             && let Some(present) = pin.attempt().filter(|attempt| !attempt.is_by_stream())
         {
             let way = present.way();
-            any |= self.invite(pin, Choice::Only(way), site);
+            any = self.invite(pin, Choice::Only(way), site);
             self.counts.retransmissions += 1;
         }
         if let Stage::Ended(code) = pin.stage {
@@ -160,7 +160,7 @@ impl Pins {
             }
             self.put_back(place, pin);
         }
-        (from + count < self.store.places()).then_some(from + count)
+        self.store.next(from, count)
     }
 
     /// A target is down, or cannot be reached: calls that it has said no more than 100 to go to another. Looks at so many
@@ -188,6 +188,6 @@ impl Pins {
                 self.put_back(place, pin);
             }
         }
-        (from + count < self.store.places()).then_some(from + count)
+        self.store.next(from, count)
     }
 }

@@ -6,7 +6,7 @@ use super::Pins;
 use super::pin::{NEVER, Pin, Stage, Ticks};
 
 /// The format's version: what another proxy cannot read it leaves, which costs no established call.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// One pin with its names.
 #[derive(Serialize, Deserialize)]

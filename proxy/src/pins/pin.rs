@@ -110,8 +110,6 @@ pub(super) enum Heard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Cancel {
     No,
-    /// To be sent as soon as the target says anything (RFC 3261 9.1).
-    Wanted,
     Sent,
     /// It was answered.
     Known,

@@ -127,9 +127,9 @@ impl Store {
         places.filter_map(|(place, pin)| Some((place as Place, pin.pin.as_ref()?)))
     }
 
-    /// How many places there are, with a pin or without.
-    pub(super) fn places(&self) -> usize {
-        self.pins.len()
+    /// Where to go on behind those, if there are more.
+    pub(super) fn next(&self, from: usize, count: usize) -> Option<usize> {
+        (from + count < self.pins.len()).then_some(from + count)
     }
 
     /// All pins with their names.
@@ -200,7 +200,7 @@ mod tests {
             forget(&mut store, 2 * number + 1);
             assert!(store.find_call(number).is_some() && store.find_call(number + 1).is_none());
             forget(&mut store, 2 * number);
-            assert_eq!((store.len(), store.places.len(), store.calls.len(), store.places()), (0, 0, 0, 2));
+            assert_eq!((store.len(), store.places.len(), store.calls.len(), store.pins.len()), (0, 0, 0, 2));
         }
     }
 

@@ -133,6 +133,18 @@ mod tests {
         assert_eq!(all_due(&mut wheel, 1_000_000), [5], "one that is overdue when it is set comes up next");
     }
 
+    #[test]
+    fn a_timer_for_the_end_of_time_is_one_like_others() {
+        let mut wheel = Wheel::new(2);
+        wheel.set(0, u32::MAX);
+        wheel.set(1, u32::MAX);
+        wheel.stop(1);
+        assert!(all_due(&mut wheel, 10).is_empty());
+        wheel.set(0, 11);
+        assert_eq!(all_due(&mut wheel, 11), [0]);
+        assert_eq!(wheel.running, 0);
+    }
+
     proptest! {
         #[test]
         fn it_does_what_a_plain_list_does(steps in prop::collection::vec((0u32..40, 0u32..20_000, 0u32..3), 0..200)) {

@@ -228,6 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn every_name_that_may_be_stripped_is_in_both_its_forms() {
+        for name in Name::ALL.iter().filter(|name| !UNTOUCHABLE.contains(name)) {
+            let rules = rules(&[name.as_str()], &[]).unwrap();
+            let compact = (b'a'..=b'z').filter(|letter| Name::of(&[*letter]) == *name).map(char::from);
+            for form in compact.map(String::from).chain([name.as_str().to_owned()]) {
+                let text = format!("OPTIONS sip:a SIP/2.0\r\n{form}: 1\r\n\r\n");
+                let mut index = sip::Index::new();
+                let msg = sip::Message::parse(text.as_bytes(), &mut index, &sip::Limits::default()).unwrap();
+                assert_eq!(rules.stripped(&msg).count(), 1, "{form}");
+            }
+        }
+    }
+
+    #[test]
     fn what_routing_needs_cannot_be_stripped() {
         for bad in ["Via", "v", "Call-*", "*", "C*", "record-route", "a b", ""] {
             assert!(rules(&[bad], &[]).is_err(), "{bad:?}");

@@ -59,16 +59,16 @@ impl<'r> Routing<'r> {
     /// there.
     pub(super) fn our_routes(&self) -> OurRoutes<'r> {
         let mut ours = OurRoutes::default();
-        let mut partner = false;
+        let (mut partner, mut top) = (false, 0);
         for (place, value) in self.msg.values(Name::Route).enumerate() {
             let uri = NameAddr::parse(value).and_then(|route| route.uri()).ok();
             let r2 = uri.is_some_and(|uri| uri.params.has("r2"));
             let listener = uri.and_then(|uri| self.router.our_uri(&uri));
             if listener.is_some() || (partner && r2) {
-                match (ours.top, partner && r2) {
-                    (None, _) => ours.top = uri,
-                    (Some(_), true) => ours.partner = ours.partner.or(uri),
-                    (Some(_), false) => {}
+                match ours.top {
+                    None => (ours.top, top) = (uri, place),
+                    Some(_) if partner && r2 && place == top + 1 => ours.partner = uri,
+                    Some(_) => {}
                 }
             }
             if listener.is_some() {
@@ -88,9 +88,7 @@ impl<'r> Routing<'r> {
 
     /// Takes so many Route values off the top.
     pub(super) fn take_off(&mut self, taken: usize) {
-        if taken > 0 {
-            self.edits.remove_first_values(&self.msg, Name::Route, taken);
-        }
+        self.edits.remove_first_values(&self.msg, Name::Route, taken);
     }
 
     /// RFC 3261 16.6.6 and 16.6.7: the next hop, once our Route values are off.

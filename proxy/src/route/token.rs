@@ -78,8 +78,8 @@ impl Side {
     }
 }
 
+/// Of a name with more than eight letters the last eight, which no transport of ours has.
 fn letters(name: &[u8]) -> u64 {
-    let name = if name.len() > 8 { &[] } else { name };
     name.iter().fold(0, |letters, byte| letters << 8 | u64::from(byte.to_ascii_uppercase()))
 }
 

@@ -292,4 +292,11 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&hex(number)), format!("{number:08x}"));
         }
     }
+
+    #[test]
+    fn a_link_local_address_alone_says_which_link_it_is_on() {
+        for (text, link) in [("[fe80::7%3]:5060", 3), ("[fd00::7%3]:5060", 0), ("192.0.2.7:5060", 0)] {
+            assert_eq!(scope(text.parse().unwrap()), link, "{text}");
+        }
+    }
 }

@@ -223,7 +223,8 @@ impl PinnedSite {
         self.put(&Input { transport: Transport::Tcp, connection: Some(42), ..input })
     }
 
-    fn put(&mut self, input: &Input<'_>) -> Vec<Sent> {
+    /// The same for whatever came in.
+    pub fn put(&mut self, input: &Input<'_>) -> Vec<Sent> {
         let mut out = Vec::new();
         let Site { router, table } = &self.site;
         let verdict = router.route_pinned(input, table, &mut self.pins, &mut Scratch::new(), &mut out);
