@@ -160,6 +160,21 @@ fn dns_that_is_away_or_knows_nothing_changes_nothing() -> Result<()> {
 }
 
 #[test]
+fn while_dns_is_away_calls_of_a_target_that_died_go_to_another() -> Result<()> {
+    let mut fleet = Fleet::by_srv()?;
+    fleet.targets_are(2)?;
+    let shares = fleet.calls(20)?;
+    ensure!(shares[0] > 0 && shares[1] > 0, "{shares:?}");
+    fleet.dns.go_away();
+    // Somewhere else is no place that anybody was told of.
+    let elsewhere = Wire::bind(fleet.targets[0].local().ip())?;
+    drop(std::mem::replace(&mut fleet.targets[0], elsewhere));
+    let shares = fleet.calls(20)?;
+    ensure!(shares == [0, 20, 0], "{shares:?}");
+    Ok(())
+}
+
+#[test]
 fn addresses_of_one_name_are_targets_too_but_only_where_targets_live() -> Result<()> {
     // They share a port, as the pods of a headless service do.
     let addresses = Addresses::take();
