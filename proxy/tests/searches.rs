@@ -127,6 +127,11 @@ fn other_answers_go_to_the_caller_whoever_gives_them() {
             [format!("{code}>{CARRIER}")],
             "and again"
         );
+        assert_eq!(
+            summary(&answer(&mut site, &first[0], UNKNOWN)),
+            [format!("481>{CARRIER}")],
+            "it has answered"
+        );
     }
 }
 
