@@ -116,7 +116,7 @@ async fn load(State(desk): State<Desk>) -> Response {
     };
     let calls = live.calls.count();
     let shown = Shown {
-        sessions: load.sessions_with(calls),
+        sessions: load.sessions_with(live.calls.channels()),
         max_sessions: load.max_sessions,
         calls,
         max_calls: live.config.limits.sessions,

@@ -201,6 +201,11 @@ impl Calls {
         self.lock().calls
     }
 
+    /// How many channels they have, legs among them.
+    pub fn channels(&self) -> usize {
+        self.lock().channels.len()
+    }
+
     /// Waits until there are none.
     pub async fn none_left(&self) {
         loop {
@@ -255,9 +260,9 @@ mod tests {
         let calls = Calls::default();
         let queue = calls.begin("a", None, 1).expect("room");
         calls.add_leg("leg", LegId(1), &queue);
-        assert_eq!((calls.count(), calls.all().len()), (1, 2));
+        assert_eq!((calls.count(), calls.channels(), calls.all().len()), (1, 2, 2));
         assert_eq!(calls.begin("b", None, 1).err(), Some(Full::Sessions));
         drop(Forget { calls: &calls, queue });
-        assert_eq!((calls.count(), calls.all().len()), (0, 0));
+        assert_eq!((calls.count(), calls.channels()), (0, 0));
     }
 }

@@ -132,13 +132,13 @@ impl Live {
         self.calls.count() > 0 || self.metrics.platform.recordings_waiting.get() > 0
     }
 
-    /// Whether FreeSWITCH said that it has room for another call; if not, why.
+    /// Whether FreeSWITCH has room for another call, by what it said last and what came and went since; if not, why.
     pub fn room(&self) -> Result<(), &'static str> {
         match self.load() {
-            Some(load) if load.max_sessions > 0 && load.sessions >= load.max_sessions => {
+            Some(load) if !load.has_room(self.calls.channels()) => {
                 Err("FreeSWITCH has as many sessions as it takes")
             }
-            // It says so every twenty seconds: the first ones need not wait for it.
+            // The first calls need not wait for what its first heartbeat says.
             _ => Ok(()),
         }
     }

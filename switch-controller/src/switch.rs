@@ -129,7 +129,7 @@ fn down(live: &Live, reason: Reason, last: &mut Option<(Reason, Instant)>) {
 fn told(live: &Arc<Live>, event: &Event) {
     match event.name() {
         "HEARTBEAT" => {
-            let load = load::Load::of(event, live.calls.count());
+            let load = load::Load::of(event, live.calls.channels());
             *live.load.lock().unwrap_or_else(PoisonError::into_inner) = Some(load);
             return;
         }

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
 use hyper::Method as Verb;
 use objects::Objects;
 use serde::Serialize;
@@ -175,30 +176,8 @@ impl Somleng {
             let (found, expected) = (made.phone_calls.len(), destinations.len());
             return Err(Problem(format!("the platform: expected {expected} phone_calls, found {found}")));
         }
-        let mut routes = Vec::new();
-        for (leg, destination) in made.phone_calls.into_iter().zip(destinations) {
-            routes.push(self.route(leg, destination).await.map_err(Problem)?);
-        }
-        Ok(routes)
-    }
-
-    async fn route(&self, leg: wire::Leg, destination: &str) -> Result<Route, String> {
-        let routing = &leg.routing_parameters;
-        let dial_string = self.dialer.dial_string(routing).await?.to_string();
-        let payer = Payer {
-            carrier_sid: &leg.carrier_sid,
-            account_sid: &leg.account_sid,
-            destination: routing.destination.as_deref().unwrap_or(destination),
-            billing: leg.billing_parameters.as_ref(),
-        };
-        Ok(Route {
-            dial_string,
-            caller_id: routing.caller_id(&leg.from),
-            headers: vec![(leg::CALL_SID.to_owned(), leg.sid.clone())],
-            variables: leg::variables(payer),
-            call_sid: leg.sid,
-            barred: None,
-        })
+        let legs = made.phone_calls.into_iter().zip(destinations);
+        Ok(join_all(legs.map(|(leg, destination)| route(&self.dialer, leg, destination))).await)
     }
 
     /// Asks for what a call waits for.
@@ -230,6 +209,29 @@ impl Somleng {
             Some(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs().to_string())
         });
         wire::Ending { sip_term_status: end.sip_status.map(|status| status.to_string()), answer_epoch: epoch }
+    }
+}
+
+/// How a leg is reached. One that cannot be is not called, and the others are.
+async fn route(dialer: &Dialer, leg: wire::Leg, destination: &str) -> Route {
+    let routing = &leg.routing_parameters;
+    let (dial_string, barred) = match dialer.dial_string(routing).await {
+        Ok(dial_string) => (dial_string.to_string(), None),
+        Err(why) => (String::new(), Some(why)),
+    };
+    let payer = Payer {
+        carrier_sid: &leg.carrier_sid,
+        account_sid: &leg.account_sid,
+        destination: routing.destination.as_deref().unwrap_or(destination),
+        billing: leg.billing_parameters.as_ref(),
+    };
+    Route {
+        dial_string,
+        caller_id: routing.caller_id(&leg.from),
+        headers: vec![(leg::CALL_SID.to_owned(), leg.sid.clone())],
+        variables: leg::variables(payer),
+        call_sid: leg.sid,
+        barred,
     }
 }
 
@@ -371,5 +373,47 @@ impl Platform for Somleng {
 
     fn flush(&self) -> Soon<'_, ()> {
         Box::pin(self.outbox.empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use esl::Name;
+
+    use super::*;
+    use crate::platform::gateway::{Gateway, Registered};
+
+    /// A gateway that knows where all are but one, and takes a second for each.
+    struct Slow;
+
+    impl Gateway for Slow {
+        fn find<'a>(&'a self, client: &'a str, _: &'a str) -> Soon<'a, Result<Option<Registered>, String>> {
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                match client {
+                    "broken" => Err("it is away".to_owned()),
+                    _ => Ok(Some(Registered { address: format!("{client}@10.0.0.1"), proxy: None })),
+                }
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn n13_a_client_that_cannot_be_looked_up_is_a_leg_that_fails_and_all_are_looked_up_at_once() {
+        let dialer = Dialer { profile: Name::new("nat").expect("a name"), gateway: Some(Arc::new(Slow)) };
+        let leg = |client: &str| -> wire::Leg {
+            let routing = serde_json::json!({ "username": client, "destination": "85512345678" });
+            let leg = serde_json::json!({ "sid": client, "from": "1294", "routing_parameters": routing });
+            serde_json::from_value(leg).expect("a leg")
+        };
+        let began = tokio::time::Instant::now();
+        let legs = ["broken", "a", "b", "c"].map(leg);
+        let routes = join_all(legs.map(|leg| route(&dialer, leg, "85512345678"))).await;
+        assert_eq!(began.elapsed().as_secs(), 1);
+        let barred = routes.iter().map(|route| route.barred.as_deref()).collect::<Vec<_>>();
+        assert_eq!(barred, [Some("the gateway of broken: it is away"), None, None, None]);
+        let sids = routes.iter().map(|route| route.call_sid.as_str()).collect::<Vec<_>>();
+        assert_eq!(sids, ["broken", "a", "b", "c"]);
+        assert_eq!(routes.get(1).map(|route| route.dial_string.as_str()), Some("sofia/nat/a@10.0.0.1"));
     }
 }

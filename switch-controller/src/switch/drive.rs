@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use esl::{Api, CallError, Command, Execute, Name, Refused, Reply, Uuid, Word};
+use futures_util::future::join_all;
 
 use super::{commands, refer};
 use crate::call::Call;
@@ -361,10 +362,8 @@ impl Driver {
                 let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
                 self.later(async move {
                     let mut result = live.platform.routes(&facts, &destinations, caller_id.as_deref()).await;
-                    let routes = result.iter_mut().flatten();
-                    for (route, destination) in routes.zip(&destinations) {
-                        route.barred = legs::barred(&live, route, destination).await;
-                    }
+                    let routes = result.iter_mut().flatten().zip(&destinations);
+                    join_all(routes.map(|(route, to)| legs::bar(&live, route, to))).await;
                     Input::Routed { ask, result }
                 });
             }

@@ -174,6 +174,19 @@ async fn e4_e7_pc3_events_are_told_in_order_and_again_until_they_are_taken() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s17_characters_that_may_have_been_taken_are_not_told_again() -> Result<()> {
+    let (platform, exchange) = start("").await?;
+    exchange.application.twiml("/voice", "<Say>one</Say><Hangup/>");
+    platform.disturb(Disturbance::failing("POST /tts_events", 500, 1));
+    exchange.call([]).await?;
+    // Told behind them.
+    let state = wait_for(&platform, &exchange, "it is over", completed)?;
+    assert_eq!(state.calls.get(&only(&state)).context("the call")?.characters, 0);
+    assert_eq!(platform.told("POST /tts_events").len(), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_was_not_told_before_a_kill_is_told_by_the_next_process() -> Result<()> {
     let (platform, mut exchange) = start("").await?;
     exchange.application.twiml("/voice", "<Gather timeout=\"1\"/>");

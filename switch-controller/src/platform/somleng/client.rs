@@ -43,10 +43,11 @@ pub enum Fault {
         /// Its words.
         message: String,
     },
-    /// It was not done, and may be later: there is no connection, or the platform says that it is unwell (429, 500, 503).
+    /// It was not done, and may be later: there is no connection, or the platform would not take it up (401, 403, 429, 503).
     #[error("{0}")]
     NotDone(String),
-    /// Nobody knows whether it was done: no answer in time, or none that can be read.
+    /// Nobody knows whether it was done: no answer in time, none that can be read, or one of something that failed (500),
+    /// perhaps behind what was asked.
     #[error("{0}")]
     Unsure(String),
 }
@@ -134,7 +135,6 @@ impl Client {
             StatusCode::UNAUTHORIZED
             | StatusCode::FORBIDDEN
             | StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::SERVICE_UNAVAILABLE => Err(Fault::NotDone(format!("{path}: {status}"))),
             _ if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
                 Err(Fault::Refused { status, message: message(&body) })

@@ -31,12 +31,14 @@ pub(super) struct Rung {
     pub(super) answered_at: Option<Duration>,
 }
 
-/// Why a destination must not be called, if the customer named its host: our own networks are not theirs. Where the platform
-/// leads elsewhere, that is its choice.
-pub(super) async fn barred(live: &Live, route: &Route, destination: &str) -> Option<String> {
+/// Bars a destination that must not be called because the customer named its host: our own networks are not theirs. Where
+/// the platform leads elsewhere, that is its choice.
+pub(super) async fn bar(live: &Live, route: &mut Route, destination: &str) {
     let host = host_of(&route.dial_string);
     let is_theirs = sip_uri(destination).is_some_and(|address| host_of(address) == host);
-    if is_theirs { live.fetcher.may_call(&host).await.err() } else { None }
+    if is_theirs && route.barred.is_none() {
+        route.barred = live.fetcher.may_call(&host).await.err();
+    }
 }
 
 impl Driver {
