@@ -8,16 +8,24 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networks {
     /// First and last address of ranges that do not touch, in order.
-    ranges: Vec<(IpAddr, IpAddr)>,
+    v4: Vec<(u32, u32)>,
+    /// The same of IPv6.
+    v6: Vec<(u128, u128)>,
 }
 
 impl Networks {
     /// Reads CIDRs such as `10.0.0.0/16`; a bare address is a network of one.
     pub fn parse(texts: &[String]) -> Result<Self, String> {
         let nets: Vec<IpNet> = texts.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
-        let ranges = IpNet::aggregate(&nets).iter().map(|net| (net.network(), net.broadcast())).collect();
-        let mut networks = Networks { ranges };
-        networks.ranges.sort_unstable();
+        let mut networks = Networks::default();
+        for net in IpNet::aggregate(&nets) {
+            match net {
+                IpNet::V4(net) => networks.v4.push((net.network().to_bits(), net.broadcast().to_bits())),
+                IpNet::V6(net) => networks.v6.push((net.network().to_bits(), net.broadcast().to_bits())),
+            }
+        }
+        networks.v4.sort_unstable();
+        networks.v6.sort_unstable();
         Ok(networks)
     }
 
@@ -38,20 +46,26 @@ impl Networks {
 
     /// How many ranges of addresses there are; networks that touch are one.
     pub fn len(&self) -> usize {
-        self.ranges.len()
+        self.v4.len() + self.v6.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+        self.len() == 0
     }
 
     /// Whether the address lies in one of them. An IPv4-mapped IPv6 address counts as the IPv4 address.
     pub fn contains(&self, ip: IpAddr) -> bool {
-        let ip = ip.to_canonical();
-        let after = self.ranges.partition_point(|(first, _)| *first <= ip);
-        after.checked_sub(1).and_then(|at| self.ranges.get(at)).is_some_and(|(_, last)| ip <= *last)
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => lies_in(&self.v4, ip.to_bits()),
+            IpAddr::V6(ip) => lies_in(&self.v6, ip.to_bits()),
+        }
     }
+}
+
+fn lies_in<T: Ord>(ranges: &[(T, T)], address: T) -> bool {
+    let after = ranges.partition_point(|(first, _)| *first <= address);
+    after.checked_sub(1).and_then(|at| ranges.get(at)).is_some_and(|(_, last)| address <= *last)
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

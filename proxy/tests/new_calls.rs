@@ -153,6 +153,8 @@ fn what_is_malformed_gets_400_with_what_was_expected_or_505_for_another_version(
         invite("").replace("Call-ID: call-1\r\n", ""),
         invite("").replace("CSeq: 1 INVITE", "CSeq: 1 BYE"),
         invite("").replace("From: <sip:0715100860@carrier.example>", "From: <0715100860"),
+        invite("").replace("From: <sip:0715100860@", "From: <sip:07 15@"),
+        invite("").replace("To: <sip:1294@", "To: <sip:1294\r\n X-Src-Ip: 1@"),
         invite("").replace("Content-Length: 0", "Content-Length: 10"),
         invite("X-A: b\rX-Src-Ip: 1.2.3.4\r\n"),
         invite("no colon\r\n"),
@@ -165,6 +167,22 @@ fn what_is_malformed_gets_400_with_what_was_expected_or_505_for_another_version(
         assert!(out.raw.starts_with("SIP/2.0 400 Bad Request (expected "), "{}", out.raw);
     }
     assert_eq!(site.route(invite("").replace("SIP/2.0\r\nVia", "SIP/7.0\r\nVia"), CARRIER).code(), 505);
+}
+
+#[test]
+fn the_uris_of_from_and_to_decide_nothing_and_pass_as_they_came() {
+    let identity = |uri: &str| {
+        let from = |uri: &str| format!("From: <{uri}>");
+        let call = invite("").replace(&from("sip:0715100860@carrier.example"), &from(uri));
+        let out = Site::new().route(&call, CARRIER);
+        assert_eq!(out.forwarded_to(), TARGET);
+        assert!(out.raw.contains(&from(uri)), "{}", out.raw);
+        out.headers("X-Somleng-Caller-Identity")
+    };
+    assert_eq!(identity("sip:0715100860@no-host:x"), ["0715100860"]);
+    for odd in ["nothing", "sip:0715100860", "sip:@"] {
+        assert_eq!(identity(odd), [""], "{odd}");
+    }
 }
 
 #[test]

@@ -46,6 +46,11 @@ impl<'a> Message<'a> {
         self.values(Name::Via).map(Via::parse)
     }
 
+    /// The values of all Vias but the topmost, which is `top`.
+    pub fn vias_below(&self, top: &Via<'_>) -> impl Iterator<Item = &'a [u8]> {
+        self.all(Name::Via).flat_map(|field| Values::behind(field.value, top.raw))
+    }
+
     /// The hops left (RFC 3261 20.22: 0 to 255), `None` where the header field is absent.
     pub fn max_forwards(&self) -> Result<Option<u8>, Error> {
         let Some(value) = self.at_most_one(Name::MaxForwards)? else { return Ok(None) };
@@ -66,11 +71,10 @@ impl<'a> Message<'a> {
     }
 
     fn at_most_one(&self, name: Name) -> Result<Option<&'a [u8]>, Error> {
-        let mut all = self.all(name);
-        let Some(first) = all.next() else { return Ok(None) };
-        if all.any(|other| other.value != first.value) {
-            return Err(Error::Contradiction(name.as_str()));
+        let Some((first, more)) = self.first_value(name) else { return Ok(None) };
+        match more && self.all(name).any(|other| other.value != first) {
+            true => Err(Error::Contradiction(name.as_str())),
+            false => Ok(Some(first)),
         }
-        Ok(Some(first.value))
     }
 }

@@ -20,6 +20,19 @@ pub(crate) fn up_to(block: Block, limit: u8) -> Block {
     block.min(Block::splat(limit)).simd_eq(block)
 }
 
+/// Marks the bytes from `low` to `high`.
+#[inline(always)]
+pub(crate) fn within(block: Block, low: u8, high: u8) -> Block {
+    up_to(block - Block::splat(low), high - low)
+}
+
+/// Marks what is no letter, digit or hyphen.
+#[inline(always)]
+pub(crate) fn not_plain(block: Block) -> Block {
+    let letter = within(block | Block::splat(0x20), b'a', b'z');
+    !(letter | within(block, b'0', b'9') | is(block, b'-'))
+}
+
 /// Where the first marked byte is; 16 or more if there is none.
 #[inline(always)]
 pub(crate) fn place(marked: Block) -> usize {
@@ -53,12 +66,15 @@ pub(crate) fn first(bytes: &[u8], from: usize, marks: impl Fn(Block) -> Block) -
 /// Up to fifteen bytes as the first ones of a block.
 #[inline(always)]
 fn padded(bytes: &[u8]) -> Block {
-    let number = match (bytes.first_chunk(), bytes.last_chunk()) {
-        (Some(low), Some(high)) => {
-            let high = u128::from(u64::from_le_bytes(*high)) << (8 * (bytes.len() - 8));
-            u128::from(u64::from_le_bytes(*low)) | high
-        }
-        _ => bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)).into(),
+    // Two halves that overlap.
+    let number = if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let high = u128::from(u64::from_le_bytes(*high)) << (8 * (bytes.len() - 8));
+        u128::from(u64::from_le_bytes(*low)) | high
+    } else if let (Some(low), Some(high)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let high = u64::from(u32::from_le_bytes(*high)) << (8 * (bytes.len() - 4));
+        u128::from(u64::from(u32::from_le_bytes(*low)) | high)
+    } else {
+        bytes.iter().rev().fold(0, |number, byte| number << 8 | u128::from(*byte))
     };
     Block::new(number.to_le_bytes())
 }
@@ -76,6 +92,14 @@ pub(crate) fn find3(bytes: &[u8], from: usize, one: u8, two: u8, three: u8) -> u
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_bytes_are_letters_digits_and_the_hyphen() {
+        for byte in 0..=255u8 {
+            let plain = byte.is_ascii_alphanumeric() || byte == b'-';
+            assert_eq!(not_plain(Block::splat(byte)).to_bitmask() == 0, plain, "{byte}");
+        }
+    }
 
     #[test]
     fn bytes_are_found_where_a_plain_search_finds_them() {

@@ -1,6 +1,6 @@
 //! The view: a message as an index of spans over its bytes.
 
-use crate::block::{first, up_to};
+use crate::block::{first, not_plain, up_to};
 use crate::error::Error;
 use crate::method::Method;
 use crate::name::Name;
@@ -60,6 +60,14 @@ impl Index {
         self.places = [NOWHERE; Name::COUNT + 1];
     }
 
+    /// Reads the header field in `bytes[start..end]`, whose line end reaches to `next`. Returns whether it is one.
+    #[inline(always)]
+    fn read(&mut self, bytes: &[u8], start: usize, end: usize, next: usize) -> bool {
+        let entry = Entry::parse(bytes, start, end, next);
+        entry.map(|entry| self.push(entry)).is_some()
+    }
+
+    #[inline(always)]
     fn push(&mut self, entry: Entry) {
         let place = u16::try_from(self.entries.len()).unwrap_or(u16::MAX);
         if let Some((first, last)) = self.places.get_mut(entry.name as usize) {
@@ -155,18 +163,18 @@ impl<'a> Message<'a> {
             }
             check("bytes in a line", end - start, limits.line_bytes)?;
             check("header fields", index.entries.len() + 1, limits.fields.min(MAX_FIELDS))?;
-            match Entry::parse(bytes, start, end, next) {
-                Ok(entry) => index.push(entry),
-                Err(error) => defect = defect.or(Some(error)),
+            if !index.read(bytes, start, end, next) {
+                defect = defect.or(Entry::name(bytes, start, end).err());
             }
         };
         let body = Ok(tail(bytes, head_end));
         let defect = lines.defect().or(defect);
-        let whole = Message { bytes, index, start, head_end, body, defect };
-        Ok(whole.cut_to_content_length())
+        let mut msg = Message { bytes, index, start, head_end, body, defect };
+        msg.cut_to_content_length();
+        Ok(msg)
     }
 
-    fn cut_to_content_length(mut self) -> Self {
+    fn cut_to_content_length(&mut self) {
         match self.content_length() {
             Ok(Some(promised)) => {
                 let came = self.bytes.len() - self.head_end;
@@ -179,7 +187,6 @@ impl<'a> Message<'a> {
             Ok(None) => {}
             Err(error) => self.body = Err(error),
         }
-        self
     }
 
     /// The message's bytes: without what stood before its start line or behind its body.
@@ -250,6 +257,13 @@ impl<'a> Message<'a> {
         self.all(name).next()
     }
 
+    /// The value of the first header field of a known name, and whether there may be more of them.
+    pub(crate) fn first_value(&self, name: Name) -> Option<(&'a [u8], bool)> {
+        let entries = self.index.around(name);
+        let first = entries.first()?;
+        Some((cut(self.bytes, first.value as usize, first.value_end as usize), entries.len() > 1))
+    }
+
     /// The header fields of any name, compared without case but not between long and compact form.
     pub fn named<'n>(&self, name: &'n str) -> impl Iterator<Item = Field<'a>> + use<'a, 'n> {
         self.fields().filter(move |field| field.raw_name.eq_ignore_ascii_case(name.as_bytes()))
@@ -310,11 +324,11 @@ impl<'a> StartLine<'a> {
 impl Entry {
     /// Reads the header field in `bytes[start..end]`, whose line end reaches to `next`.
     #[inline(always)]
-    fn parse(bytes: &[u8], start: usize, end: usize, next: usize) -> Result<Self, Error> {
+    fn parse(bytes: &[u8], start: usize, end: usize, next: usize) -> Option<Self> {
         // Almost all names are known or short, and have their colon right behind them.
         let (name, length, value) = match bytes.get(start..).and_then(Name::at_start) {
             Some((name, length)) => (name, length, start + length + 1),
-            None => Entry::name(bytes, start, end)?,
+            None => Entry::name(bytes, start, end).ok()?,
         };
         let blank = |at: usize| bytes.get(at).is_some_and(|byte| is_lws(*byte));
         let (mut value, mut value_end) = (value, end);
@@ -328,14 +342,15 @@ impl Entry {
         let [start, name_end, value, value_end, end] =
             [start, start + length, value, value_end, next].map(|at| at as u32);
         let initial = bytes.get(start as usize).copied().unwrap_or(0);
-        Ok(Entry { name, initial, start, name_end, value, value_end, end })
+        Some(Entry { name, initial, start, name_end, value, value_end, end })
     }
 
     /// Any name, its length, and where the value begins.
     #[cold]
     fn name(bytes: &[u8], start: usize, end: usize) -> Result<(Name, usize, usize), Error> {
         let line = cut(bytes, start, end);
-        let length = span(line, TOKEN);
+        let plain = first(line, 0, not_plain);
+        let length = plain + span(tail(line, plain), TOKEN);
         let (name, rest) = line.split_at_checked(length).unwrap_or_default();
         // RFC 3261 25.1, HCOLON: white space may stand before the colon.
         let blank = rest.iter().take_while(|byte| is_lws(**byte)).count();
@@ -378,19 +393,20 @@ impl Lines<'_> {
         loop {
             // Line ends are almost the only bytes up to there.
             let end = first(self.bytes, from, |block| up_to(block, b'\r'));
-            let next = match (*self.bytes.get(end)?, self.bytes.get(end + 1)) {
-                (b'\n', _) => end + 1,
-                (b'\r', Some(b'\n')) => end + 2,
-                (byte, _) => {
+            let next = match self.bytes.get(end..)? {
+                [b'\r', b'\n', ..] => end + 2,
+                [b'\n', ..] => end + 1,
+                [byte, ..] => {
                     if matches!(byte, b'\r' | 0) {
                         self.lone = self.lone.or(Some(end));
                     }
                     from = end + 1;
                     continue;
                 }
+                [] => return None,
             };
             // RFC 3261 7.3.1: a line that begins with white space continues the one before.
-            if fold && end > start && matches!(self.bytes.get(next), Some(b' ' | b'\t')) {
+            if matches!(self.bytes.get(next), Some(b' ' | b'\t')) && fold && end > start {
                 from = next;
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Names of header fields: long and compact forms are one name, in any case (RFC 3261 7.3.1, 7.3.3).
 
-use crate::block::{Block, WIDTH, is, place};
+use crate::block::{Block, WIDTH, is, not_plain, place};
 use crate::scan::is_token;
 
 macro_rules! names {
@@ -96,9 +96,12 @@ impl Name {
     /// The same for what is no known name in its long form.
     #[inline(never)]
     fn unknown(start: &[u8; WIDTH], length: usize) -> Option<(Self, usize)> {
-        let text = start.get(..length).filter(|text| length < WIDTH && is_token(text))?;
-        let name = if let [letter] = text { Name::compact(*letter) } else { Name::Other };
-        Some((name, length))
+        match length {
+            0 | WIDTH.. => None,
+            1 => is_token(&start[..1]).then(|| (Name::compact(start[0]), 1)),
+            _ if place(not_plain(Block::new(*start))) == length => Some((Name::Other, length)),
+            _ => is_token(start.get(..length)?).then_some((Name::Other, length)),
+        }
     }
 
     /// The only name that may have this length and these first letters.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::params::Params;
-use crate::scan::{cut, find, find_unquoted, quotes_close, tail, trim};
+use crate::scan::{cut, find, find_unquoted, position, quotes_close, tail, trim};
 use crate::uri::Uri;
 
 /// A URI with an optional display name before it and parameters behind it.
@@ -42,7 +42,10 @@ impl<'a> NameAddr<'a> {
 
     /// A tag that is written behind an open quoted string would be no tag.
     fn closed(self, value: &[u8]) -> Result<Self, Error> {
-        match quotes_close(self.raw_uri) && quotes_close(self.params.as_bytes()) {
+        // Most have none behind the display name.
+        let plain =
+            position(value, self.raw_uri).is_some_and(|(from, _)| find(value, from, b'"') == value.len());
+        match plain || (quotes_close(self.raw_uri) && quotes_close(self.params.as_bytes())) {
             true => Ok(self),
             false => Err(Error::expected("the end of a quoted string", value, value.len())),
         }
@@ -51,6 +54,11 @@ impl<'a> NameAddr<'a> {
     /// The URI.
     pub fn uri(&self) -> Result<Uri<'a>, Error> {
         Uri::parse(self.raw_uri)
+    }
+
+    /// The URI's user, whether the rest of it can be read or not.
+    pub fn user(&self) -> Option<&'a [u8]> {
+        Uri::user_of(self.raw_uri)
     }
 
     /// The `tag` parameter (RFC 3261 19.3); `None` also for an empty one.

@@ -91,12 +91,6 @@ fn could_be(raw: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Whether this parameter, its semicolon included, has that name.
-#[inline]
-pub(crate) fn is_named(raw: &[u8], name: &str) -> bool {
-    could_be(raw, name.as_bytes()) && named(raw, name.as_bytes()).is_some()
-}
-
 /// This parameter, its semicolon included, if it has that name. Where no white space stands around that, there is no
 /// need to look for its end.
 fn named<'a>(raw: &'a [u8], name: &[u8]) -> Option<Param<'a>> {
@@ -111,7 +105,7 @@ fn named<'a>(raw: &'a [u8], name: &[u8]) -> Option<Param<'a>> {
 }
 
 impl<'a> Param<'a> {
-    fn new(raw: &'a [u8]) -> Self {
+    pub(crate) fn new(raw: &'a [u8]) -> Self {
         let text = tail(raw, 1);
         let equals = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
         Param { name: trim(cut(text, 0, equals)), value: text.get(equals + 1..).map(trim), raw }

@@ -41,11 +41,7 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI that is the whole of `bytes`, without brackets around it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        // RFC 3261 25.1 has no quoted strings in URIs: a reader that knows none would see `;lr` in `;x=";lr"`.
-        let good = first(bytes, 0, outside);
-        if good < bytes.len() {
-            return Err(Error::expected("a URI without spaces, quotes or angle brackets", bytes, good));
-        }
+        Uri::check(bytes)?;
         if let Some((b"sip:" | b"SIP:", rest @ [_, ..])) = bytes.split_at_checked(4) {
             return Uri::sip(Scheme::Sip, rest);
         }
@@ -69,6 +65,26 @@ impl<'a> Uri<'a> {
         } else {
             Ok(Uri::bare(Scheme::Other(name)))
         }
+    }
+
+    /// Whether all bytes are such as a URI may have, whatever they say: no white space, control characters, quotes or
+    /// angle brackets.
+    pub fn check(bytes: &[u8]) -> Result<(), Error> {
+        // RFC 3261 25.1 has no quoted strings in URIs: a reader that knows none would see `;lr` in `;x=";lr"`.
+        match first(bytes, 0, outside) {
+            good if good < bytes.len() => {
+                Err(Error::expected("a URI without spaces, quotes or angle brackets", bytes, good))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The user of a URI alone: what [`Uri::user`] would be, whatever stands behind it.
+    pub fn user_of(bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let Some((b"sip:", rest)) = bytes.split_at_checked(4) else { return Uri::parse(bytes).ok()?.user };
+        let at = find(rest, 0, b'@');
+        let (user, _) = split_user(rest.get(..at).filter(|_| at < rest.len())?);
+        user.filter(|user| Uri::check(user).is_ok())
     }
 
     fn bare(scheme: Scheme<'a>) -> Self {
@@ -141,6 +157,25 @@ mod tests {
         assert_eq!((u.host, u.port), (Some(Host::parse(b"2001:db8::1").unwrap()), Some(5070)));
         assert!(u.params.has("lr") && u.params.value("user") == Some(b"phone"));
         assert_eq!(u.headers, b"Subject=hi&a=b");
+    }
+
+    #[test]
+    fn the_user_alone_is_that_of_the_whole_and_of_what_is_odd_behind_it() {
+        for text in [
+            "sip:a;b?c:secret@host",
+            "sip:@host",
+            "sip:host;x=a",
+            "sips:a@b",
+            "tel:+855",
+            "SIP:a@b",
+            "sip:a@",
+        ] {
+            let whole = Uri::parse(text.as_bytes()).map_or(Some(&b"a"[..]), |uri| uri.user);
+            assert_eq!(Uri::user_of(text.as_bytes()), whole, "{text}");
+        }
+        for bad in ["", "sip:", "sip:a b@c", "sip:a\r\nX: y@c", "sip:\"a\"@c", "sips:a@b:x"] {
+            assert_eq!(Uri::user_of(bad.as_bytes()), None, "{bad:?}");
+        }
     }
 
     #[test]

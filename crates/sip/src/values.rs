@@ -1,6 +1,6 @@
 //! Several values in one header field line, separated by commas (RFC 3261 7.3.1).
 
-use crate::scan::{cut, find, find3, quote_end, trim};
+use crate::scan::{cut, find, find3, position, quote_end, trim};
 
 /// The values of one line, each trimmed. Commas in quoted strings and between angle brackets separate nothing; empty
 /// values are passed over. Brackets do not nest, so that no input makes this recurse.
@@ -14,6 +14,11 @@ impl<'a> Values<'a> {
     /// The values in `bytes`, which is the whole of a header field's value.
     pub fn new(bytes: &'a [u8]) -> Self {
         Values { bytes, at: 0 }
+    }
+
+    /// Those behind `value`, if it is one of these; else all.
+    pub(crate) fn behind(bytes: &'a [u8], value: &[u8]) -> Self {
+        Values { bytes, at: position(bytes, value).map_or(0, |(_, end)| end) }
     }
 }
 

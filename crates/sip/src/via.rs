@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::block::{first, is};
 use crate::error::Error;
 use crate::host::Host;
-use crate::params::{Param, Params, is_named};
-use crate::scan::{cut, find_unquoted, find3, is_lws, is_token, number, quotes_close, tail, trim};
+use crate::params::{Param, Params};
+use crate::scan::{cut, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
 use crate::write::{write_ip, write_number};
 
 /// One Via.
@@ -23,6 +24,79 @@ pub struct Via<'a> {
     pub port: Option<u16>,
     /// branch, received, rport, maddr, ttl and others.
     pub params: Params<'a>,
+    known: Known<'a>,
+}
+
+/// The parameters that are asked for with every message: the value of the first of each name, empty if it has none.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known<'a> {
+    branch: Option<&'a [u8]>,
+    received: Option<&'a [u8]>,
+    rport: Option<&'a [u8]>,
+    maddr: Option<&'a [u8]>,
+}
+
+impl<'a> Known<'a> {
+    /// Finds them in one pass.
+    fn of(params: Params<'a>) -> Self {
+        let mut known = Known::default();
+        for (which, value) in params.raw().filter_map(Which::of) {
+            let place = match which {
+                Which::Branch => &mut known.branch,
+                Which::Received => &mut known.received,
+                Which::Rport => &mut known.rport,
+                Which::Maddr => &mut known.maddr,
+            };
+            *place = place.or(Some(value));
+        }
+        known
+    }
+}
+
+/// What a parameter is by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Branch,
+    Received,
+    Rport,
+    Maddr,
+}
+
+impl Which {
+    /// What it is, and its value; `None` for all others. `raw` begins with the semicolon.
+    #[inline(always)]
+    fn of(raw: &[u8]) -> Option<(Self, &[u8])> {
+        // Almost all are spelled so.
+        if let Some(value) = raw.strip_prefix(b";branch=") {
+            return Some((Which::Branch, trim(value)));
+        }
+        if let Some(value) = raw.strip_prefix(b";received=") {
+            return Some((Which::Received, trim(value)));
+        }
+        match raw.strip_prefix(b";rport") {
+            Some([]) => return Some((Which::Rport, b"")),
+            Some([b'=', value @ ..]) => return Some((Which::Rport, trim(value))),
+            _ => {}
+        }
+        // Most others show by their first letter that they are none of these.
+        match raw {
+            [_, b'c'..=b'l' | b's'..=b'z' | b'C'..=b'L' | b'S'..=b'Z', ..] => None,
+            _ => Which::spelled(raw),
+        }
+    }
+
+    #[inline(never)]
+    fn spelled(raw: &[u8]) -> Option<(Self, &[u8])> {
+        let Param { name, value, .. } = Param::new(raw);
+        let which = match name.len() {
+            6 if name.eq_ignore_ascii_case(b"branch") => Which::Branch,
+            8 if name.eq_ignore_ascii_case(b"received") => Which::Received,
+            5 if name.eq_ignore_ascii_case(b"rport") => Which::Rport,
+            5 if name.eq_ignore_ascii_case(b"maddr") => Which::Maddr,
+            _ => return None,
+        };
+        Some((which, value.unwrap_or_default()))
+    }
 }
 
 impl<'a> Via<'a> {
@@ -30,7 +104,7 @@ impl<'a> Via<'a> {
     pub fn parse(raw: &'a [u8]) -> Result<Self, Error> {
         // No Via holds these (RFC 3261 25.1), and `received` written behind them might be read by nobody: then our answer
         // would go to a sent-by that its sender made up.
-        if find3(raw, 0, b'"', b'<', b'>') < raw.len() {
+        if first(raw, 0, |block| is(block, b'"') | is(block, b'<') | is(block, b'>')) < raw.len() {
             let odd = find_unquoted(raw, 0, b'<', b'>');
             if odd < raw.len() || !quotes_close(raw) {
                 return Err(Error::expected(
@@ -53,37 +127,38 @@ impl<'a> Via<'a> {
         }
         let sent_by = trim(tail(rest, space));
         let (host, port) = Host::parse_with_port(sent_by)?;
-        Ok(Via { raw, transport, sent_by, host, port, params: Params::new(tail(raw, end)) })
+        let params = Params::new(tail(raw, end));
+        Ok(Via { raw, transport, sent_by, host, port, params, known: Known::of(params) })
     }
 
     /// The `branch` parameter, which names the transaction (RFC 3261 8.1.1.7).
     pub fn branch(&self) -> Option<&'a [u8]> {
-        self.params.value("branch")
+        self.known.branch.filter(|branch| !branch.is_empty())
     }
 
     /// The address in `received`.
     pub fn received(&self) -> Option<IpAddr> {
-        Host::parse(self.params.value("received")?).ok()?.ip()
+        Host::parse(self.known.received?).ok()?.ip()
     }
 
     /// Where responses to it go (RFC 3261 18.2.2, RFC 3581 4): to maddr over UDP, else to received and rport, else to
     /// sent-by. Over a stream, which has rport for its own end of the connection alone, to sent-by's port. `None` if that
     /// is no address.
     pub fn response_address(&self) -> Option<SocketAddr> {
-        let [maddr, received, rport] = self.params.pick(["maddr", "received", "rport"]);
-        let ip = |param: Option<Param<'_>>| Host::parse(param?.value?).ok()?.ip();
+        let Known { maddr, received, rport, .. } = self.known;
+        let ip = |param: Option<&[u8]>| Host::parse(param?).ok()?.ip();
         let udp = self.transport.eq_ignore_ascii_case(b"UDP");
         if udp && maddr.is_some() {
             return Some(SocketAddr::new(ip(maddr)?, self.port_or_default()));
         }
-        let port = rport.filter(|_| udp).and_then(|rport| u16::try_from(number(rport.value?)?).ok());
+        let port = rport.filter(|_| udp).and_then(|rport| u16::try_from(number(rport)?).ok());
         let ip = ip(received).or_else(|| self.host.ip())?;
         Some(SocketAddr::new(ip, port.unwrap_or_else(|| self.port_or_default())))
     }
 
     /// The port in `rport`, once it is filled.
     pub fn rport(&self) -> Option<u16> {
-        u16::try_from(number(self.params.value("rport")?)?).ok()
+        u16::try_from(number(self.known.rport?)?).ok()
     }
 
     /// The port of sent-by or its default: 5061 for TLS, else 5060 (RFC 3261 18.2.2).
@@ -95,7 +170,7 @@ impl<'a> Via<'a> {
     /// rport is added also where only the port differs.
     pub fn stamp(&self, source: SocketAddr, force_rport: bool) -> Stamp<'a> {
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
-        let [rport, received, maddr] = self.params.pick(["rport", "received", "maddr"]);
+        let Known { rport, received, maddr, .. } = self.known;
         let (asked, made_up) = (rport.is_some(), received.is_some());
         let elsewhere = self.host.ip().is_some_and(|ip| ip != source.ip());
         let other_port = self.port_or_default() != source.port();
@@ -146,16 +221,17 @@ impl Stamp<'_> {
         out.extend_from_slice(cut(self.via.raw, 0, head));
         let mut rport = self.rport;
         for param in self.via.params.raw() {
-            let is = |name: &str| is_named(param, name);
-            if is("received") || (self.drops_maddr && is("maddr")) {
-                continue;
-            }
-            if self.rport.is_some() && is("rport") {
+            match Which::of(param).map(|(which, _)| which) {
+                Some(Which::Received) => continue,
+                Some(Which::Maddr) if self.drops_maddr => continue,
                 // A second one goes: some readers take the first of a name, some the last.
-                if let Some(port) = rport.take() {
-                    write_rport(out, port);
+                Some(Which::Rport) if self.rport.is_some() => {
+                    if let Some(port) = rport.take() {
+                        write_rport(out, port);
+                    }
+                    continue;
                 }
-                continue;
+                _ => {}
             }
             out.extend_from_slice(param);
         }
@@ -215,6 +291,35 @@ mod tests {
         assert_eq!((via.branch(), via.received()), (Some(&b"390skdjuw"[..]), "192.0.2.9".parse().ok()));
         let via = Via::parse(b"SIP/2.0/TLS [2001:db8::9:255];branch=z9hG4bKas3-111").unwrap();
         assert_eq!((via.port, via.port_or_default()), (None, 5061));
+    }
+
+    #[test]
+    fn parameters_that_are_asked_for_most_are_those_of_the_list_in_any_spelling() {
+        for params in [
+            ";branch=z9hG4bK1;rport",
+            ";branch=z9hG4bK1 ;rport ;received=10.0.0.9",
+            ";BRANCH = a;Rport=7; received =10.0.0.9",
+            ";branch;branch=b;rport=;rport=8",
+            ";branch=\"a;rport=1\";x=y",
+            ";branches=a;xbranch=b;rports;maddr=10.0.0.8",
+            "; branch=a;\trport = 9",
+            ";",
+        ] {
+            let text = format!("SIP/2.0/UDP 10.0.0.1{params}");
+            let via = Via::parse(text.as_bytes()).unwrap();
+            assert_eq!(via.branch(), via.params.value("branch"), "{text}");
+            let rport = via.params.value("rport").and_then(number).map(|port| port as u16);
+            assert_eq!(via.rport(), rport, "{text}");
+            let received = via.params.value("received").map(|_| "10.0.0.9".parse().unwrap());
+            assert_eq!(via.received(), received, "{text}");
+            let stamp = via.stamp("10.0.0.1:5060".parse().unwrap(), false);
+            let known = (stamp.rport.is_some(), stamp.made_up, stamp.has_maddr);
+            assert_eq!(
+                known,
+                (via.params.has("rport"), via.params.has("received"), via.params.has("maddr")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

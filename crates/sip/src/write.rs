@@ -26,21 +26,12 @@ pub fn write_ip(out: &mut Vec<u8>, ip: IpAddr) {
             // With one dot too many.
             let mut text = [0; 16];
             let mut used = 0;
-            let mut push = |byte: u8| {
-                if let Some(place) = text.get_mut(used) {
-                    *place = byte;
-                    used += 1;
-                }
-            };
             for octet in ip.octets() {
-                if octet >= 100 {
-                    push(b'0' + octet / 100);
+                let (digits, length) = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
+                if let Some(place) = text.get_mut(used..used + 4) {
+                    place.copy_from_slice(&digits);
                 }
-                if octet >= 10 {
-                    push(b'0' + octet / 10 % 10);
-                }
-                push(b'0' + octet % 10);
-                push(b'.');
+                used += usize::from(length);
             }
             out.extend_from_slice(text.get(..used.saturating_sub(1)).unwrap_or_default());
         }
@@ -50,6 +41,23 @@ pub fn write_ip(out: &mut Vec<u8>, ip: IpAddr) {
         }
     }
 }
+
+/// Each number that is part of an IPv4 address as text, with a dot behind it, and how long that is.
+#[allow(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut octets = [([0; 4], 0); 256];
+    let mut at = 0;
+    while at < 256 {
+        let (hundreds, tens, ones) = (b'0' + at as u8 / 100, b'0' + at as u8 / 10 % 10, b'0' + at as u8 % 10);
+        octets[at] = match at {
+            0..10 => ([ones, b'.', 0, 0], 2),
+            10..100 => ([tens, ones, b'.', 0], 3),
+            _ => ([hundreds, tens, ones, b'.'], 4),
+        };
+        at += 1;
+    }
+    octets
+};
 
 #[cfg(test)]
 mod tests {

@@ -44,8 +44,13 @@ impl Faces {
 
     /// What stands behind `branch=` in a Via that this listener wrote; `None` if it did not.
     pub(super) fn branch_of_own_via<'v>(&self, via: &'v [u8]) -> Option<&'v [u8]> {
-        let (outside, inside) = (&self.outside, &self.inside);
-        let texts = [&outside.udp, &inside.udp, &outside.tcp, &inside.tcp, &outside.tls, &inside.tls];
+        let transport = match via.strip_prefix(b"SIP/2.0/")? {
+            [b'U', b'D', b'P', ..] => Transport::Udp,
+            [b'T', b'C', b'P', ..] => Transport::Tcp,
+            [b'T', b'L', b'S', ..] => Transport::Tls,
+            _ => return None,
+        };
+        let texts = [self.outside.texts(transport), self.inside.texts(transport)];
         texts.iter().find_map(|texts| via.strip_prefix(texts.via.strip_prefix(b"Via: ")?))
     }
 }

@@ -29,7 +29,8 @@ pub struct HeaderRules {
     /// most header fields. Letters count by their lowest five bits, which do not know case.
     initials: u32,
     known: u32,
-    add: Vec<(String, Vec<Part>)>,
+    /// Names, colons and line ends are texts, too.
+    add: Vec<Part>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,18 +61,18 @@ impl HeaderRules {
         let initials = names().filter_map(|name| name.bytes().next()).fold(0, |all, first| all | bit(first));
         let meant = |name: &&Name| patterns.iter().any(|pattern| pattern.means(**name));
         let known = Name::ALL.iter().filter(meant).fold(0, |all, name| all | bit(*name as u8));
-        let template = |(name, text): (&String, &String)| {
+        let mut added = Vec::new();
+        let mut line_end = "";
+        for (name, text) in add {
             if name.ends_with('*') {
                 return Err(format!("add: expected a name, found {name:?}"));
             }
-            Ok((name.clone(), parts(text).map_err(|what| format!("add, {name}: {what}"))?))
-        };
-        Ok(HeaderRules {
-            strip: patterns,
-            initials,
-            known,
-            add: add.iter().map(template).collect::<Result<_, _>>()?,
-        })
+            added.push(Part::Text(format!("{line_end}{name}: ")));
+            added.extend(parts(text).map_err(|what| format!("add, {name}: {what}"))?);
+            line_end = "\r\n";
+        }
+        added.push(Part::Text(line_end.to_owned()));
+        Ok(HeaderRules { strip: patterns, initials, known, add: added })
     }
 
     /// The header fields of a message from outside that go.
@@ -82,13 +83,8 @@ impl HeaderRules {
 
     /// Writes the header fields that a new call gets.
     pub(super) fn write_added(&self, request: &Request<'_>, source: SocketAddr, out: &mut Vec<u8>) {
-        for (name, parts) in &self.add {
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b": ");
-            for part in parts {
-                part.write(request, source, out);
-            }
-            out.extend_from_slice(b"\r\n");
+        for part in &self.add {
+            part.write(request, source, out);
         }
     }
 }
@@ -171,14 +167,14 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
 }
 
 impl Part {
-    /// No URI that was read has a control character in it.
+    /// No user that was read has a control character in it.
     fn write(&self, request: &Request<'_>, source: SocketAddr, out: &mut Vec<u8>) {
         match self {
             Part::Text(text) => out.extend_from_slice(text.as_bytes()),
             Part::SourceIp => sip::write_ip(out, source.ip()),
             Part::SourcePort => sip::write_number(out, u32::from(source.port())),
-            Part::FromUser => out.extend_from_slice(request.from_uri.user.unwrap_or_default()),
-            Part::ToUser => out.extend_from_slice(request.to_uri.user.unwrap_or_default()),
+            Part::FromUser => out.extend_from_slice(request.from.user().unwrap_or_default()),
+            Part::ToUser => out.extend_from_slice(request.to.user().unwrap_or_default()),
             Part::RequestUser => out.extend_from_slice(request.uri.user.unwrap_or_default()),
         }
     }

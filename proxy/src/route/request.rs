@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 
-use sip::{CSeq, Error, Message, Method, Name, Reply, RequestLine, Scheme, Tag, Uri, Via};
+use sip::{CSeq, Error, Message, Method, Name, NameAddr, Reply, RequestLine, Scheme, Tag, Uri, Via};
 
 use super::forward::{Extras, RecordRoute};
 use super::routes::{NoHop, OurRoutes};
@@ -20,11 +20,12 @@ pub(crate) struct Request<'a> {
     pub(crate) line: RequestLine<'a>,
     pub(super) uri: Uri<'a>,
     pub(super) via: Via<'a>,
+    /// Whose URI is not read but for its user: it decides nothing (16.3, 1).
+    pub(super) from: NameAddr<'a>,
     /// What the caller's side knows the dialog by.
     pub(super) from_tag: Option<&'a [u8]>,
-    pub(super) from_uri: Uri<'a>,
+    pub(super) to: NameAddr<'a>,
     pub(super) to_tag: Option<&'a [u8]>,
-    pub(super) to_uri: Uri<'a>,
     /// The CSeq's number.
     pub(super) cseq: u32,
     pub(super) call_id: &'a [u8],
@@ -38,13 +39,14 @@ impl<'a> Request<'a> {
             return Err(Error::Contradiction("method in request line and CSeq"));
         }
         let (from, to) = (msg.from()?, msg.to()?);
-        let (from_uri, to_uri) = (from.uri()?, to.uri()?);
+        Uri::check(from.raw_uri)?;
+        Uri::check(to.raw_uri)?;
         if let Some(error) = msg.defect().or(msg.body().err()) {
             return Err(error);
         }
         let (uri, via, call_id) = (Uri::parse(line.uri)?, msg.top_via()?, msg.call_id()?);
         let (from_tag, to_tag, hops) = (from.tag(), to.tag(), msg.max_forwards()?);
-        Ok(Request { line, uri, via, from_tag, from_uri, to_tag, to_uri, cseq, call_id, hops })
+        Ok(Request { line, uri, via, from, from_tag, to, to_tag, cseq, call_id, hops })
     }
 
     /// Whether it belongs to a dialog (RFC 3261 12.2): then Route and Request-URI alone say where it goes.

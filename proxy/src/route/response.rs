@@ -14,18 +14,22 @@ impl Routing<'_> {
             return Verdict::Drop(Cause::Malformed, Some(error));
         }
         let mut vias = self.msg.vias();
-        let (mut own, below) = match (vias.next(), vias.next()) {
-            (Some(Err(error)), _) | (_, Some(Err(error))) => {
-                return Verdict::Drop(Cause::Malformed, Some(error));
-            }
-            (Some(Ok(own)), _) if !self.is_ours(&own) => return Verdict::Drop(Cause::NotOurs, None),
-            (None, _) => return Verdict::Drop(Cause::NotOurs, None),
-            (Some(Ok(own)), below) => (own, below),
+        let mut own = match vias.next() {
+            Some(Ok(own)) => own,
+            Some(Err(error)) => return Verdict::Drop(Cause::Malformed, Some(error)),
+            None => return Verdict::Drop(Cause::NotOurs, None),
         };
+        let below = match vias.next().transpose() {
+            Ok(below) => below,
+            Err(error) => return Verdict::Drop(Cause::Malformed, Some(error)),
+        };
+        if !self.is_ours(&own) {
+            return Verdict::Drop(Cause::NotOurs, None);
+        }
         if let Some(verdict) = self.pinned(&own) {
             return verdict;
         }
-        let Some(Ok(mut below)) = below else { return self.answer(&own) };
+        let Some(mut below) = below else { return self.answer(&own) };
         // A forged response would make a reflector of us.
         if !self.inside && !self.router.wrote(&own, &below) {
             return Verdict::Drop(Cause::Unsolicited, None);

@@ -12,7 +12,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::Transport;
 use super::gathered::Gathered;
-use super::via::{add_address, read_hex, write_hex};
+use super::via::{add_address, digits, read_hex, write_hex};
 use crate::keys::TokenKey;
 
 /// The URI parameter that carries it.
@@ -103,10 +103,13 @@ impl Claims<'_> {
     pub(super) fn write(&self, key: &TokenKey, out: &mut Vec<u8>) {
         let (high, low) = self.mac(key);
         out.extend_from_slice(&[VERSION, self.direction.letter()]);
-        write_hex(out, u64::from(key.id), 4);
-        write_hex(out, u64::from(self.hour), 6);
-        write_hex(out, high, 16);
-        write_hex(out, u64::from(low), 4);
+        // Four digits, six, sixteen and four.
+        let numbers = u128::from(key.id) << 104
+            | u128::from(self.hour & 0xff_ffff) << 80
+            | u128::from(high) << 16
+            | u128::from(low);
+        let [_, _, digits @ ..] = digits(numbers);
+        out.extend_from_slice(&digits);
         if let Some(caller) = self.caller {
             out.push(b'-');
             match caller.ip() {

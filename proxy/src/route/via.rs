@@ -83,6 +83,14 @@ pub(super) fn write_hex(out: &mut Vec<u8>, number: u64, digits: usize) {
     out.extend_from_slice(text.get(text.len().saturating_sub(digits)..).unwrap_or_default());
 }
 
+/// All 32 hexadecimal digits of a number.
+pub(super) fn digits(number: u128) -> [u8; 32] {
+    let [a, b, c, d] = [96, 64, 32, 0].map(|shift| hex((number >> shift) as u32));
+    let mut text = [0; 32];
+    text.copy_from_slice([a, b, c, d].as_flattened());
+    text
+}
+
 /// Eight hexadecimal digits, all worked out at once.
 fn hex(number: u32) -> [u8; 8] {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -155,7 +163,7 @@ impl Router {
     pub(super) fn is_loop(&self, msg: &Message<'_>, request: &Request<'_>) -> bool {
         let mut own = None;
         // The topmost is the neighbour's. One of ours begins as we wrote it: nobody changes it.
-        msg.values(Name::Via).skip(1).any(|value| {
+        msg.vias_below(&request.via).any(|value| {
             let branch = self.faces.iter().find_map(|faces| faces.branch_of_own_via(value));
             let branch = branch.and_then(|rest| Branch::read(rest.get(..Branch::LENGTH)?));
             branch.is_some_and(|branch| {

@@ -81,6 +81,15 @@ fn what_another_reader_might_read_otherwise_is_a_defect() {
 }
 
 #[test]
+fn the_vias_below_the_topmost_are_all_others_whatever_line_they_stand_in() {
+    let text = b"OPTIONS sip:a SIP/2.0\r\nVia:\r\nVia: SIP/2.0/UDP a , SIP/2.0/UDP b\r\nX: 1\r\nv: SIP/2.0/UDP c\r\n\r\n";
+    let mut index = Index::new();
+    let msg = parse(text, &mut index).unwrap();
+    let below: Vec<_> = msg.vias_below(&msg.top_via().unwrap()).collect();
+    assert_eq!(below, [b"SIP/2.0/UDP b", b"SIP/2.0/UDP c"]);
+}
+
+#[test]
 fn a_lone_line_feed_ends_a_line() {
     let mut index = Index::new();
     let msg = parse(b"OPTIONS sip:a SIP/2.0\nA: 1\nB: 2\n 3\n\nbody", &mut index).unwrap();
