@@ -17,6 +17,9 @@ use crate::files::{self, Part, Room};
 use crate::platform::Soon;
 use crate::voices;
 
+/// The most characters that Polly takes at once (Amazon Polly Developer Guide, "Quotas"; what is SSML's does not count).
+const AT_ONCE: usize = 3_000;
+
 /// Polly's voices.
 pub struct Polly {
     client: OnceCell<Client>,
@@ -67,33 +70,36 @@ impl Polly {
         }
         let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
         let limit = self.settings.timeout;
-        let samples = tokio::time::timeout(limit, self.ask(asked)).await;
-        let samples = samples.unwrap_or_else(|_| Err(format!("expected speech within {limit:?}")))?;
+        let mut samples = Vec::new();
+        for text in pieces(asked) {
+            let piece = tokio::time::timeout(limit, self.ask(asked, text, &mut samples)).await;
+            piece.unwrap_or_else(|_| Err(format!("expected speech within {limit:?}")))?;
+        }
         store(&path, &samples).await.map_err(|error| format!("{}: {error}", path.display()))?;
         self.room.make(&path).await;
         Ok(path)
     }
 
-    /// Samples of 16 bits at 8000 Hz: what calls have.
-    async fn ask(&self, asked: &Asked<'_>) -> Result<Vec<u8>, String> {
+    /// Adds samples of 16 bits at 8000 Hz: what calls have.
+    async fn ask(&self, asked: &Asked<'_>, text: &str, samples: &mut Vec<u8>) -> Result<(), String> {
         let request = self.client().await.synthesize_speech();
         let request = request
             .voice_id(VoiceId::from(asked.voice))
             .engine(Engine::from(asked.engine))
             .language_code(LanguageCode::from(asked.language))
             .text_type(if asked.is_ssml { TextType::Ssml } else { TextType::Text })
-            .text(&asked.text)
+            .text(text)
             .output_format(OutputFormat::Pcm)
             .sample_rate("8000");
         let mut answer = request.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
-        let (mut samples, most) = (Vec::new(), self.settings.file_bytes);
+        let (before, most) = (samples.len(), self.settings.file_bytes);
         while let Some(piece) = answer.audio_stream.next().await {
             samples.extend_from_slice(&piece.map_err(|error| error.to_string())?);
             if samples.len() as u64 > most {
                 return Err(format!("expected {most} bytes at most, found more"));
             }
         }
-        if samples.is_empty() { Err("expected speech, found none".to_owned()) } else { Ok(samples) }
+        if samples.len() == before { Err("expected speech, found none".to_owned()) } else { Ok(()) }
     }
 }
 
@@ -117,6 +123,31 @@ fn asked(speech: &Speech) -> Option<Asked<'_>> {
         None => (speech.text.clone(), false),
     };
     Some(Asked { voice, engine, language: &speech.language, text, is_ssml })
+}
+
+/// What Polly takes at once of a text, one after the other: sentences, else words, that stay together as long as there is
+/// room. SSML stays whole, since its elements may reach over any place.
+fn pieces<'a>(asked: &'a Asked<'_>) -> Vec<&'a str> {
+    let (mut rest, mut pieces) = (asked.text.as_str(), Vec::new());
+    while let Some((most, _)) = rest.char_indices().nth(AT_ONCE).filter(|_| !asked.is_ssml) {
+        let room = rest.get(..most).unwrap_or(rest);
+        let behind_last = |ends: fn(char) -> bool| {
+            room.char_indices().rfind(|(_, char)| ends(*char)).map(|(at, char)| at + char.len_utf8())
+        };
+        let cut = behind_last(ends_sentence).or_else(|| behind_last(char::is_whitespace)).unwrap_or(most);
+        let (piece, behind) = rest.split_at(cut);
+        pieces.push(piece);
+        rest = behind.trim_start();
+    }
+    if !rest.is_empty() || pieces.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}
+
+/// Full stops of Latin, Chinese and Japanese, Khmer and Hindi, and what else a listener expects a pause at.
+fn ends_sentence(char: char) -> bool {
+    matches!(char, '.' | '!' | '?' | '\n' | '\u{3002}' | '\u{17d4}' | '\u{0964}')
 }
 
 async fn store(path: &Path, samples: &[u8]) -> std::io::Result<()> {
@@ -163,6 +194,26 @@ mod tests {
         let asked = asked(&speech).expect("one of Polly's");
         assert!(asked.is_ssml);
         assert_eq!(asked.text, "<speak>a <break time=\"1s\"/> b &amp; c</speak>");
+    }
+
+    #[test]
+    fn a_long_text_is_spoken_in_pieces_that_polly_takes() {
+        let spoken = |text: &str, ssml: Option<&str>| {
+            let speech = speech("Polly.Lotte", text, ssml);
+            let asked = asked(&speech).expect("one of Polly's");
+            pieces(&asked).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (short, long) = ("Hallo. ".repeat(2), "\u{1798}".repeat(3_000));
+        assert_eq!(spoken(&short, None), [short.as_str()]);
+        assert_eq!(spoken(&long, None), [long.as_str()]);
+        assert_eq!(spoken(&format!("{long}ab"), None), [&long, "ab"], "a word without end");
+        let words = "aaa ".repeat(1_000);
+        assert_eq!(spoken(&words, None).iter().map(String::len).collect::<Vec<_>>(), [3_000, 1_000]);
+        let sentences = format!("{} {}\n", "b".repeat(2_000) + ".", "c d".repeat(500));
+        assert_eq!(spoken(&sentences, None).iter().map(String::len).collect::<Vec<_>>(), [2_001, 1_501]);
+        assert_eq!(spoken(&format!("{}.  ", "e".repeat(2_998)), None).len(), 1, "nothing is left to be said");
+        assert_eq!(spoken("", Some(&words)), [format!("<speak>{words}</speak>")]);
+        assert_eq!(spoken("", None), [""]);
     }
 
     /// Answers one request as Polly does, or refuses it; says what it was asked.
