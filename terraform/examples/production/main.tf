@@ -44,12 +44,14 @@ locals {
   switch = {
     size     = { cpu = 4096, memory = 8192, disk = 50 }
     capacity = { minimum = 3, maximum = 40, sessions = 150, sessions_target = 100 }
+    polly    = var.polly
     settings = {
       SWITCHYARD_LOG__REDACT_NUMBERS = "true"
     }
   }
 
   interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
+  platform            = var.platform == null ? null : { url = var.platform.url, api_user = var.platform.api_user, gateway_function_arn = var.platform.gateway_function_arn }
   recordings          = var.platform == null ? null : { expire_after_days = 90, readers = var.recording_readers }
   nat_instance        = length(var.carriers_without_symmetric_rtp) == 0 ? null : { carriers = var.carriers_without_symmetric_rtp }
 }
@@ -66,7 +68,7 @@ module "switchyard" {
   proxy                       = local.proxy
   switch                      = local.switch
   api                         = length(var.api_clients) == 0 ? null : { clients = var.api_clients, certificate_arn = var.api_certificate_arn }
-  platform                    = var.platform == null ? null : { url = var.platform.url, region = var.platform.region }
+  platform                    = var.platform == null ? null : merge(local.platform, { region = var.platform.region })
   recordings                  = local.recordings
   nat_instance                = local.nat_instance
   interface_endpoints         = local.interface_endpoints
@@ -90,7 +92,7 @@ module "second" {
   proxy                       = local.proxy
   switch                      = local.switch
   api                         = length(var.api_clients) == 0 ? null : { clients = var.api_clients, certificate_arn = var.second_region.certificate_arn }
-  platform                    = var.platform == null ? null : { url = var.platform.url, region = coalesce(var.platform.second_region, var.platform.region) }
+  platform                    = var.platform == null ? null : merge(local.platform, { region = coalesce(var.platform.second_region, var.platform.region), gateway_function_arn = var.platform.second_gateway_function_arn })
   recordings                  = local.recordings
   nat_instance                = local.nat_instance
   interface_endpoints         = local.interface_endpoints

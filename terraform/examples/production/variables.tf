@@ -76,13 +76,25 @@ variable "api_certificate_arn" {
 }
 
 variable "platform" {
-  description = "The Somleng API, which says whose calls are: its URL, and what it calls the regions here. null: a routes file does."
+  description = <<-EOT
+    The Somleng API, which says whose calls are: its URL, what it calls the regions here, as whom it makes calls, and the Lambda
+    functions that know its registered clients, in each region (null: nobody does). null: a routes file says whose calls are.
+  EOT
   type = object({
-    url           = string
-    region        = string
-    second_region = optional(string)
+    url                         = string
+    region                      = string
+    second_region               = optional(string)
+    api_user                    = optional(string, "adhearsion")
+    gateway_function_arn        = optional(string)
+    second_gateway_function_arn = optional(string)
   })
   default = null
+}
+
+variable "polly" {
+  description = "Whether <Say> with voices Polly.* is spoken by Amazon Polly (which costs by the character)."
+  type        = bool
+  default     = true
 }
 
 variable "recording_readers" {

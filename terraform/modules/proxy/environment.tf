@@ -26,6 +26,8 @@ locals {
       SWITCHYARD_TARGETS__NETWORKS = jsonencode(var.switch_networks)
       SWITCHYARD_TARGETS__CACHE    = "${local.state}/targets.json"
       SWITCHYARD_ACCESS__SOURCES   = jsonencode(var.carriers)
+      SWITCHYARD_HEADERS__STRIP    = jsonencode(["X-Somleng-*"])
+      SWITCHYARD_HEADERS__ADD      = "{ \"X-Src-Ip\" = \"{source_ip}\", \"X-Somleng-Caller-Identity\" = \"{from_user}\", \"X-Somleng-Callee-Identity\" = \"{to_user}\" }"
       SWITCHYARD_ADMIN__BIND       = "0.0.0.0:8080"
       SWITCHYARD_ADMIN__STATE_FILE = "${local.state}/drained.json"
       SWITCHYARD_DRAIN             = "${local.drain_seconds}s"

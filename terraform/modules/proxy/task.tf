@@ -104,19 +104,7 @@ resource "aws_iam_role" "task" {
 resource "aws_iam_role_policy" "task" {
   name_prefix = "snapshot-"
   role        = aws_iam_role.task.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [
-        { Sid = "ReadTargets", Effect = "Allow", Action = ["s3:GetObject"], Resource = [var.snapshot.object_arn] },
-        # So that a list that is not there yet is told from one that may not be read.
-        { Sid = "SeeWhetherThereIsOne", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.snapshot.bucket_arn] },
-      ],
-      var.snapshot.kms_key_arn == null ? [] : [
-        { Sid = "DecryptTargets", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.snapshot.kms_key_arn] },
-      ],
-    )
-  })
+  policy      = var.snapshot.reader_policy
 }
 
 resource "aws_ecs_task_definition" "this" {

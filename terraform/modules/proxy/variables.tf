@@ -109,12 +109,10 @@ variable "carriers" {
 }
 
 variable "snapshot" {
-  description = "The object that the scaler writes the target list to, and the key that it is encrypted with (null: S3's own)."
+  description = "The target list that the scaler writes: where it is, and what who reads it has to be allowed, as JSON."
   type = object({
-    bucket_arn  = string
-    url         = string
-    object_arn  = string
-    kms_key_arn = optional(string)
+    url           = string
+    reader_policy = string
   })
 }
 

@@ -5,6 +5,9 @@ locals {
 
   # Alarms look for the metrics of scaler and controllers there.
   metric_namespace = "Switchyard"
+
+  # At a platform, a call is over when its record has come.
+  cdr_url = var.switch.cdr_url != null || var.platform == null ? var.switch.cdr_url : "${trimsuffix(var.platform.url, "/")}/call_data_records"
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -80,24 +83,6 @@ module "proxy" {
   tags                            = var.tags
 }
 
-# A task reads whether it drains: then it makes no calls.
-locals {
-  snapshot_policy = {
-    snapshot = jsonencode({
-      Version = "2012-10-17"
-      Statement = concat(
-        [
-          { Sid = "ReadTargets", Effect = "Allow", Action = ["s3:GetObject"], Resource = [module.scaler.snapshot.object_arn] },
-          { Sid = "SeeWhetherThereIsOne", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [module.scaler.snapshot.bucket_arn] },
-        ],
-        module.scaler.snapshot.kms_key_arn == null ? [] : [
-          { Sid = "DecryptTargets", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [module.scaler.snapshot.kms_key_arn] },
-        ],
-      )
-    })
-  }
-}
-
 module "switch" {
   source = "../switch"
 
@@ -115,13 +100,14 @@ module "switch" {
   settings                   = merge({ SWITCHYARD_FLEET__URL = module.scaler.snapshot.url }, var.switch.settings)
   freeswitch_settings        = var.switch.freeswitch_settings
   media_networks             = toset(var.switch.media_networks)
-  cdr_url                    = var.switch.cdr_url
+  polly                      = var.switch.polly
+  cdr_url                    = local.cdr_url
   proxy_security_group_id    = module.proxy.security_group_id
   metrics_security_group_ids = var.metrics_security_group_ids
   nat_gateway_addresses      = module.network.nat_gateway_addresses
   nat_instance_addresses     = module.network.nat_instance_addresses
   api                        = var.api == null ? null : { clients = var.api.clients, certificate_arn = var.api.certificate_arn, deletion_protection = var.protection }
-  task_policies              = merge(local.snapshot_policy, { for name, recordings in module.recordings : "recordings" => recordings.writer_policy })
+  task_policies              = merge({ snapshot = module.scaler.snapshot.reader_policy }, { for name, recordings in module.recordings : "recordings" => recordings.writer_policy })
   logs                       = local.logs
   metric_namespace           = local.metric_namespace
   tags                       = var.tags
@@ -131,13 +117,16 @@ module "switch" {
     user         = var.platform.user
     region       = var.platform.region
     password_arn = aws_secretsmanager_secret.this["platform"].arn
+    api_user     = var.platform.api_user
     recordings   = one([for recordings in module.recordings : { url = recordings.url, https_url = recordings.https_url }])
+
+    gateway_function_arn = var.platform.gateway_function_arn
   }
 
   secrets = {
     api_password    = aws_secretsmanager_secret.this["api"].arn
     routes          = one([for name, secret in aws_secretsmanager_secret.this : secret.arn if name == "routes"])
-    cdr_credentials = var.switch.cdr_credentials
+    cdr_credentials = one([for name, secret in aws_secretsmanager_secret.this : secret.arn if name == "cdr"])
     settings        = var.switch.secrets
     kms_key_arn     = local.key_arn
   }

@@ -50,6 +50,11 @@ output "recordings_bucket" {
   value       = one([for recordings in module.recordings : recordings.bucket])
 }
 
+output "call_data_records" {
+  description = "Where FreeSWITCH posts them, and the secret that it does so with; null: nowhere."
+  value       = module.switch.call_data_records
+}
+
 output "alarm_topic_arn" {
   description = "Where alarms are told, for other subscriptions."
   value       = module.observability.topic_arn

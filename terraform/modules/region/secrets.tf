@@ -9,10 +9,11 @@ locals {
       api   = "Password of the calls API"
     },
     var.platform == null ? { routes = "The routes file: numbers, trunks, the account's token" } : { platform = "Password of the platform" },
+    var.platform == null && var.switch.cdr_url == null ? {} : { cdr = "USER:PASSWORD for call data records: the platform's, where that gets them" },
   )
 
   # A platform's password is its own.
-  generated_names = var.generated_secrets == null ? toset([]) : setsubtract(keys(local.secrets), ["platform"])
+  generated_names = var.generated_secrets == null ? toset([]) : setsubtract(keys(local.secrets), ["platform", "cdr"])
   random          = { for name, password in data.aws_secretsmanager_random_password.this : name => password.random_password }
   generated = {
     for name in local.generated_names : name => {

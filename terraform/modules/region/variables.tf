@@ -61,7 +61,10 @@ variable "proxy" {
 }
 
 variable "switch" {
-  description = "Size, number, machines and more settings of FreeSWITCH and its controllers. As in the module switch."
+  description = <<-EOT
+    Size, number, machines and more settings of FreeSWITCH and its controllers. As in the module switch, but for `cdr_url`: call data
+    records go to the platform, where there is one, unless it is set.
+  EOT
   type = object({
     size                = optional(object({ cpu = optional(number), memory = optional(number), disk = optional(number) }), {})
     capacity            = optional(object({ minimum = optional(number), maximum = optional(number), sessions = optional(number, 150), sessions_target = optional(number), cpu_target = optional(number) }), {})
@@ -71,8 +74,8 @@ variable "switch" {
     secrets             = optional(map(string), {})
     freeswitch_settings = optional(map(string), {})
     media_networks      = optional(list(string), [])
+    polly               = optional(bool, false)
     cdr_url             = optional(string)
-    cdr_credentials     = optional(string)
   })
   default = {}
 }
@@ -99,11 +102,17 @@ variable "api" {
 }
 
 variable "platform" {
-  description = "The Somleng API instead of a routes file, which is told the capacity, too: where, as whom, and what it calls this region. Its password is one of the secrets. As in the modules switch and scaler."
+  description = <<-EOT
+    The Somleng API instead of a routes file, which is told the capacity and call data records, too: where, as whom, what it calls
+    this region, as whom it makes calls here, and the function that knows its registered clients. Its password is one of the
+    secrets, and so are the credentials for the records. As in the modules switch and scaler.
+  EOT
   type = object({
-    url    = string
-    user   = optional(string, "services")
-    region = string
+    url                  = string
+    user                 = optional(string, "services")
+    region               = string
+    api_user             = optional(string, "adhearsion")
+    gateway_function_arn = optional(string)
   })
   default = null
 }
@@ -195,7 +204,8 @@ variable "generated_secrets" {
   description = <<-EOT
     null: secrets are made empty, and tasks start once they have been given values (docs/deploy-aws.md). Otherwise they are made
     up, and stand in Terraform's state; all numbers are answered by the TwiML at `voice_url`. With a platform, that says what
-    answers: no `voice_url` then, and its password, which nobody here can make up, is made empty.
+    answers: no `voice_url` then, and its password and that for call data records, which nobody here can make up,
+    are made empty.
   EOT
   type = object({
     voice_url = optional(string)

@@ -67,7 +67,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
   }
 }
 
-# Events that could not be delivered, and runs that failed to the last. Nothing reads it but people; the alarm looks at its depth.
+# Events that could not be delivered, and runs that failed to the last. Nothing reads it but people; an alarm tells them when something comes.
 resource "aws_sqs_queue" "failed" {
   name                      = "${local.function_name}-failed"
   message_retention_seconds = 14 * 24 * 3600

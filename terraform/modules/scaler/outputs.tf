@@ -1,10 +1,20 @@
 output "snapshot" {
-  description = "The snapshot: what proxies have to read, and with which key."
+  description = "The snapshot: where it is, and the policy for the role of who reads it, as JSON."
   value = {
-    bucket_arn  = module.bucket.arn
-    url         = "s3://${module.bucket.id}/${local.key}"
-    object_arn  = "${module.bucket.arn}/${local.key}"
-    kms_key_arn = var.kms_key_arn
+    url = "s3://${module.bucket.id}/${local.key}"
+    reader_policy = jsonencode({
+      Version = "2012-10-17"
+      Statement = concat(
+        [
+          { Sid = "ReadTargets", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${module.bucket.arn}/${local.key}"] },
+          # So that a list that is not there yet is told from one that may not be read.
+          { Sid = "SeeWhetherThereIsOne", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [module.bucket.arn] },
+        ],
+        var.kms_key_arn == null ? [] : [
+          { Sid = "DecryptTargets", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.kms_key_arn] },
+        ],
+      )
+    })
   }
 }
 

@@ -43,6 +43,7 @@ locals {
     },
     var.secrets.routes == null ? {} : { SWITCHYARD_ROUTES__FILE = "${local.run}/routes.toml" },
     local.platform_environment,
+    var.polly ? { SWITCHYARD_SPEECH__ENGINE = "polly" } : {},
     var.settings,
   )
 
@@ -51,7 +52,9 @@ locals {
       SWITCHYARD_PLATFORM__URL    = var.platform.url
       SWITCHYARD_PLATFORM__USER   = var.platform.user
       SWITCHYARD_PLATFORM__REGION = var.platform.region
+      SWITCHYARD_API__USER        = var.platform.api_user
     },
+    var.platform.gateway_function_arn == null ? {} : { SWITCHYARD_PLATFORM__GATEWAY_FUNCTION = var.platform.gateway_function_arn },
     var.platform.recordings == null ? {} : {
       SWITCHYARD_PLATFORM__BUCKET     = var.platform.recordings.url
       SWITCHYARD_PLATFORM__BUCKET_URL = var.platform.recordings.https_url

@@ -37,3 +37,8 @@ output "sessions_target" {
   description = "Sessions that a task is kept at."
   value       = var.capacity.sessions_target
 }
+
+output "call_data_records" {
+  description = "Where FreeSWITCH posts them, and the secret that it does so with; null: nowhere."
+  value       = var.cdr_url == null ? null : { url = var.cdr_url, credentials_arn = var.secrets.cdr_credentials }
+}

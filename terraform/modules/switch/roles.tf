@@ -58,6 +58,27 @@ resource "aws_iam_role_policy" "task" {
   })
 }
 
+locals {
+  # What some deployments use besides.
+  uses = merge(
+    var.polly ? { polly = { action = "polly:SynthesizeSpeech", resource = "*" } } : {}, # A voice is no resource.
+    try(var.platform.gateway_function_arn, null) == null ? {} : {
+      gateway = { action = "lambda:InvokeFunction", resource = var.platform.gateway_function_arn }
+    },
+  )
+}
+
+resource "aws_iam_role_policy" "uses" {
+  for_each = local.uses
+
+  name_prefix = "${each.key}-"
+  role        = aws_iam_role.task.id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Sid = "Use", Effect = "Allow", Action = [each.value.action], Resource = [each.value.resource] }]
+  })
+}
+
 resource "aws_iam_role_policy" "more" {
   for_each = var.task_policies
 

@@ -127,5 +127,5 @@ resource "aws_ecs_service" "this" {
     ignore_changes = [desired_count]
   }
 
-  depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.more, aws_lb_listener.api, aws_ecs_cluster_capacity_providers.this]
+  depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.uses, aws_iam_role_policy.more, aws_lb_listener.api, aws_ecs_cluster_capacity_providers.this]
 }

@@ -183,16 +183,26 @@ variable "secrets" {
 variable "platform" {
   description = <<-EOT
     The Somleng API, which says whose calls are and hears of them: where, as whom, with which secret, what it calls this region.
-    `recordings`: where recordings are put for it, and how it reads them there. null: the routes file answers.
+    `api_user`: as whom it uses the calls API. `recordings`: where recordings are put for it, and how it reads them there.
+    `gateway_function_arn`: the Lambda function that says where registered clients are (null: nobody does). null: the routes
+    file answers.
   EOT
   type = object({
-    url          = string
-    user         = optional(string, "services")
-    password_arn = string
-    region       = string
-    recordings   = optional(object({ url = string, https_url = string }))
+    url                  = string
+    user                 = optional(string, "services")
+    password_arn         = string
+    region               = string
+    api_user             = optional(string, "adhearsion")
+    recordings           = optional(object({ url = string, https_url = string }))
+    gateway_function_arn = optional(string)
   })
   default = null
+}
+
+variable "polly" {
+  description = "Whether <Say> with voices Polly.* is spoken by Amazon Polly. Else a program in the image speaks for them, too."
+  type        = bool
+  default     = false
 }
 
 variable "cdr_url" {

@@ -130,6 +130,40 @@ fn the_manifests_make_settings_that_the_programs_take() -> Result<()> {
 }
 
 #[test]
+fn every_deployment_takes_the_same_header_fields_from_callers_and_says_who_calls() -> Result<()> {
+    let of_file = |path: &str| -> Result<toml::Table> {
+        let settings: toml::Table = read(path)?.parse()?;
+        settings
+            .get("headers")
+            .and_then(|headers| headers.as_table().cloned())
+            .with_context(|| path.to_owned())
+    };
+    let aws = read("terraform/modules/proxy/tests/environment.json")?;
+    let aws: BTreeMap<String, String> = serde_json::from_str(&aws)?;
+    let variable = |name: &str| aws.get(name).with_context(|| format!("Terraform sets no {name}"));
+    let (strip, add) = (variable("SWITCHYARD_HEADERS__STRIP")?, variable("SWITCHYARD_HEADERS__ADD")?);
+    let aws: toml::Table = format!("strip = {strip}\nadd = {add}").parse()?;
+    // Controllers believe what stands there.
+    ensure!(strip.contains("X-Somleng-*") && add.contains("X-Src-Ip"), "{aws:?}");
+    for path in ["infrastructure/compose/proxy.toml", "infrastructure/kubernetes/proxy.toml"] {
+        let headers = of_file(path)?;
+        ensure!(headers == aws, "{path}: {headers:?}; Terraform: {aws:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn manifests_of_several_controllers_say_what_these_share() -> Result<()> {
+    let switch = read("infrastructure/kubernetes/switch.yaml")?;
+    let least = switch.lines().find_map(|line| line.trim().strip_prefix("minReplicas: "));
+    ensure!(least.context("minReplicas")?.parse::<u32>()? > 1);
+    let controller: toml::Table = read("infrastructure/kubernetes/switch-controller.toml")?.parse()?;
+    let url = controller.get("shared").and_then(|shared| shared.get("url"));
+    ensure!(url.is_some(), "a call that is asked of two pods would be made twice");
+    Ok(())
+}
+
+#[test]
 fn settings_without_what_they_need_are_refused() -> Result<()> {
     // Or else the tests above would prove nothing.
     let compose = read("infrastructure/compose/compose.yaml")?;

@@ -55,6 +55,11 @@ run "a_platform_finds_recordings_in_the_bucket" {
     condition     = output.recordings_buckets["eu-central-1"] != null && contains(keys(output.secrets["eu-central-1"]), "platform")
     error_message = "Expected a bucket, and a secret for the platform's password."
   }
+
+  assert {
+    condition     = module.switchyard.call_data_records.url == "https://platform.example/call_data_records" && contains(keys(output.secrets["eu-central-1"]), "cdr")
+    error_message = "The platform would never hear that a call is over."
+  }
 }
 
 run "a_second_region_stands_beside_it" {

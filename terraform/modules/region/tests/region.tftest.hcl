@@ -111,13 +111,29 @@ run "a_platform_takes_the_place_of_the_routes_file" {
   }
 
   assert {
-    condition     = toset(keys(output.secrets)) == toset(["proxy", "token", "api", "platform"]) && output.recordings_bucket != null
-    error_message = "Expected a secret for the platform's password, none for routes, and a bucket."
+    condition     = toset(keys(output.secrets)) == toset(["proxy", "token", "api", "platform", "cdr"]) && output.recordings_bucket != null
+    error_message = "Expected secrets for the platform's password and the records' credentials, none for routes, and a bucket."
+  }
+
+  assert {
+    condition     = module.switch.call_data_records == { url = "https://platform.example/call_data_records", credentials_arn = aws_secretsmanager_secret.this["cdr"].arn }
+    error_message = "The platform would never hear that a call is over."
   }
 
   assert {
     condition     = module.scaler.platform_url == "https://platform.example"
     error_message = "The platform is not told the capacity."
+  }
+}
+
+run "call_data_records_go_where_one_wants" {
+  variables {
+    switch = { cdr_url = "https://records.example" }
+  }
+
+  assert {
+    condition     = module.switch.call_data_records == { url = "https://records.example", credentials_arn = aws_secretsmanager_secret.this["cdr"].arn }
+    error_message = "Expected the URL that was given."
   }
 }
 
@@ -136,8 +152,8 @@ run "a_platforms_password_is_not_made_up" {
   }
 
   assert {
-    condition     = toset(keys(aws_secretsmanager_secret_version.this)) == toset(["proxy", "token", "api"]) && contains(keys(output.secrets), "platform")
-    error_message = "Expected the others made up, and this one empty."
+    condition     = toset(keys(aws_secretsmanager_secret_version.this)) == toset(["proxy", "token", "api"]) && contains(keys(output.secrets), "platform") && contains(keys(output.secrets), "cdr")
+    error_message = "Expected the others made up, and these empty."
   }
 }
 

@@ -125,8 +125,16 @@ run "the_snapshot_is_versioned_encrypted_and_nobody_elses" {
   }
 
   assert {
-    condition     = output.snapshot.url == aws_lambda_function.this.environment[0].variables["SWITCHYARD_SNAPSHOT_URL"] && output.snapshot.object_arn == "arn:aws:s3:::snapshot/targets.json"
+    condition     = output.snapshot.url == aws_lambda_function.this.environment[0].variables["SWITCHYARD_SNAPSHOT_URL"] && output.snapshot.url == "s3://snapshot/targets.json"
     error_message = "Proxies would read another object than the scaler writes."
+  }
+
+  assert {
+    condition = { for statement in jsondecode(output.snapshot.reader_policy).Statement : statement.Sid => [statement.Action, statement.Resource] } == {
+      ReadTargets          = [["s3:GetObject"], ["arn:aws:s3:::snapshot/targets.json"]]
+      SeeWhetherThereIsOne = [["s3:ListBucket"], ["arn:aws:s3:::snapshot"]]
+    }
+    error_message = "Who reads the list is allowed something else, too."
   }
 }
 
@@ -136,7 +144,7 @@ run "a_key_of_ones_own_is_used_throughout" {
   }
 
   assert {
-    condition     = module.bucket.encryption.kms_master_key_id == var.kms_key_arn && aws_lambda_function.this.kms_key_arn == var.kms_key_arn && output.snapshot.kms_key_arn == var.kms_key_arn
+    condition     = module.bucket.encryption.kms_master_key_id == var.kms_key_arn && aws_lambda_function.this.kms_key_arn == var.kms_key_arn && { for statement in jsondecode(output.snapshot.reader_policy).Statement : statement.Sid => [statement.Action, statement.Resource] }["DecryptTargets"] == [["kms:Decrypt"], [var.kms_key_arn]]
     error_message = "Something is encrypted with another key."
   }
 

@@ -66,10 +66,27 @@ run "a_platform_is_told_of_calls_and_gets_recordings" {
       password_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:platform"
       region       = "hydrogen"
       recordings   = { url = "s3://recordings/recordings", https_url = "https://recordings.s3.eu-central-1.amazonaws.com/recordings" }
+
+      gateway_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:clients"
     }
+    polly = true
     secrets = {
-      api_password = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:api"
+      api_password    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:api"
+      cdr_credentials = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:cdr"
     }
+  }
+
+  assert {
+    condition = { for name, policy in aws_iam_role_policy.uses : name => [for statement in jsondecode(policy.policy).Statement : [statement.Effect, statement.Action, statement.Resource]] } == {
+      polly   = [["Allow", ["polly:SynthesizeSpeech"], ["*"]]]
+      gateway = [["Allow", ["lambda:InvokeFunction"], ["arn:aws:lambda:eu-central-1:123456789012:function:clients"]]]
+    }
+    error_message = "Expected speech, the one function, and nothing else."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[1].secrets == [{ name = "FREESWITCH_CDR_CREDENTIALS", valueFrom = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:cdr" }]
+    error_message = "The platform would refuse call data records."
   }
 
   assert {
@@ -202,6 +219,11 @@ run "the_controller_protects_its_task_and_may_do_nothing_else" {
       SeeWhoIsThere        = [["s3:ListBucket"], ["arn:aws:s3:::shared"]]
     }
     error_message = "The controller is allowed something else."
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.uses) == 0
+    error_message = "It is allowed what it does not use."
   }
 
   assert {
