@@ -131,8 +131,12 @@ impl Table {
         let all_ports = snapshot.targets.iter().flat_map(|target| {
             target.ports.values().map(|port| SocketAddr::new(target.address.to_canonical(), *port))
         });
-        let other_ports =
-            all_ports.filter(|address| !addresses.contains(address) && !over_tcp.contains(address)).collect();
+        // Those of targets that have left the list, too: a token opens what lives there, and not their control ports.
+        let former_ports = before.iter().flat_map(|before| &before.other_ports).copied();
+        let other_ports = all_ports
+            .chain(former_ports.take(MAX_FORMER))
+            .filter(|address| !addresses.contains(address) && !over_tcp.contains(address))
+            .collect();
         let known = before
             .iter()
             .flat_map(|before| before.addresses.iter().chain(&before.over_tcp).chain(&before.former));
@@ -317,11 +321,13 @@ mod tests {
             }
             let control = "10.0.0.1:8081".parse().unwrap();
             assert!(!now.is_target(control) && !now.was_target(control));
-            assert_eq!(now.is_other_port(control), listed);
+            assert!(now.is_other_port(control), "also when its target has left the list");
         }
         assert!(second.pick("sip", b"x", &[]).is_none());
         let back = table(TWO, Some(&third));
         assert!(back.is_target("10.0.0.1:5060".parse().unwrap()));
+        let moved = r#"{"targets": [{"id": "c", "address": "10.0.0.1", "ports": {"sip": 8081}}]}"#;
+        assert!(!table(moved, Some(&third)).is_other_port("10.0.0.1:8081".parse().unwrap()), "it is SIP's now");
     }
 
     const FOUR: &str = r#"{"targets": [
