@@ -327,7 +327,10 @@ mod tests {
         let back = table(TWO, Some(&third));
         assert!(back.is_target("10.0.0.1:5060".parse().unwrap()));
         let moved = r#"{"targets": [{"id": "c", "address": "10.0.0.1", "ports": {"sip": 8081}}]}"#;
-        assert!(!table(moved, Some(&third)).is_other_port("10.0.0.1:8081".parse().unwrap()), "it is SIP's now");
+        assert!(
+            !table(moved, Some(&third)).is_other_port("10.0.0.1:8081".parse().unwrap()),
+            "it is SIP's now"
+        );
     }
 
     const FOUR: &str = r#"{"targets": [

@@ -178,6 +178,18 @@ impl Calls {
         true
     }
 
+    /// Whether FreeSWITCH has told anything of a channel that is known.
+    pub fn was_seen(&self, channel: &str) -> bool {
+        self.lock().channels.get(channel).is_some_and(|channel| channel.seen.load(Ordering::Relaxed))
+    }
+
+    /// FreeSWITCH has told something of a channel, though not to this process.
+    pub fn saw(&self, channel: &str) {
+        if let Some(channel) = self.lock().channels.get(channel) {
+            channel.seen.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Whose channel it is.
     pub fn get(&self, channel: &str) -> Option<Channel> {
         self.lock().channels.get(channel).cloned()

@@ -90,6 +90,17 @@ pub enum Event {
     },
 }
 
+/// A call, or a leg of one, that the platform knows and FreeSWITCH never had a channel for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unmade<'a> {
+    /// The platform's name for it.
+    pub call_sid: &'a str,
+    /// The channel that it would have had.
+    pub channel: &'a str,
+    /// Why there was none.
+    pub end: &'a HangUp,
+}
+
 /// Why a call is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotTaken {
@@ -134,6 +145,9 @@ pub trait Platform: Send + Sync {
 
     /// Something that happened to a leg of a call, on a channel of its own; in order with what is told of the call.
     fn leg(&self, _: &Facts, _: &str, _: Event) {}
+
+    /// A call, or a leg of this one, never had a channel: no call data record will say how it ended.
+    fn unmade(&self, _: &Facts, _: &Unmade<'_>) {}
 
     /// These channels live.
     fn heartbeat<'a>(&'a self, _: &'a [String]) -> Soon<'a, ()> {

@@ -57,6 +57,8 @@ pub enum Action {
         /// Give up after so long.
         timeout: Duration,
     },
+    /// Of the routes that were found, those that nobody was called by are not needed any more.
+    CallNoMore,
     /// End a leg. Told by its `HungUp`.
     EndLeg {
         /// Which.

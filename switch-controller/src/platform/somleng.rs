@@ -7,12 +7,14 @@
 //! | `outbox.rs` | what it is told of calls, in order and again until it is taken |
 //! | `spool.rs` | recordings: into the bucket, then told; on disk until then |
 //! | `leg.rs` | what it wants to find on channels |
+//! | `record.rs` | a call data record, for calls that FreeSWITCH makes none of |
 //! | `backoff.rs` | how long to wait before trying again |
 
 mod backoff;
 mod client;
 pub mod leg;
 mod outbox;
+mod record;
 mod spool;
 mod wire;
 
@@ -30,13 +32,13 @@ use twiml::Method;
 
 use super::gateway::Dialer;
 use super::routes::sid;
-use super::{Begun, Claim, Event, Incoming, NotTaken, Platform, Soon};
+use super::{Begun, Claim, Event, Incoming, NotTaken, Platform, Soon, Unmade};
 use crate::call::action::Report;
 use crate::call::facts::{Application, Direction, Facts};
 use crate::call::input::{HangUp, Problem, Route};
 use crate::config::PlatformConfig;
 use crate::metrics::PlatformMetrics;
-use client::{Client, Fault};
+use client::{Body, Client, Fault};
 use leg::Payer;
 use outbox::{Letter, Outbox};
 use spool::{Note, Spool};
@@ -193,7 +195,7 @@ impl Somleng {
 
     fn tell(&self, call: &str, path: &'static str, body: &impl Serialize, twice: bool) {
         match serde_json::to_vec(body) {
-            Ok(body) => self.outbox.put(call, Letter { path, body, twice }),
+            Ok(body) => self.outbox.put(call, Letter { path, body: Body::Json(body), twice }),
             Err(error) => tracing::error!(call, path, %error, "the platform cannot be told"),
         }
     }
@@ -353,12 +355,20 @@ impl Platform for Somleng {
         }
     }
 
+    fn unmade(&self, facts: &Facts, unmade: &Unmade<'_>) {
+        if is_known(facts) {
+            // A second record of a call is dropped there.
+            let body = Body::Record(record::of(unmade, SystemTime::now()));
+            self.outbox.put(&facts.call_sid, Letter { path: "/call_data_records", body, twice: true });
+        }
+    }
+
     fn heartbeat<'a>(&'a self, channels: &'a [String]) -> Soon<'a, ()> {
         Box::pin(async move {
             let path = "/call_heartbeats";
             for call_ids in channels.chunks(BEATS) {
                 let body = serde_json::to_vec(&wire::Heartbeats { call_ids }).unwrap_or_default();
-                let sent = self.client.send(Verb::POST, path, body).await;
+                let sent = self.client.send(Verb::POST, path, Body::Json(body)).await;
                 self.metrics.count(path, if sent.is_ok() { "ok" } else { "failed" });
                 if let Err(fault) = sent {
                     tracing::warn!(%fault, "the platform is not told which calls live; the next time it is");

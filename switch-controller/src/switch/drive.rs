@@ -1,6 +1,7 @@
 //! A call's task: tells the call what happens, and does what it wants.
 
 mod legs;
+mod owed;
 mod recordings;
 
 use std::collections::HashMap;
@@ -20,8 +21,10 @@ use crate::calls::{Happened, Message, Queue, View};
 use crate::fetch::Cookies;
 use crate::kept::{Document, Entry, unix};
 use crate::live::Live;
+use crate::platform::Unmade;
 use crate::tell::Teller;
 use legs::Rung;
+use owed::Owed;
 use recordings::Kept;
 
 /// A sound that was told to end before it began goes on: it is told again.
@@ -44,6 +47,8 @@ struct Driver {
     stop_again: Option<Instant>,
     recordings: HashMap<Ask, Kept>,
     legs: HashMap<LegId, Rung>,
+    /// Legs that are still to be called.
+    owed: Arc<Owed>,
     bridged: Option<LegId>,
     /// Where the call was when it was kept last.
     kept_at: Option<resume::Place>,
@@ -68,6 +73,7 @@ pub(super) async fn drive(
     view: Arc<View>,
 ) -> bool {
     let answered = call.answered_at().is_some();
+    let owed = Arc::new(Owed::new(&live, &facts));
     let mut driver = Driver {
         live,
         channel,
@@ -83,6 +89,7 @@ pub(super) async fn drive(
         stop_again: None,
         recordings: HashMap::new(),
         legs: HashMap::new(),
+        owed,
         bridged: None,
         kept_at: None,
         briefed: HashMap::new(),
@@ -118,6 +125,7 @@ impl Driver {
                 self.act(action).await;
             }
             if self.finished {
+                self.owed.give_up();
                 return self.forget();
             }
             self.keep();
@@ -267,6 +275,12 @@ impl Driver {
             Happened::HungUp(end) => {
                 if !std::mem::replace(&mut self.gone, true) {
                     self.release();
+                    if self.facts.direction == Direction::OutboundApi
+                        && !self.live.calls.was_seen(self.channel.as_str())
+                    {
+                        let Facts { call_sid, channel, .. } = &*self.facts;
+                        self.live.platform.unmade(&self.facts, &Unmade { call_sid, channel, end: &end });
+                    }
                     self.input(Input::HungUp(end));
                 }
             }
@@ -312,6 +326,7 @@ impl Driver {
             Action::DropRecording(ask) => self.drop_recording(ask),
             Action::Ring { leg, route, timeout } => self.ring(leg, &route, timeout),
             Action::EndLeg { leg, reason } => self.end_leg(leg, reason),
+            Action::CallNoMore => self.owed.give_up(),
             Action::Bridge(leg) => self.bridge(leg).await,
             Action::Ring180 => self.ring_180().await,
             Action::Brief { leg, from, to, call_sid, application } => {
@@ -359,9 +374,11 @@ impl Driver {
                 });
             }
             Action::FindRoutes { ask, destinations, caller_id } => {
-                let (live, facts) = (Arc::clone(&self.live), Arc::clone(&self.facts));
+                let (live, facts, owed) =
+                    (Arc::clone(&self.live), Arc::clone(&self.facts), Arc::clone(&self.owed));
                 self.later(async move {
                     let mut result = live.platform.routes(&facts, &destinations, caller_id.as_deref()).await;
+                    owed.add(result.as_deref().unwrap_or_default());
                     let routes = result.iter_mut().flatten().zip(&destinations);
                     join_all(routes.map(|(route, to)| legs::bar(&live, route, to))).await;
                     Input::Routed { ask, result }

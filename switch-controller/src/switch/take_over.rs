@@ -33,6 +33,10 @@ pub(crate) fn take_over(live: &Arc<Live>, left: Vec<Entry>) {
         let view =
             Arc::new(View { began: entry.began, trunk: entry.trunk.clone(), ..View::new(&entry.facts) });
         live.calls.show(&view);
+        // What was not answered, and has executed nothing, may never have had a channel.
+        if entry.application.is_none() || entry.answered.is_some() {
+            live.calls.saw(&entry.facts.channel);
+        }
         // Before anybody asks how many there are.
         let place = live.restore(&entry.facts.account_sid, entry.trunk.as_deref());
         tokio::spawn(go_on(Arc::clone(live), channel, entry, queue, view, place));

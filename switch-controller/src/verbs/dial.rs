@@ -318,6 +318,7 @@ impl Dialing {
 
     /// Connects a leg with the caller, who is answered before that.
     fn join(&mut self, id: LegId, desk: &mut Desk) -> Step {
+        self.call_no_more(desk);
         desk.end_legs(Some(id), LegEnd::LostRace);
         // The ringing has to end first.
         let until = desk.soon().saturating_add(desk.rules.switch);
@@ -387,7 +388,7 @@ impl Dialing {
     fn caller_gone(&mut self, desk: &mut Desk) -> Step {
         match self.stage {
             Stage::Routing { .. } | Stage::Ringing { .. } => {
-                self.routes.clear();
+                self.call_no_more(desk);
                 for leg in self.legs.iter_mut().filter(|leg| leg.status.is_none()) {
                     leg.status = Some(DialCallStatus::Canceled);
                 }
@@ -396,6 +397,14 @@ impl Dialing {
                 if self.legs.iter().any(|leg| desk.legs.has(leg.id)) { Step::Stay } else { self.finish(desk) }
             }
             _ => self.part(desk),
+        }
+    }
+
+    /// Whoever was not called is not called any more.
+    fn call_no_more(&mut self, desk: &mut Desk) {
+        if !self.routes.is_empty() {
+            self.routes.clear();
+            desk.act(Action::CallNoMore);
         }
     }
 
@@ -455,7 +464,8 @@ impl Dialing {
     }
 
     /// The call does something else: what was recorded is kept. What is heard and legs are ended beside this.
-    pub(super) fn interrupt(self, desk: &mut Desk) {
+    pub(super) fn interrupt(mut self, desk: &mut Desk) {
+        self.call_no_more(desk);
         self.recorder.interrupt(desk);
     }
 }

@@ -315,6 +315,27 @@ fn di20_sequential_legs_ring_one_after_another() {
 }
 
 #[test]
+fn di20_who_is_not_called_any_more_is_said() {
+    let three = "<Dial sequential='true'><Number>1</Number><Number>2</Number><Number>3</Number></Dial>";
+    let mut call = dial(three);
+    call.leg_ends(1, "USER_BUSY");
+    call.did();
+    call.leg(2, LegInput::Answered);
+    assert_eq!(call.did()[0], "call nobody else");
+    let mut call = dial(three);
+    call.did();
+    call.caller_hangs_up();
+    assert!(call.did().contains(&"call nobody else".to_owned()));
+    let mut call = dial(three);
+    call.did();
+    call.tell(Input::Update(controller::call::facts::Application::Twiml("<Response/>".into())));
+    assert!(call.did().contains(&"call nobody else".to_owned()));
+    let mut call = dial("<Dial sequential='true'>1</Dial>");
+    call.leg(1, LegInput::Answered);
+    assert!(!call.did().contains(&"call nobody else".to_owned()), "there is nobody else");
+}
+
+#[test]
 fn di20_the_callers_star_and_the_time_limit_end_a_leg() {
     let mut call = dial("<Dial hangupOnStar='true'>1</Dial>");
     call.leg(1, LegInput::Answered);

@@ -300,7 +300,11 @@ impl World {
                 vec![Input::Referred { ask, answer: Some(202), notified }]
             }
             Action::Ring180 | Action::LeaveRoom | Action::Tell(_) | Action::DropRecording(_) => vec![],
-            Action::StopPlaying | Action::Report(_) | Action::Log(..) | Action::Finish => vec![],
+            Action::StopPlaying
+            | Action::CallNoMore
+            | Action::Report(_)
+            | Action::Log(..)
+            | Action::Finish => vec![],
         }
     }
 }

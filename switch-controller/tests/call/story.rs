@@ -326,6 +326,7 @@ impl Story {
             }
             Action::Ring { .. }
             | Action::Ring180
+            | Action::CallNoMore
             | Action::Brief { .. }
             | Action::DropRecording(_)
             | Action::LeaveRoom
@@ -343,6 +344,7 @@ fn describe(action: &Action) -> Option<String> {
         Action::Refuse(refusal) => format!("refuse {refusal:?}"),
         Action::HangUp => "hang up".into(),
         Action::DropRecording(_) => "drop the recording".into(),
+        Action::CallNoMore => "call nobody else".into(),
         Action::Play { sound: Sound::File(path), .. } => format!("play {}", path.display()),
         Action::Play { sound: Sound::Beep, .. } => "play a beep".into(),
         Action::Play { sound: Sound::Keys(keys), .. } => format!("play keys {keys}"),

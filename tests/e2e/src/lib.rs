@@ -14,6 +14,7 @@
 //! | [`web`] | a web server with a list |
 //! | [`repository`] | what docs, dashboards and manifests say, as text |
 //! | [`exchange`] | FreeSWITCH or its stand-in, the real switch-controller, a customer's server, a telephone, carriers |
+//! | [`somleng`] | the same with a platform, and what that knows |
 //! | [`tls`] | certificates made for a test, and connections that use them |
 //!
 //! Everything is on loopback: callers are on 127.0.0.0/24, targets on 127.0.1.0/24. The address that the proxy shows to
@@ -30,6 +31,7 @@ pub mod outcome;
 pub mod repository;
 pub mod sipp;
 pub mod site;
+pub mod somleng;
 pub mod tls;
 pub mod web;
 pub mod wire;

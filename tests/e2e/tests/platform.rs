@@ -6,49 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use e2e::agent::Agent;
 use e2e::exchange::{Exchange, Page, wav};
+use e2e::somleng::{ask, completed, new_call, only, start, wait_for};
 use e2e::wait_until;
 use lab::phone::Step;
 use lab::platform::{Disturbance, Platform, State};
 use lab::signalling::Side;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-/// An exchange whose platform knows the number 1294 and all carriers.
-async fn start(more: &str) -> Result<(Platform, Exchange)> {
-    let platform = Platform::start("127.0.0.1:0".parse()?).await?;
-    let exchange = Exchange::start_with(&format!("{}{more}", platform.settings())).await?;
-    platform
-        .number("1294", json!({ "voice_url": exchange.application.url("/voice"), "voice_method": "POST" }));
-    for (prefix, _) in e2e::exchange::CALLEES {
-        platform.way(prefix, json!({ "host": exchange.carrier_host(prefix) }));
-    }
-    Ok((platform, exchange))
-}
-
-/// Waits until the platform knows this, and has nothing to complain of.
-fn wait_for(
-    platform: &Platform,
-    exchange: &Exchange,
-    what: &str,
-    known: impl Fn(&State) -> bool,
-) -> Result<State> {
-    wait_until(what, Duration::from_secs(30), || Ok(known(&platform.state())))
-        .with_context(|| format!("{:?}\n{}", platform.state(), exchange.controller.log()))?;
-    let state = platform.state();
-    assert!(state.faults.is_empty(), "{:?}", state.faults);
-    Ok(state)
-}
-
-/// The sid of the only call that came in.
-fn only(state: &State) -> String {
-    let calls: Vec<_> = state.calls.iter().filter(|(_, call)| call.parent.is_none()).collect();
-    assert_eq!(calls.len(), 1, "{calls:?}");
-    calls.first().map(|(sid, _)| (*sid).clone()).unwrap_or_default()
-}
-
-fn completed(state: &State) -> bool {
-    state.calls.values().any(|call| call.events.last().is_some_and(|last| last == "completed"))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pc4_a_call_that_comes_in_is_the_platforms_and_it_is_told_what_becomes_of_it() -> Result<()> {
@@ -57,7 +21,7 @@ async fn pc4_a_call_that_comes_in_is_the_platforms_and_it_is_told_what_becomes_o
     let report = exchange.call([]).await?;
     assert_eq!((report.status, report.hung_up_by), (Some(200), Some(Side::Callee)), "{report}");
     let state = wait_for(&platform, &exchange, "it is over", completed)?;
-    let sid = only(&state);
+    let sid = only(&state)?;
     let call = state.calls.get(&sid).context("the call")?;
     assert_eq!(call.events, ["answered", "completed"]);
     assert_eq!(call.characters, 14);
@@ -167,7 +131,7 @@ async fn e4_e7_pc3_events_are_told_in_order_and_again_until_they_are_taken() -> 
     let report = exchange.call([]).await?;
     assert!(report.duration < Duration::from_secs(10), "the call does not wait for it: {report}");
     let state = wait_for(&platform, &exchange, "it is over", completed)?;
-    let call = state.calls.get(&only(&state)).context("the call")?;
+    let call = state.calls.get(&only(&state)?).context("the call")?;
     assert_eq!(call.events, ["answered", "completed"]);
     assert_eq!(call.characters, 3, "what is paid for is told once");
     Ok(())
@@ -181,7 +145,7 @@ async fn s17_characters_that_may_have_been_taken_are_not_told_again() -> Result<
     exchange.call([]).await?;
     // Told behind them.
     let state = wait_for(&platform, &exchange, "it is over", completed)?;
-    assert_eq!(state.calls.get(&only(&state)).context("the call")?.characters, 0);
+    assert_eq!(state.calls.get(&only(&state)?).context("the call")?.characters, 0);
     assert_eq!(platform.told("POST /tts_events").len(), 1);
     Ok(())
 }
@@ -223,7 +187,7 @@ async fn di1_l11_the_legs_of_a_dial_are_routed_by_the_platform_and_it_is_told_of
     assert!(invite.contains(&format!("X-Somleng-CallSid: {leg}\r\n")), "{invite}");
     assert!(!invite.contains("AccountSid"), "{invite}");
     let told = platform.told("POST /outbound_phone_calls").remove(0).body;
-    assert_eq!(told, json!({ "parent_call_sid": only(&state), "destinations": ["85550001"] }));
+    assert_eq!(told, json!({ "parent_call_sid": only(&state)?, "destinations": ["85550001"] }));
     assert_eq!(
         state.strangers.values().next().cloned().unwrap_or_default(),
         ["ringing", "answered", "completed"]
@@ -253,7 +217,7 @@ async fn calls_that_live_are_said_to() -> Result<()> {
     assert!(platform.told("POST /call_heartbeats").is_empty());
     exchange.call([Step::Wait(Duration::from_secs(4))]).await?;
     let state = wait_for(&platform, &exchange, "it is over", completed)?;
-    assert!(state.calls.get(&only(&state)).is_some_and(|call| call.beats >= 2), "{state:?}");
+    assert!(state.calls.get(&only(&state)?).is_some_and(|call| call.beats >= 2), "{state:?}");
     exchange.wait_nothing_left()?;
     let beats = platform.told("POST /call_heartbeats").len();
     e2e::pause(Duration::from_secs(3));
@@ -292,7 +256,7 @@ async fn r9_a_recording_is_in_the_bucket_before_the_platform_is_told_of_it() -> 
     let (sid, recording) = state.recordings.iter().next().context("a recording")?;
     assert_eq!(asked.parameter("RecordingUrl"), format!("https://platform.example/Recordings/{sid}"));
     let callback = ("https://customer.example/recorded".to_owned(), "GET".to_owned());
-    assert_eq!((&recording.call, &recording.callback), (&only(&state), &Some(callback)));
+    assert_eq!((&recording.call, &recording.callback), (&only(&state)?, &Some(callback)));
     // It is asked for before the two seconds that it is long, and told of behind them.
     let at = |what| platform.told(what).first().map(|told| told.at).context(what);
     assert!(at("PATCH /recordings")? > at("POST /recordings")? + Duration::from_secs(2));
@@ -337,34 +301,6 @@ async fn a_recording_that_waits_keeps_ecs_from_stopping_the_task() -> Result<()>
     assert_eq!(agent.told(), [true, false]);
     assert!(platform.state().recordings.values().all(|recording| recording.raw.is_some()));
     Ok(())
-}
-
-/// What the platform sends for a call, to a carrier.
-fn new_call(exchange: &Exchange, sid: &str, carrier: &str) -> Value {
-    json!({
-        "sid": sid, "carrier_sid": "CR1", "account_sid": lab::platform::ACCOUNT,
-        "account_auth_token": lab::platform::TOKEN, "direction": "outbound-api", "api_version": "2010-04-01",
-        "call_direction": "outbound", "voice_url": exchange.application.url("/out"), "voice_method": "GET",
-        "twiml": null, "to": "+855715100860", "from": "1294", "default_tts_voice": "Basic.Kal",
-        "routing_parameters": {
-            "address": null, "destination": "855715100860", "dial_string_prefix": null, "plus_prefix": true,
-            "national_dialing": false, "host": exchange.carrier_host(carrier), "username": null,
-            "sip_profile": null,
-        },
-        "billing_parameters": { "enabled": true, "category": "outbound_calls", "billing_mode": "postpaid" },
-    })
-}
-
-/// Asks for it, as the platform does: the answer's `id` and `host` are what it knows the call by.
-fn ask(platform: &Platform, exchange: &Exchange, call: &Value) -> Result<String> {
-    let (status, answer) = exchange.controller.http("POST", "/calls", &call.to_string())?;
-    let answer: Value = serde_json::from_slice(&answer)?;
-    assert_eq!(status, 200, "{answer}");
-    let text =
-        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    assert_eq!(text(&answer, "host"), exchange.controller.api().to_string());
-    platform.made(&text(call, "sid"), &text(&answer, "id"));
-    Ok(text(&answer, "id"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -469,44 +405,5 @@ async fn l1_l11_rj1_a_call_that_comes_in_has_its_name_on_its_channel_and_in_its_
         state.calls.len() == 3
             && state.calls.values().all(|call| call.events.last().is_some_and(|last| last == "completed"))
     })?;
-    Ok(())
-}
-
-/// mod_json_cdr of a real FreeSWITCH: each call of the platform's has one record, by which it knows how it ended.
-#[tokio::test(flavor = "multi_thread")]
-async fn each_call_has_one_record_that_says_how_it_ended() -> Result<()> {
-    let platform = Platform::start("127.0.0.1:0".parse()?).await?;
-    let variables = [
-        ("FREESWITCH_CDR_URL", format!("{}/call_data_records", platform.url())),
-        ("FREESWITCH_CDR_CREDENTIALS", format!("{}:{}", lab::platform::USER, lab::platform::PASSWORD)),
-    ];
-    let exchange = Exchange::start_where(|_| platform.settings(), &variables).await?;
-    if !exchange.is_real() {
-        e2e::skipped(
-            "call data records are sent by a real FreeSWITCH alone: SWITCHYARD_FREESWITCH names none",
-        );
-        return Ok(());
-    }
-    platform.number("1294", json!({ "voice_url": exchange.application.url("/voice") }));
-    for (prefix, _) in e2e::exchange::CALLEES {
-        platform.way(prefix, json!({ "host": exchange.carrier_host(prefix) }));
-    }
-    exchange.application.twiml("/voice", "<Dial><Number>85550001</Number><Number>85520001</Number></Dial>");
-    exchange.call([]).await?;
-    exchange.application.twiml("/voice", "<Reject/>");
-    exchange.call([]).await?;
-    exchange.application.twiml("/out", "<Hangup/>");
-    ask(&platform, &exchange, &new_call(&exchange, "CAbusy", "8552"))?;
-    ask(&platform, &exchange, &new_call(&exchange, "CAdone", "8551"))?;
-    let state = wait_for(&platform, &exchange, "all have one", |state| {
-        state.calls.len() == 6 && state.calls.values().all(|call| call.status.is_some())
-    })?;
-    let status = |sid: &str| state.calls.get(sid).and_then(|call| call.status);
-    assert_eq!((status("CAbusy"), status("CAdone")), (Some("busy"), Some("completed")));
-    let mut all: Vec<_> = state.calls.values().filter_map(|call| call.status).collect();
-    all.sort_unstable();
-    assert_eq!(all.iter().filter(|status| **status == "completed").count(), 3, "{all:?}");
-    assert_eq!(platform.told("POST /call_data_records").len(), 6, "one each");
-    assert!(state.early.is_empty(), "of calls that nobody made: {:?}", state.early);
     Ok(())
 }

@@ -70,8 +70,8 @@ fn nothing_that_is_sent_makes_a_panic() {
     const INVITE: &str = "INVITE sip:1294@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2;branch=z9hG4bKa\r\n\
         From: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: x\r\nCSeq: 7 INVITE\r\nContact: <sip:a@127.0.0.2>\r\n\
         X-Y: z\r\nContent-Length: 0\r\n\r\n";
-    const COMMANDS: &str = "auth stand-in\n\nevent json ALL\n\napi originate {a='b,c\\=d}sofia/x/1@127.0.0.1:9;fs_path=sip:q &park()\n\n\
-        api uuid_record x start y z\n\nbgapi originate {origination_uuid=u,originate_timeout=9999999999999999999}sofia/x/1@[::1]:9 &park()\n\n\
+    const COMMANDS: &str = "auth stand-in\n\nevent json ALL\n\napi originate {a='b,c\\=d}sofia/internal/1@127.0.0.1:9;fs_path=sip:q &park()\n\n\
+        api uuid_record x start y z\n\nbgapi originate {origination_uuid=u,originate_timeout=9999999999999999999}sofia/internal/1@[::1]:9 &park()\n\n\
         sendmsg u\ncall-command: execute\nexecute-app-name: playback\nexecute-app-arg: tone_stream://%(1,-1,0)\nloops: -1\n\n\
         sendmsg u\ncall-command: execute\nexecute-app-name: sleep\nexecute-app-arg: 9999999999999999999\n\n\
         filter delete\n\nfilter\n\nnixevent\n\nexit\n\n";

@@ -52,6 +52,15 @@ pub enum Fault {
     Unsure(String),
 }
 
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// JSON.
+    Json(Vec<u8>),
+    /// A call data record, in the form of FreeSWITCH's mod_json_cdr.
+    Record(Vec<u8>),
+}
+
 impl Client {
     /// One for this platform. The error is about trusted roots.
     pub fn new(
@@ -75,7 +84,7 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, Fault> {
         let body = serde_json::to_vec(body).map_err(|error| Fault::Unsure(error.to_string()))?;
-        let answer = self.send(method, path, body).await?;
+        let answer = self.send(method, path, Body::Json(body)).await?;
         serde_json::from_slice(&answer).map_err(|error| Fault::Unsure(format!("{path}: {error}")))
     }
 
@@ -107,18 +116,22 @@ impl Client {
         Fault::Unsure(format!("{path}: expected an answer within {:?}, found none", self.timeout))
     }
 
-    /// Sends JSON. The answer's body.
-    pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    /// Sends something. The answer's body.
+    pub async fn send(&self, method: Method, path: &str, body: Body) -> Result<Vec<u8>, Fault> {
         let sent = tokio::time::timeout(self.timeout, self.sent(method, path, body)).await;
         sent.unwrap_or_else(|_| Err(self.late(path)))
     }
 
-    async fn sent(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    async fn sent(&self, method: Method, path: &str, body: Body) -> Result<Vec<u8>, Fault> {
+        let (kind, body) = match body {
+            Body::Json(body) => ("application/json", body),
+            Body::Record(body) => ("application/x-www-form-base64-encoded", body),
+        };
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header(AUTHORIZATION, &self.authorization)
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, kind)
             .header(ACCEPT, "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| Fault::Unsure(format!("{path}: {error}")))?;

@@ -9,7 +9,7 @@ use hyper::Method;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::backoff::{self, random};
-use super::client::{Client, Fault};
+use super::client::{Body, Client, Fault};
 use crate::metrics::PlatformMetrics;
 
 /// So many letters wait at most, of all calls together: a platform that is away must not cost all memory.
@@ -23,8 +23,8 @@ const AT_ONCE: usize = 64;
 pub(super) struct Letter {
     /// Where.
     pub path: &'static str,
-    /// JSON.
-    pub body: Vec<u8>,
+    /// What.
+    pub body: Body,
     /// Whether it may be told twice. What may not is given up where nobody knows whether it was taken.
     pub twice: bool,
 }

@@ -25,6 +25,8 @@ const BACK_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Rung {
     pub(super) channel: Uuid,
+    /// The platform's name.
+    pub(super) call_sid: String,
     /// Its place among the calls of its trunk.
     pub(super) _place: Place,
     pub(super) rang: bool,
@@ -63,7 +65,12 @@ impl Driver {
                 self.input(Input::Leg(leg, LegInput::Answered));
             }
             Happened::HungUp(end) => {
-                let Some(Rung { channel, answered_at, .. }) = self.legs.remove(&leg) else { return };
+                let Some(Rung { channel, call_sid, answered_at, .. }) = self.legs.remove(&leg) else {
+                    return;
+                };
+                if !self.live.calls.was_seen(channel.as_str()) {
+                    self.owed.ended(&call_sid, &end);
+                }
                 self.live.calls.remove(channel.as_str());
                 let event = Event::Completed { answered_at, end: end.clone() };
                 self.live.platform.leg(&self.facts, channel.as_str(), event);
@@ -88,7 +95,7 @@ impl Driver {
     pub(super) fn ring(&mut self, leg: LegId, route: &Route, timeout: Duration) {
         if let Some(why) = &route.barred {
             tracing::info!(call = self.facts.call_sid, why, "a leg is not called");
-            return self.not_called(leg, "OUTGOING_CALL_BARRED");
+            return self.not_called(leg, route, "OUTGOING_CALL_BARRED");
         }
         let channel = uuid::Uuid::new_v4().to_string();
         let api = Uuid::new(channel.clone()).and_then(|channel| {
@@ -106,29 +113,36 @@ impl Driver {
                     Ok(place) => place,
                     Err(over) => {
                         tracing::info!(call = self.facts.call_sid, %over, "a leg is not called");
-                        return self.not_called(leg, "NORMAL_CIRCUIT_CONGESTION");
+                        return self.not_called(leg, route, "NORMAL_CIRCUIT_CONGESTION");
                     }
                 };
                 place.begin(Instant::now());
                 self.live.metrics.legs.inc();
-                self.legs.insert(
-                    leg,
-                    Rung { channel: channel.clone(), _place: place, rang: false, answered_at: None },
-                );
+                let call_sid = route.call_sid.clone();
+                self.owed.called(&call_sid);
+                let rung = Rung {
+                    channel: channel.clone(),
+                    call_sid,
+                    _place: place,
+                    rang: false,
+                    answered_at: None,
+                };
+                self.legs.insert(leg, rung);
                 self.live.calls.add_leg(channel.as_str(), leg, &self.queue);
                 let (live, queue) = (Arc::clone(&self.live), Arc::clone(&self.queue));
                 tokio::spawn(originate(live, channel, Some(leg), api, timeout, queue));
             }
             Err(error) => {
                 tracing::warn!(call = self.facts.call_sid, %error, "a leg cannot be called");
-                self.not_called(leg, "INVALID_NUMBER_FORMAT");
+                self.not_called(leg, route, "INVALID_NUMBER_FORMAT");
             }
         }
     }
 
     /// A leg is over that had no channel.
-    fn not_called(&mut self, leg: LegId, cause: &str) {
+    fn not_called(&mut self, leg: LegId, route: &Route, cause: &str) {
         let end = HangUp { cause: cause.to_owned(), sip_status: None };
+        self.owed.ended(&route.call_sid, &end);
         self.input(Input::Leg(leg, LegInput::HungUp(end)));
     }
 

@@ -39,8 +39,8 @@ pub struct Call {
     pub names: BTreeSet<String>,
     /// How often it was asked for, all controllers together.
     pub asked: u32,
-    /// How often an ask got no answer.
-    pub unanswered: u32,
+    /// When an ask was found to get no answer.
+    pub unanswered: Vec<Duration>,
     /// When a controller said first that it was made.
     pub made: Option<Duration>,
     /// Its call data records.

@@ -234,7 +234,9 @@ impl Watch {
         let is_told = |state: &State, call: &Call| {
             let told = state.calls.get(&call.sid);
             call.made.is_some()
-                && told.is_some_and(|call| call.events.iter().any(|event| event == "completed"))
+                && told.is_some_and(|call| {
+                    call.records > 0 && call.events.iter().any(|event| event == "completed")
+                })
         };
         site.platform.look(|state| calls.iter().all(|call| is_told(state, call)))
     }

@@ -156,7 +156,7 @@ impl Queue {
             Answer::Later(after) => after,
             Answer::Nobody => AGAIN,
             Answer::Lost => {
-                call.unanswered += 1;
+                call.unanswered.push(at);
                 AGAIN
             }
             Answer::Refused(what) => {

@@ -21,7 +21,7 @@ fn figures(history: &History) -> Vec<(String, String)> {
     }
     let statuses: Vec<_> = statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let asked: u32 = history.calls.iter().map(|call| call.asked).sum();
-    let unanswered: u32 = history.calls.iter().map(|call| call.unanswered).sum();
+    let unanswered: usize = history.calls.iter().map(|call| call.unanswered.len()).sum();
     let completed = history.inbound.iter().filter(|call| call.completed).count();
     let kills = history.marks.iter().filter(|mark| mark.what.ends_with("is killed")).count();
     let mut figures = vec![

@@ -53,9 +53,9 @@ fn of_call(call: &Call, carried: &[&Seen], history: &History) -> Vec<String> {
     let mut faults = Vec::new();
     let completed = call.events.iter().filter(|event| *event == "completed").count();
     match (call.records, completed) {
-        (0, 0) => faults.push("has no final status".to_owned()),
-        // Of a call that was never made there is no record; that it is over is told all the same.
-        (0, _) if !carried.is_empty() => faults.push("was called, and has no record".to_owned()),
+        (0, _) => faults.push("has no final status".to_owned()),
+        // The controller that goes on after a kill cannot know whether there was a channel: the platform drops what it says.
+        (2, _) if died(history, call.made, None) => {}
         (2.., _) => faults.push(format!("has {} final statuses", call.records)),
         (_, 0) => faults.push("the platform was not told that it is over".to_owned()),
         (_, 2..) => faults.push(format!("something was told behind its end: {:?}", call.events)),
@@ -75,11 +75,14 @@ fn of_call(call: &Call, carried: &[&Seen], history: &History) -> Vec<String> {
 
 /// A controller may die between its promise to call and the call.
 fn may_be_lost(call: &Call, history: &History) -> bool {
-    let Some(made) = call.made else { return false };
-    let died = |from: Duration, to: Duration| {
-        history.marks.iter().any(|mark| mark.kill && mark.at >= from && mark.at <= to)
-    };
-    call.unanswered > 0 || died(made.saturating_sub(HASTE), made + HASTE)
+    let near = |at: Duration| died(history, Some(at.saturating_sub(HASTE)), Some(at + HASTE));
+    call.made.is_some_and(near) || call.unanswered.iter().any(|at| near(*at))
+}
+
+/// Whether anybody was killed in that time.
+fn died(history: &History, from: Option<Duration>, to: Option<Duration>) -> bool {
+    let within = |at| from.is_some_and(|from| at >= from) && to.is_none_or(|to| at <= to);
+    history.marks.iter().any(|mark| mark.kill && within(mark.at))
 }
 
 /// What the carrier said is what the platform knows.
@@ -198,8 +201,16 @@ mod tests {
         };
         assert_eq!(said(lost), "CA5: has no final status");
         let record = |history: &mut History| (history.calls[4].records, history.calls[4].status) = (0, None);
-        assert_eq!(said(record), "CA5: was called, and has no record");
-        assert_eq!(said(|history| history.calls[4].records = 2), "CA5: has 2 final statuses");
+        assert_eq!(said(record), "CA5: has no final status");
+        let twice = |history: &mut History| history.calls[4].records = 2;
+        assert_eq!(said(twice), "CA5: has 2 final statuses");
+        let killed = |millis| {
+            said(|history| {
+                twice(history);
+                history.marks.push(Mark { at: at(millis), what: String::new(), kill: true });
+            })
+        };
+        assert_eq!((killed(5_200), killed(4_000)), (String::new(), "CA5: has 2 final statuses".to_owned()));
         let untold = |history: &mut History| drop(history.calls[4].events.pop());
         assert_eq!(said(untold), "CA5: the platform was not told that it is over");
         let behind = |history: &mut History| {
@@ -232,7 +243,7 @@ mod tests {
         let unmade = |history: &mut History| {
             history.trunks[0].seen.remove(6);
             let call = &mut history.calls[6];
-            (call.records, call.status, call.events) = (0, None, vec!["completed".to_owned()]);
+            (call.status, call.events) = (Some("failed"), vec!["completed".to_owned()]);
         };
         assert_eq!(said(unmade), "CA7: was never called");
         let mark = |millis, kill| Mark { at: at(millis), what: String::new(), kill };
@@ -247,11 +258,18 @@ mod tests {
             (killed(7_500, false), killed(9_500, true)),
             ("CA7: was never called".to_owned(), "CA7: was never called".to_owned())
         );
-        let unanswered = |history: &mut History| {
-            unmade(history);
-            history.calls[6].unanswered = 1;
+        // An answer that was lost is an excuse if who was to give it died then.
+        let unanswered = |millis| {
+            said(|history| {
+                unmade(history);
+                history.calls[6].unanswered = vec![at(4_000)];
+                history.marks.push(mark(millis, true));
+            })
         };
-        assert_eq!(said(unanswered), "");
+        assert_eq!(
+            (unanswered(3_500), unanswered(1_500)),
+            (String::new(), "CA7: was never called".to_owned())
+        );
     }
 
     #[test]

@@ -21,18 +21,28 @@ const MOST_RING: u64 = 24 * 3600;
 /// The leg's own end is `originate_timeout`, not the telephone's patience.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
+/// The profiles of infrastructure/freeswitch, by which calls can leave.
+const PROFILES: [&str; 4] = ["internal", "nat_gateway", "uac_nat_instance", "uas_nat_instance"];
+
 impl Core {
     /// `originate`.
     pub(super) fn originate(&mut self, text: &str, asked: Asked) {
         let Some(asked_for) = arguments::originate(text) else {
             return self.print(asked, "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>] [<timeout_sec>]\n");
         };
+        // The endpoint that fails; like a profile that there is not, it makes no channel.
+        if let Some(cause) = asked_for.dial_string.strip_prefix("error/") {
+            return self.print(asked, &format!("-ERR {cause}\n"));
+        }
         let profile = asked_for.dial_string.strip_prefix("sofia/").and_then(|rest| rest.split_once('/'));
         let Some((profile, target)) =
             profile.filter(|_| ["&park()", "&park"].contains(&asked_for.application.as_str()))
         else {
             return self.print(asked, "-ERR CHAN_NOT_IMPLEMENTED\n");
         };
+        if !PROFILES.contains(&profile) {
+            return self.print(asked, "-ERR INVALID_PROFILE\n");
+        }
         if self.paused_outbound || self.channels.len() >= self.max_sessions {
             return self.print(asked, "-ERR DESTINATION_OUT_OF_ORDER\n");
         }
