@@ -15,14 +15,13 @@ use crate::call::input::LegId;
 
 pub use queue::{Happened, Message, Queue};
 
-/// So many calls are remembered by their sid, and all that have not ended.
-const REMEMBERED: usize = 100_000;
-
 /// All calls.
 #[derive(Debug, Default)]
 pub struct Calls {
     inner: Mutex<Inner>,
     changed: Notify,
+    /// So many calls are remembered by their sid, and all that have not ended.
+    remembered: usize,
 }
 
 #[derive(Debug, Default)]
@@ -109,8 +108,8 @@ pub enum Full {
 
 impl Inner {
     /// Forgets the sid that is known longest, unless its call has not ended.
-    fn forget_oldest(&mut self) {
-        if self.sids.len() <= REMEMBERED {
+    fn forget_oldest(&mut self, remembered: usize) {
+        if self.sids.len() <= remembered {
             return;
         }
         let Some(oldest) = self.sids.pop_front() else { return };
@@ -122,6 +121,11 @@ impl Inner {
 }
 
 impl Calls {
+    /// None yet.
+    pub fn remembering(remembered: usize) -> Self {
+        Calls { remembered, ..Calls::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,7 +148,7 @@ impl Calls {
         if let Some(sid) = sid {
             inner.by_sid.insert(sid.to_owned(), channel.to_owned());
             inner.sids.push_back(sid.to_owned());
-            inner.forget_oldest();
+            inner.forget_oldest(self.remembered);
         }
         Ok(queue)
     }

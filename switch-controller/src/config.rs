@@ -201,6 +201,8 @@ pub struct LimitSettings {
     #[serde(with = "settings::duration")]
     pub ringing: Duration,
     pub sessions: usize,
+    /// So many calls of the API are remembered by their sid, and all that have not ended.
+    pub remembered: usize,
     pub account_calls: Option<u32>,
     pub account_calls_per_second: Option<u32>,
 }
@@ -355,6 +357,7 @@ impl Default for LimitSettings {
             call_duration,
             ringing,
             sessions: 1_000,
+            remembered: 100_000,
             account_calls: None,
             account_calls_per_second: None,
         }

@@ -155,7 +155,7 @@ fn live(
         limits: Arc::default(),
         fetcher,
         speech,
-        calls: Calls::default(),
+        calls: Calls::remembering(config.limits.remembered),
         kept,
         rooms: Mutex::default(),
         tellers: Mutex::default(),

@@ -34,11 +34,17 @@ impl Room {
         Ok(Room { directory, most, added: AtomicU64::new(most), full: AtomicBool::new(false) })
     }
 
-    /// A file is used: it goes later than others.
-    pub async fn used(&self, path: &Path) {
+    /// Whether a file is there, which is used now: it goes later than others.
+    pub async fn used(&self, path: &Path) -> bool {
         let path = path.to_owned();
-        let touched = move || std::fs::File::open(path)?.set_modified(SystemTime::now());
-        let _: Result<std::io::Result<()>, _> = tokio::task::spawn_blocking(touched).await;
+        let touched = move || {
+            let file = std::fs::File::open(path)?;
+            // Another user's is used all the same.
+            let _ = file.set_modified(SystemTime::now());
+            Ok(())
+        };
+        let found: Result<std::io::Result<()>, _> = tokio::task::spawn_blocking(touched).await;
+        found.is_ok_and(|found| found.is_ok())
     }
 
     /// A file was added: others go, if there is too much.

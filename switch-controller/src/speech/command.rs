@@ -42,8 +42,7 @@ impl Program {
         let mut identity = format!("{}\n{}\n", speech.text.len(), speech.text);
         command.iter().for_each(|part| identity.push_str(&format!("{}\n{part}\n", part.len())));
         let path = self.directory.join(format!("say-{}.wav", files::name(identity.as_bytes())));
-        if tokio::fs::metadata(&path).await.is_ok() {
-            self.room.used(&path).await;
+        if self.room.used(&path).await {
             return Ok(path);
         }
         let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;

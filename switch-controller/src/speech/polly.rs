@@ -64,8 +64,7 @@ impl Polly {
         let Asked { voice, engine, language, text, .. } = asked;
         let identity = format!("polly\n{voice}\n{engine}\n{language}\n{text}");
         let path = self.directory.join(format!("say-{}.wav", files::name(identity.as_bytes())));
-        if tokio::fs::metadata(&path).await.is_ok() {
-            self.room.used(&path).await;
+        if self.room.used(&path).await {
             return Ok(path);
         }
         let _turn = self.turns.acquire().await.map_err(|error| error.to_string())?;
