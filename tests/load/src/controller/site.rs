@@ -175,7 +175,7 @@ impl Controller {
 fn more(sound: &Path) -> String {
     let sound = sound.display();
     format!(
-        "[limits]\nsessions = 100000\nremembered = 20000\n[speech]\ncommand = [\"cat\", \"{sound}\"]\n[log]\nlevel = \"warn\"\n"
+        "[limits]\nsessions = 100000\nremembered = 5000\n[speech]\ncommand = [\"cat\", \"{sound}\"]\n[log]\nlevel = \"warn\"\n"
     )
 }
 
