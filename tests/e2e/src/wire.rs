@@ -95,6 +95,22 @@ impl Wire {
         }
     }
 
+    /// The ACK. The INVITE may come again before it: the proxy repeats one that is not answered in half a second, which a
+    /// busy machine may take.
+    ///
+    /// # Errors
+    ///
+    /// None comes, or something else.
+    pub fn receive_ack(&self) -> Result<Message> {
+        loop {
+            let message = self.receive()?;
+            if message.is("ACK") {
+                return Ok(message);
+            }
+            ensure!(message.is("INVITE"), "{message:?}");
+        }
+    }
+
     /// A message, if one is there or comes within a moment.
     ///
     /// # Errors

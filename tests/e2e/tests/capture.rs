@@ -42,7 +42,7 @@ impl Scene {
         let busy = caller.receive_final().with_context(|| self.proxy.log())?;
         assert_eq!(busy.status(), Some(486), "{busy:?}");
         caller.send(invite.ack_of(&busy).to_string(), self.internal)?;
-        assert!(self.target.receive()?.is("ACK"));
+        self.target.receive_ack()?;
         Ok(invite.call_id)
     }
 }
@@ -75,8 +75,7 @@ fn a_collector_gets_each_message_of_a_call_as_it_came_and_as_it_left() -> Result
     scene.target.send(&answer, scene.internal)?;
     let ok = caller.receive_final().with_context(|| scene.proxy.log())?;
     caller.send(invite.next("ACK", &ok).to_string(), scene.internal)?;
-    let ack = scene.target.receive().with_context(|| scene.proxy.log())?;
-    assert!(ack.is("ACK"));
+    let ack = scene.target.receive_ack().with_context(|| scene.proxy.log())?;
 
     let names = [(caller.local(), "caller"), (scene.internal, "proxy"), (scene.target.local(), "target")];
     let mut captured = Vec::new();

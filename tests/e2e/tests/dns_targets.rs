@@ -71,8 +71,7 @@ impl Fleet {
         ensure!(ok.status() == Some(200), "{ok:?}");
         self.caller.send(invite.next("ACK", &ok).to_string(), self.proxy.sip_address())?;
         let place = got.context("a target")?;
-        let ack = self.targets.get(place).context("a target")?.receive()?;
-        ensure!(ack.is("ACK"), "{ack:?}");
+        self.targets.get(place).context("a target")?.receive_ack()?;
         Ok((place, invite, ok))
     }
 
@@ -231,7 +230,7 @@ fn a_target_that_has_an_aaaa_record_alone_gets_calls_and_hangs_up_over_ipv6() ->
         let ok = caller.receive_final().with_context(|| proxy.log())?;
         ensure!(ok.status() == Some(200), "{ok:?}");
         caller.send(invite.next("ACK", &ok).to_string(), proxy.sip_address())?;
-        ensure!(target.receive()?.is("ACK"), "no ACK");
+        target.receive_ack()?;
         let mut bye = target.request("BYE", &format!("sip:x@{}", caller.local()));
         bye.headers = routes.iter().map(|route| format!("Route: {route}")).collect();
         bye.to = format!("{};tag=x", bye.to);

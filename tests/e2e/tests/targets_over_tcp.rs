@@ -178,14 +178,9 @@ impl Scene {
         let busy = self.caller.receive_final().with_context(|| self.proxy.log())?;
         ensure!(busy.status() == Some(486), "{busy:?}");
         self.caller.send(invite.ack_of(&busy).to_string(), self.proxy.sip_address())?;
-        loop {
-            // The INVITE may have been sent again.
-            let ack = self.udp.receive().with_context(|| self.proxy.log())?;
-            if ack.is("ACK") {
-                ensure!(top_via(&ack) == top_via(&came), "{ack:?}");
-                return Ok(());
-            }
-        }
+        let ack = self.udp.receive_ack().with_context(|| self.proxy.log())?;
+        ensure!(top_via(&ack) == top_via(&came), "{ack:?}");
+        Ok(())
     }
 }
 

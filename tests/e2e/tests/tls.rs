@@ -83,7 +83,7 @@ fn a_call_over_tls_is_answered_and_hung_up_from_either_end() -> Result<()> {
         let ok = caller.receive_final().with_context(|| site.proxy.log())?;
         assert_eq!(ok.status(), Some(200));
         caller.send(invite.next("ACK", &ok).to_string())?;
-        ensure!(site.target.receive()?.is("ACK"), "no ACK");
+        site.target.receive_ack()?;
         if target_hangs_up {
             let mut bye = site.target.request("BYE", &format!("sip:x@{};transport=tls", caller.local()));
             bye.headers = routes.iter().map(|route| format!("Route: {route}")).collect();

@@ -191,7 +191,7 @@ fn a_caller_over_ipv6_and_a_target_over_ipv4_reach_each_other() -> Result<()> {
     answered(&arrived)?;
     let ok = caller.receive_final().with_context(|| proxy.log())?;
     caller.send(invite.next("ACK", &ok).to_string(), proxy_six)?;
-    ensure!(target.receive()?.is("ACK"), "no ACK");
+    target.receive_ack()?;
     // The target hangs up.
     let mut bye = target.request("BYE", &format!("sip:x@{}", caller.local()));
     bye.headers = arrived.values("Record-Route").iter().map(|route| format!("Route: {route}")).collect();
@@ -208,7 +208,7 @@ fn a_caller_over_ipv6_and_a_target_over_ipv4_reach_each_other() -> Result<()> {
     answered(&target.receive().with_context(|| proxy.log())?)?;
     let ok = caller.receive_final().with_context(|| proxy.log())?;
     caller.send(invite.next("ACK", &ok).to_string())?;
-    ensure!(target.receive()?.is("ACK"), "no ACK");
+    target.receive_ack()?;
     caller.send(invite.next("BYE", &ok).to_string())?;
     ensure!(target.receive()?.is("BYE"), "no BYE");
     Ok(())
