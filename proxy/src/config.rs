@@ -14,6 +14,7 @@ mod show;
 mod sources;
 mod tcp;
 mod tls;
+mod udp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ pub use settings::log::{LogFormat, LogSettings};
 pub use sources::{Sources, SourcesSetting};
 pub use tcp::TcpSettings;
 pub use tls::{TlsConfig, TlsListener};
+pub use udp::UdpSettings;
 
 use crate::table::Policy;
 
@@ -168,31 +170,6 @@ pub struct HeaderSettings {
     pub add: BTreeMap<String, String>,
 }
 
-/// `[udp]`
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-#[allow(missing_docs, reason = "proxy.example.toml documents each key")]
-pub struct UdpSettings {
-    pub receive_buffer: usize,
-    pub force_rport: bool,
-    pub mtu: usize,
-}
-
-impl UdpSettings {
-    /// The largest request that may go as a datagram where there is a choice: 200 bytes below the path's MTU, which are
-    /// the 1,300 of an unknown one where that is 1,500 (RFC 3261 18.1.1).
-    pub(crate) fn largest_request(&self) -> usize {
-        self.mtu.saturating_sub(200)
-    }
-
-    /// Whether a datagram of so many bytes takes more than one packet: there are headers of IP and UDP (RFC 791, 8200,
-    /// 768) in front of it.
-    pub(crate) fn is_fragmented(&self, to: SocketAddr, length: usize) -> bool {
-        let headers = if to.is_ipv4() { 20 + 8 } else { 40 + 8 };
-        length + headers > self.mtu
-    }
-}
-
 /// `[tls]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -282,12 +259,6 @@ impl Default for AccessSettings {
             poll: Duration::from_secs(2),
             cache: None,
         }
-    }
-}
-
-impl Default for UdpSettings {
-    fn default() -> Self {
-        UdpSettings { receive_buffer: 8 << 20, force_rport: false, mtu: 1500 }
     }
 }
 

@@ -34,6 +34,7 @@ pub mod load;
 pub mod log;
 pub mod metrics;
 pub mod networks;
+pub mod pace;
 pub mod pins;
 pub mod route;
 pub mod run;

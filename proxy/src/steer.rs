@@ -53,6 +53,11 @@ impl Parcel {
         })
     }
 
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()

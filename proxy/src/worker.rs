@@ -10,6 +10,7 @@ use std::time::Duration;
 use prometheus::IntCounter;
 
 use crate::live::{Live, Targets};
+use crate::pace::Pace;
 use crate::pins::{Pins, TICK};
 use crate::route::{Hop, Input, Scratch, Transport};
 use crate::socket::{Outgoing, Received, UdpSocket, WAIT};
@@ -42,6 +43,7 @@ pub struct Worker {
     more_due: bool,
     /// How long the socket waits.
     waiting: Duration,
+    pace: Pace,
 }
 
 impl Worker {
@@ -61,6 +63,7 @@ impl Worker {
             any_pins: false,
             more_due: false,
             waiting: WAIT,
+            pace: Pace::new(live.config.udp.coalesce),
             live,
         }
     }
@@ -78,9 +81,13 @@ impl Worker {
                 1 => self.turn_alone(&live, socket, &mut batch),
                 _ => self.turn(&live, socket, mailbox, &mut batch),
             };
-            if let Err(error) = turn {
-                tracing::warn!(%error, "cannot receive");
-                pause();
+            match turn {
+                Ok(Some(pause)) if !self.more_due => sleep(pause),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot receive");
+                    sleep(PAUSE);
+                }
             }
         }
     }
@@ -99,17 +106,22 @@ impl Worker {
         self.send();
     }
 
-    /// Takes a batch, where there is nobody to share with.
-    fn turn_alone(&mut self, live: &Live, socket: &UdpSocket, batch: &mut Received) -> io::Result<()> {
+    /// Takes a batch, where there is nobody to share with. Returns how long to let the next one gather.
+    fn turn_alone(
+        &mut self,
+        live: &Live,
+        socket: &UdpSocket,
+        batch: &mut Received,
+    ) -> io::Result<Option<Duration>> {
         if self.more_due {
             socket.receive_now(batch)?;
         } else {
             self.set_wait(socket)?;
             socket.receive(batch)?;
         }
+        let now = Live::now();
         self.received.inc_by(batch.len() as u64);
         if let Some(targets) = live.table.load().as_ref() {
-            let now = Live::now();
             self.with_pins(live, targets, |worker, pins| {
                 batch
                     .with_origins()
@@ -117,7 +129,7 @@ impl Worker {
             });
             self.send();
         }
-        Ok(())
+        Ok(self.pace.after(batch.len(), now))
     }
 
     /// A call that waits asks for a look at every tick.
@@ -150,20 +162,21 @@ impl Worker {
         live.empty_outbox(targets, &mut pins, |hop, bytes| self.post(hop, bytes));
     }
 
-    /// Takes a batch and what others left, where each call has its worker; waits where that is nothing.
+    /// Takes a batch and what others left, where each call has its worker; waits where that is nothing. Returns how long
+    /// to let the next ones gather.
     fn turn(
         &mut self,
         live: &Live,
         socket: &UdpSocket,
         mailbox: &Mailbox,
         batch: &mut Received,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Duration>> {
         socket.receive_now(batch)?;
+        let now = Live::now();
         self.received.inc_by(batch.len() as u64);
         let mut mail = std::mem::take(&mut self.mail);
         mailbox.take(&mut mail);
         if let Some(targets) = live.table.load().as_ref() {
-            let now = Live::now();
             self.with_pins(live, targets, |worker, pins| {
                 mail.iter().for_each(|(bytes, origin)| worker.carry(targets, pins, bytes, origin, now));
                 for (bytes, origin) in batch.with_origins() {
@@ -176,13 +189,14 @@ impl Worker {
             self.hand_over();
             self.send();
         }
-        let idle = batch.is_empty() && mail.is_empty() && !self.more_due;
+        let came = batch.len() + mail.len();
+        let idle = came == 0 && !self.more_due;
         self.mail = mail;
         if let Some(bell) = idle.then(|| mailbox.before_sleep()).flatten() {
             socket.wait(bell, self.wait())?;
             mailbox.after_sleep();
         }
-        Ok(())
+        Ok(self.pace.after(came, now))
     }
 
     fn put_aside(&mut self, worker: usize, bytes: &[u8], origin: Origin) {
@@ -254,6 +268,6 @@ impl Live {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a worker's thread has nothing else to wait for")]
-fn pause() {
-    std::thread::sleep(PAUSE);
+fn sleep(time: Duration) {
+    std::thread::sleep(time);
 }

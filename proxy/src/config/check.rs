@@ -167,7 +167,7 @@ impl Config {
             refused: settings.access.refused,
             headers: HeaderRules::new(&settings.headers.strip, &settings.headers.add)
                 .map_err(value("headers"))?,
-            udp: settings.udp,
+            udp: settings.udp.check()?,
             tcp: settings.tcp.check()?,
             health: settings.health.check()?,
             admin: admin(settings.admin)?,

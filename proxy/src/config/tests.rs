@@ -23,24 +23,16 @@ fn the_example_file_is_right_and_shows_the_defaults() {
     assert_eq!((example.drain, example.token_hours), (defaults.drain, defaults.token_hours));
     assert_eq!((example.poll, example.refused), (defaults.poll, defaults.refused));
     assert_eq!((example.access_poll, example.limits), (defaults.access_poll, defaults.limits));
-    assert_eq!(example.udp.receive_buffer, defaults.udp.receive_buffer);
+    assert_eq!(example.udp, defaults.udp);
     assert_eq!(example.health, defaults.health);
     assert_eq!((example.dispatch, example.choice), (defaults.dispatch, defaults.choice));
     assert_eq!(example.load, defaults.load);
-    assert_eq!((example.udp.mtu, example.tls.poll), (defaults.udp.mtu, defaults.tls.poll));
+    assert_eq!(example.tls.poll, defaults.tls.poll);
     assert_eq!((example.admin.bind, example.log.format), (defaults.admin.bind, defaults.log.format));
     assert_eq!(example.log.redact_numbers, defaults.log.redact_numbers);
     assert_eq!((example.tcp, example.fetch), (defaults.tcp, defaults.fetch));
     assert_eq!(example.shown["capture"], defaults.shown["capture"]);
     assert_eq!(example.shown["dns"], defaults.shown["dns"]);
-}
-
-#[test]
-fn what_does_not_fit_into_a_packet_is_known() {
-    let udp = UdpSettings::default();
-    let fragmented = |to: &str, length| udp.is_fragmented(to.parse().unwrap(), length);
-    assert!(!fragmented("192.0.2.1:5060", 1472) && fragmented("192.0.2.1:5060", 1473));
-    assert!(!fragmented("[2001:db8::1]:5060", 1452) && fragmented("[2001:db8::1]:5060", 1453));
 }
 
 #[test]
