@@ -93,7 +93,8 @@ pub(crate) async fn heartbeats(live: Arc<Live>, interval: Duration) {
 pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>, why: Why) {
     let Some(there) = channels(&live).await else { return };
     for (name, channel) in &known {
-        if there.contains(name) {
+        let Some(is_there) = is_there(&live, &there, name).await else { return };
+        if is_there {
             tell_anew(&live, name, channel).await;
         } else if why == Why::NewLink || channel.seen.load(Ordering::Relaxed) {
             tell(channel, hung_up(None));
@@ -104,6 +105,14 @@ pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>, why: 
             strange(&live, name).await;
         }
     }
+}
+
+/// Whether a channel is there. It may not be listed yet: the list comes out of a database. None where the link is down.
+async fn is_there(live: &Live, listed: &HashSet<String>, name: &str) -> Option<bool> {
+    let Some(channel) = Uuid::new(name).ok().filter(|_| !listed.contains(name)) else {
+        return Some(listed.contains(name));
+    };
+    Some(ask(live, || Api::uuid_exists(&channel)).await?.trim() == "true")
 }
 
 /// That a channel is over, of which this is still known.

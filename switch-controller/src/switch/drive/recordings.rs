@@ -82,7 +82,8 @@ impl Driver {
         let (most, silence) = (kept.most, kept.silence);
         let variables = commands::recording_variables(kept.whom, silence);
         let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let limit = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
+        // FreeSWITCH counts the clock's seconds, of which the first has begun: it would end up to a second early.
+        let limit = u32::try_from(most.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let path = Word::new(self.live.recording(&sid).to_string_lossy());
         let (Ok(set), Ok(path)) = (commands::set(&channel, &variables), path) else {
             return self.input(none("refused"));

@@ -36,11 +36,10 @@
 //! | plays before the answer (183) | what is played before the answer is heard by nobody |
 //! | a bridged leg executes what it is sent | it does so when it is parked again |
 //! | a recording that is stopped at once may leave no file | leaves an empty one |
-//! | the longest time of a recording counts by the clock's seconds | counts exactly |
 //! | a recording whose directory cannot be made: `-ERR Cannot record session!` | `+OK Success`, and no file |
 //! | two recordings into one file | the second one is not begun |
 //! | `uuid_bridge` of a channel with itself | `-ERR Invalid uuid` |
-//! | `show channels` is late by what its database takes | `as json` has channels 300 ms too long, all else is at once |
+//! | `show channels` is late by what its database takes | `as json` has channels 300 ms too late and too long, all else is at once |
 //! | `originate` to any application and into the dialplan | `&park()` alone; else `-ERR CHAN_NOT_IMPLEMENTED` |
 //! | `filter` with regular expressions | refused |
 //! | `Playback-Status: break` comes with `playback_ms` of a buffer's length | of what was played |

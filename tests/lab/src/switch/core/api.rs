@@ -222,15 +222,19 @@ impl Core {
                 _ => format!("{COLUMNS}\n{lines}\n{count} total.\n"),
             };
         }
+        let listed = |channel: &&Channel| {
+            self.clock.micros(self.now) >= channel.times.created + LATE.as_micros() as u64
+        };
+        let known = self.channels.values().filter(listed).map(|channel| row(channel).to_json());
         let late = self.late_rows.iter().filter(|(until, _)| *until > self.now).map(|(_, row)| row.clone());
-        let rows: Vec<_> = self.channels.values().map(|channel| row(channel).to_json()).chain(late).collect();
+        let rows: Vec<_> = known.chain(late).collect();
         match rows.len() {
             0 => "{\"row_count\": 0}\n".to_owned(),
             count => json!({ "row_count": count, "rows": rows }).to_string() + "\n",
         }
     }
 
-    /// FreeSWITCH's list comes out of a database, which learns a little later that a channel is gone.
+    /// FreeSWITCH's list comes out of a database, which learns a little later that a channel is there, and that it is gone.
     pub(super) fn list_late(&mut self, channel: &Channel) {
         let now = self.now;
         self.late_rows.retain(|(until, _)| *until > now);
@@ -250,7 +254,7 @@ fn nobody(function: &str, id: &str) -> &'static str {
     }
 }
 
-/// How long a channel that is gone is listed: on a real one, some hundredths of a second.
+/// How long a channel that is gone is listed, and one that is there is not: on a real one, some hundredths of a second.
 const LATE: Duration = Duration::from_millis(300);
 
 /// The columns of `show channels`.

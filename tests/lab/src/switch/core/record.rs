@@ -34,7 +34,8 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    fn new(path: &str, seconds: u64, channel: &Channel) -> Self {
+    /// `seconds` are the clock's, of which the first began so many microseconds ago.
+    fn new(path: &str, seconds: u64, begun_micros: u64, channel: &Channel) -> Self {
         let number = |name: &str| channel.get(name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
         let threshold = number("RECORD_SILENCE_THRESHOLD");
         Recorder {
@@ -43,7 +44,10 @@ impl Recorder {
             frames: 0,
             begun: false,
             stereo: channel.is_true("RECORD_STEREO"),
-            most_frames: if seconds == 0 { MOST_FRAMES } else { seconds.saturating_mul(50).min(MOST_FRAMES) },
+            most_frames: match seconds.saturating_mul(50).min(MOST_FRAMES) {
+                0 => MOST_FRAMES,
+                frames => frames - begun_micros / 20_000,
+            },
             threshold: if threshold == 0 { 200 } else { threshold.min(32_767) as i32 },
             initial_ms: number("RECORD_INITIAL_TIMEOUT_MS"),
             final_ms: number("RECORD_FINAL_TIMEOUT_MS"),
@@ -90,7 +94,7 @@ impl Core {
                 if let (true, Some(media)) = (found.recorders.is_empty(), found.media.as_mut()) {
                     media.forget_heard();
                 }
-                let recorder = Recorder::new(path, limit, found);
+                let recorder = Recorder::new(path, limit, self.clock.micros(self.now) % 1_000_000, found);
                 found.recorders.push(recorder);
                 // FreeSWITCH tells nothing of a file that cannot be written.
                 self.out.push(Action::WriteFile { path: path.to_owned(), bytes: Vec::new() });
