@@ -361,9 +361,11 @@ impl Router {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Verdict {
-        let mut routing = match self.open(input, table, scratch, out) {
+        // Where it is made, it stays: there is much of it.
+        let mut opened = self.open(input, table, scratch, out);
+        let routing = match &mut opened {
             Ok(routing) => routing,
-            Err(verdict) => return verdict,
+            Err(verdict) => return *verdict,
         };
         routing.pins = pins;
         match routing.msg.request() {
@@ -389,9 +391,11 @@ impl Router {
         }
         let msg = Message::parse(input.bytes, index, &self.limits)
             .map_err(|error| Verdict::Drop(Cause::Unreadable, Some(error)))?;
-        let source = canonical(input.source);
-        let inside = self.is_inside(table, source);
-        let input = Input { source, ..*input };
+        let mut input = *input;
+        if input.source.is_ipv6() {
+            input.source = canonical(input.source);
+        }
+        let inside = self.is_inside(table, input.source);
         let (choice, may_rewrite) = (Choice::Any, true);
         Ok(Routing {
             router: self,

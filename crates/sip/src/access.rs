@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::name_addr::NameAddr;
 use crate::scan::number;
 use crate::values::Values;
-use crate::via::Via;
+use crate::via::{RawVia, Via, Vias};
 
 impl<'a> Message<'a> {
     /// The values of a header field that is a list, over all its lines, in order.
@@ -38,17 +38,29 @@ impl<'a> Message<'a> {
 
     /// The topmost Via (RFC 3261 20.42).
     pub fn top_via(&self) -> Result<Via<'a>, Error> {
-        self.vias().next().unwrap_or(Err(Error::Missing("Via")))
+        let line = self.first_value(Name::Via).map_or(&b""[..], |(line, _)| line);
+        match Vias::new(line).only() {
+            Some(via) => via.read(),
+            None => self.vias().next().unwrap_or(Err(Error::Missing("Via"))),
+        }
     }
 
     /// All Vias, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'a>, Error>> + use<'a> {
-        self.values(Name::Via).map(Via::parse)
+        self.raw_vias().map(|via| via.read())
     }
 
-    /// The values of all Vias but the topmost, which is `top`.
-    pub fn vias_below(&self, top: &Via<'_>) -> impl Iterator<Item = &'a [u8]> {
-        self.all(Name::Via).flat_map(|field| Values::behind(field.value, top.raw))
+    /// The same, not read yet.
+    pub fn raw_vias(&self) -> impl Iterator<Item = RawVia<'a>> + use<'a> {
+        self.all(Name::Via).flat_map(|field| Vias::new(field.value))
+    }
+
+    /// Whether something holds for the value of any Via but the topmost, which is `top`.
+    pub fn any_via_below(&self, top: &Via<'_>, mut holds: impl FnMut(&'a [u8]) -> bool) -> bool {
+        self.all(Name::Via).any(|field| match Vias::new(field.value).only() {
+            Some(via) => !std::ptr::eq(via.as_bytes(), top.raw) && holds(via.as_bytes()),
+            None => Values::behind(field.value, top.raw).any(&mut holds),
+        })
     }
 
     /// The hops left (RFC 3261 20.22: 0 to 255), `None` where the header field is absent.

@@ -172,7 +172,9 @@ impl Edits {
         out.reserve(bytes.len() + self.text.len());
         let mut kept = 0;
         for edit in &self.list {
-            out.extend_from_slice(cut(bytes, kept, edit.from));
+            if kept < edit.from {
+                out.extend_from_slice(cut(bytes, kept, edit.from));
+            }
             out.extend_from_slice(cut(&self.text, edit.text_from, edit.text_to));
             kept = kept.max(edit.to);
         }

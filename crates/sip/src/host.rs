@@ -87,7 +87,7 @@ fn ipv4_with_port(bytes: &[u8]) -> Option<(Ipv4Addr, Option<u16>)> {
 
 /// A number up to 255 and what follows it. Not with a zero before other digits, which is octal to some.
 fn octet(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let digit = |byte: &u8| u32::from(byte - b'0');
+    let digit = |byte: &u8| u32::from(*byte) - u32::from(b'0');
     let (number, rest) = match bytes {
         [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
             (100 * digit(a) + 10 * digit(b) + digit(c), rest)

@@ -55,5 +55,5 @@ pub use peek::peek_call_id;
 pub use reply::{Reply, Tag};
 pub use uri::{Scheme, Uri};
 pub use values::Values;
-pub use via::{Stamp, Via};
+pub use via::{RawVia, Stamp, Via};
 pub use write::{write_ip, write_number};

@@ -1,16 +1,16 @@
 //! Names of header fields: long and compact forms are one name, in any case (RFC 3261 7.3.1, 7.3.3).
 
-use crate::block::{Block, WIDTH, is, not_plain, place};
-use crate::scan::is_token;
+use crate::block::{Block, WIDTH, first, is, not_plain, place};
 
 macro_rules! names {
     ($($name:ident = $text:literal $(/ $compact:literal)?),* $(,)?) => {
         /// The header fields that this crate knows by name; every other one is [`Name::Other`].
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
         #[allow(missing_docs, reason = "each is the header field of that name")]
         pub enum Name {
             $($name,)*
             /// None of the above; compare [`crate::Field::raw_name`].
+            #[default]
             Other,
         }
 
@@ -29,10 +29,11 @@ macro_rules! names {
             /// Every name but [`Name::Other`].
             pub const ALL: &[Name] = &[$(Name::$name),*];
 
-            fn compact(letter: u8) -> Self {
-                match letter.to_ascii_lowercase() {
-                    $($($compact => Name::$name,)?)*
-                    _ => Name::Other,
+            /// The name in its compact form; empty where it has none.
+            const fn compact(self) -> &'static [u8] {
+                match self {
+                    $($(Name::$name => &[$compact],)?)*
+                    _ => &[],
                 }
             }
         }
@@ -71,100 +72,114 @@ names! {
 impl Name {
     /// The name that these bytes, a token, spell.
     pub fn of(bytes: &[u8]) -> Self {
-        let name = Name::candidate(bytes.len(), bytes.first().copied().unwrap_or(0), bytes.get(1).copied());
-        match bytes.eq_ignore_ascii_case(name.as_str().as_bytes()) || bytes.len() == 1 {
-            true => name,
-            false => Name::Other,
-        }
+        let mut start = [b':'; WIDTH];
+        let name = match start.split_at_mut_checked(bytes.len()) {
+            Some((name, [_, ..])) => {
+                name.copy_from_slice(bytes);
+                // A colon among them would be taken for their end.
+                Name::short(&start).filter(|(_, length)| *length == bytes.len()).map(|(name, _)| name)
+            }
+            _ => LONG.into_iter().find(|name| bytes.eq_ignore_ascii_case(name.as_str().as_bytes())),
+        };
+        name.unwrap_or(Name::Other)
     }
 
-    /// The name that stands at the beginning of a line, and its length, where a colon follows at once: if it is a known
-    /// one, or any token of less than 16 bytes.
+    /// The name that stands at the beginning of a line and has 16 bytes or more, none of them odd, and its length, where a
+    /// colon follows at once.
+    pub(crate) fn long(line: &[u8]) -> Option<(Self, usize)> {
+        let length = first(line, 0, not_plain);
+        let (name, behind) = line.split_at_checked(length)?;
+        (length >= WIDTH && behind.starts_with(b":")).then(|| (Name::of(name), length))
+    }
+
+    /// The same for what is a known name or has nothing odd, and less than 16 bytes.
     #[inline(always)]
-    pub(crate) fn at_start(line: &[u8]) -> Option<(Self, usize)> {
-        let start: &[u8; WIDTH] = line.first_chunk()?;
-        let length = place(is(Block::new(*start), b':'));
-        let [first, second, ..] = *start;
-        let name = Name::candidate(length, first, Some(second));
-        let (mask, letters) = SPELLINGS.get(name as usize).copied().unwrap_or((0, 1));
-        if u128::from_le_bytes(*start) & mask == letters && (name as usize) < Name::COUNT {
+    pub(crate) fn short(line: &[u8; WIDTH]) -> Option<(Self, usize)> {
+        let length = place(is(Block::new(*line), b':'));
+        if let Some(name) = Name::spelled(line, length) {
             return Some((name, length));
         }
-        Name::unknown(start, length)
+        let plain = place(not_plain(Block::new(*line))) == length && (1..WIDTH).contains(&length);
+        plain.then_some((Name::Other, length))
     }
 
-    /// The same for what is no known name in its long form.
-    #[inline(never)]
-    fn unknown(start: &[u8; WIDTH], length: usize) -> Option<(Self, usize)> {
-        match length {
-            0 | WIDTH.. => None,
-            1 => is_token(&start[..1]).then(|| (Name::compact(start[0]), 1)),
-            _ if place(not_plain(Block::new(*start))) == length => Some((Name::Other, length)),
-            _ => is_token(start.get(..length)?).then_some((Name::Other, length)),
-        }
-    }
-
-    /// The only name that may have this length and these first letters.
+    /// The known name that so many bytes at the beginning spell, less than 16.
     #[inline(always)]
-    fn candidate(length: usize, first: u8, second: Option<u8>) -> Self {
-        match (length, first | 0x20) {
-            (1, letter) => Name::compact(letter),
-            (2, b't') => Name::To,
-            (3, b'v') => Name::Via,
-            (4, b'f') => Name::From,
-            (4, b'c') => Name::CSeq,
-            (5, b'r') => Name::Route,
-            (5, b'e') => Name::Event,
-            (7, b'c') if second.is_some_and(|second| second | 0x20 == b'a') => Name::CallId,
-            (7, b'c') => Name::Contact,
-            (7, b'r') => Name::Require,
-            (7, b's') => Name::Subject,
-            (8, b'r') => Name::ReferTo,
-            (8, b'i') => Name::Identity,
-            (9, b's') => Name::Supported,
-            (9, b't') => Name::Timestamp,
-            (11, b'r') => Name::ReferredBy,
-            (12, b'm') => Name::MaxForwards,
-            (12, b'r') => Name::RecordRoute,
-            (12, b'c') => Name::ContentType,
-            (12, b'a') => Name::AllowEvents,
-            (13, b'p') => Name::ProxyRequire,
-            (14, b'c') => Name::ContentLength,
-            (14, b'a') => Name::AcceptContact,
-            (14, b'r') => Name::RejectContact,
-            (15, b's') => Name::SessionExpires,
-            (16, b'c') => Name::ContentEncoding,
-            (19, b'r') => Name::RequestDisposition,
-            _ => Name::Other,
-        }
+    fn spelled(start: &[u8; WIDTH], length: usize) -> Option<Self> {
+        let slot = slot(MULTIPLIER, start, length);
+        let (mask, letters) = SPELLINGS.get(slot)?;
+        let same = (Block::new(*start) & Block::new(*mask)).simd_eq(Block::new(*letters));
+        if same.all() { NAMES.get(slot).copied() } else { None }
     }
 }
 
-/// For each name: what of the first bytes of a line to look at, and what has to be there. Case is masked out of
-/// letters. A name that does not fit has a pair that nothing matches.
-#[allow(clippy::indexing_slicing, reason = "the compiler evaluates it")]
-static SPELLINGS: [(u128, u128); Name::COUNT] = {
-    let mut spellings = [(0, 1); Name::COUNT];
-    let mut at = 0;
-    while at < Name::COUNT {
-        spellings[at] = spelling(Name::ALL[at].as_str().as_bytes());
-        at += 1;
+/// The names that have no less than 16 bytes: no block holds them.
+const LONG: [Name; 2] = [Name::ContentEncoding, Name::RequestDisposition];
+
+/// How many slots there are for the spellings of names, long and compact: one for each value of a byte.
+const SLOTS: usize = 256;
+
+/// The slot of a spelling, of which `start` are the first bytes and `length` all, in any case.
+#[inline(always)]
+const fn slot(multiplier: u32, start: &[u8; WIDTH], length: usize) -> usize {
+    let letters = u16::from_le_bytes([start[0], start[1]]) | 0x2020;
+    let key = (length as u32) << 16 | letters as u32;
+    (key.wrapping_mul(multiplier) >> 24) as usize
+}
+
+/// The first multiplier by which every spelling has a slot of its own.
+const MULTIPLIER: u32 = {
+    let mut multiplier = 0x9e37_79b1;
+    while slots(multiplier).is_none() {
+        multiplier += 2;
     }
-    spellings
+    multiplier
 };
 
+/// For each slot what its spelling means.
+static NAMES: [Name; SLOTS] = TABLE.0;
+
+/// For each slot what of the first bytes of a line to look at, and what has to be there: the spelling and the colon behind
+/// it. Case is masked out of letters. Nothing matches where there is no spelling.
+static SPELLINGS: [Spelling; SLOTS] = TABLE.1;
+
+type Spelling = ([u8; WIDTH], [u8; WIDTH]);
+
+const TABLE: ([Name; SLOTS], [Spelling; SLOTS]) = match slots(MULTIPLIER) {
+    Some(table) => table,
+    None => panic!("the multiplier was looked for"),
+};
+
+/// Both tables; `None` where two spellings have one slot.
 #[allow(clippy::indexing_slicing, reason = "the compiler evaluates it")]
-const fn spelling(name: &[u8]) -> (u128, u128) {
-    let (mut mask, mut letters, mut at) = (0, 0, 0);
-    if name.len() > WIDTH {
-        return (0, 1);
-    }
-    while at < name.len() {
-        let kept: u8 = if name[at].is_ascii_alphabetic() { 0xdf } else { 0xff };
-        mask |= (kept as u128) << (8 * at);
-        letters |= ((name[at] & kept) as u128) << (8 * at);
+const fn slots(multiplier: u32) -> Option<([Name; SLOTS], [Spelling; SLOTS])> {
+    let (mut names, mut spellings) = ([Name::Other; SLOTS], [([0; WIDTH], [1; WIDTH]); SLOTS]);
+    let mut at = 0;
+    while at < 2 * Name::COUNT {
+        let name = Name::ALL[at / 2];
+        let text = if at % 2 == 0 { name.as_str().as_bytes() } else { name.compact() };
+        if !text.is_empty() && text.len() < WIDTH {
+            let spelling = spelling(text);
+            let slot = slot(multiplier, &spelling.1, text.len());
+            if !matches!(names[slot], Name::Other) {
+                return None;
+            }
+            (names[slot], spellings[slot]) = (name, spelling);
+        }
         at += 1;
     }
+    Some((names, spellings))
+}
+
+#[allow(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const fn spelling(name: &[u8]) -> Spelling {
+    let (mut mask, mut letters, mut at) = ([0; WIDTH], [0; WIDTH], 0);
+    while at < name.len() {
+        mask[at] = if name[at].is_ascii_alphabetic() { 0xdf } else { 0xff };
+        letters[at] = name[at] & mask[at];
+        at += 1;
+    }
+    (mask[at], letters[at]) = (0xff, b':');
     (mask, letters)
 }
 
@@ -174,18 +189,18 @@ mod tests {
 
     #[test]
     fn every_name_is_found_in_both_forms_and_any_case() {
-        for letter in b'a'..=b'z' {
-            let name = Name::compact(letter);
-            if name != Name::Other {
-                assert_eq!(Name::of(name.as_str().as_bytes()), name);
-                assert_eq!(Name::of(name.as_str().to_uppercase().as_bytes()), name);
-                assert_eq!(Name::of(&[letter.to_ascii_uppercase()]), name);
+        for name in Name::ALL {
+            for form in [name.as_str().as_bytes(), name.compact()].into_iter().filter(|form| !form.is_empty())
+            {
+                for form in [form.to_vec(), form.to_ascii_uppercase(), form.to_ascii_lowercase()] {
+                    assert_eq!(Name::of(&form), *name);
+                    let line = [&form[..], b": something more"].concat();
+                    let found = Name::short(line.first_chunk().unwrap()).or_else(|| Name::long(&line));
+                    assert_eq!(found, Some((*name, form.len())));
+                }
             }
         }
-        for text in ["CSeq", "Max-Forwards", "Proxy-Require", "Record-Route", "Require", "Route", "Timestamp"]
-        {
-            assert_eq!(Name::of(text.to_lowercase().as_bytes()).as_str(), text);
-        }
+        assert_eq!(Name::ALL.iter().filter(|name| !name.compact().is_empty()).count(), 19);
     }
 
     #[test]
@@ -193,5 +208,19 @@ mod tests {
         assert_eq!(Name::of(b"X-Src-Ip"), Name::Other);
         assert_eq!(Name::of(b""), Name::Other);
         assert_eq!(Name::of(b"z"), Name::Other);
+        for other in ["Call\rID", "v:", "via:", ":"] {
+            assert_eq!(Name::of(other.as_bytes()), Name::Other);
+        }
+        assert_eq!(Name::short(b"X-Src-Ip: 1.2.3."), Some((Name::Other, 8)));
+        assert_eq!(Name::long(b"P-Charging-Vector:"), Some((Name::Other, 17)));
+        for none in [
+            b": no name at all",
+            b"no colon anywher",
+            b"Call\rID: abcdefg",
+            b"To : sip:a@b.com",
+            b"a%b: 1.2.3.4.5.6",
+        ] {
+            assert_eq!(Name::short(none).or_else(|| Name::long(none)), None);
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! name-addr and addr-spec: From, To, Contact, Route, Record-Route (RFC 3261 20.10, 20.20).
 
+use crate::block::{first, is, up_to};
 use crate::error::Error;
 use crate::params::Params;
-use crate::scan::{cut, find, find_unquoted, position, quotes_close, tail, trim};
+use crate::scan::{cut, find, find_unquoted, find3, quotes_close, tail, trim};
 use crate::uri::Uri;
 
 /// A URI with an optional display name before it and parameters behind it.
@@ -28,7 +29,8 @@ impl<'a> NameAddr<'a> {
             }
             return NameAddr { display: b"", raw_uri, params: Params::new(tail(value, open)) }.closed(value);
         }
-        let close = find(value, open, b'>');
+        let plain = find3(value, open, b'>', b'"', b'"');
+        let close = if value.get(plain) == Some(&b'>') { plain } else { find(value, plain, b'>') };
         if close == value.len() {
             return Err(Error::expected("'>'", value, close));
         }
@@ -37,15 +39,14 @@ impl<'a> NameAddr<'a> {
             return Err(Error::expected("';' or the end", value, close + 1));
         }
         let (display, raw_uri) = (trim(cut(value, 0, open)), cut(value, open + 1, close));
-        NameAddr { display, raw_uri, params: Params::new(rest) }.closed(value)
+        let read = NameAddr { display, raw_uri, params: Params::new(rest) };
+        // Most have no quotes behind the display name.
+        if plain == close && find(rest, 0, b'"') == rest.len() { Ok(read) } else { read.closed(value) }
     }
 
     /// A tag that is written behind an open quoted string would be no tag.
     fn closed(self, value: &[u8]) -> Result<Self, Error> {
-        // Most have none behind the display name.
-        let plain =
-            position(value, self.raw_uri).is_some_and(|(from, _)| find(value, from, b'"') == value.len());
-        match plain || (quotes_close(self.raw_uri) && quotes_close(self.params.as_bytes())) {
+        match quotes_close(self.raw_uri) && quotes_close(self.params.as_bytes()) {
             true => Ok(self),
             false => Err(Error::expected("the end of a quoted string", value, value.len())),
         }
@@ -63,8 +64,17 @@ impl<'a> NameAddr<'a> {
 
     /// The `tag` parameter (RFC 3261 19.3); `None` also for an empty one.
     pub fn tag(&self) -> Option<&'a [u8]> {
-        self.params.value("tag")
+        // Most have nothing else.
+        match self.params.as_bytes().strip_prefix(b";tag=") {
+            Some(tag @ [_, ..]) if is_one(tag) => Some(tag),
+            _ => self.params.value("tag"),
+        }
     }
+}
+
+/// Whether there is nothing that ends a parameter's value or may be trimmed off it.
+fn is_one(value: &[u8]) -> bool {
+    first(value, 0, |block| up_to(block, b' ') | is(block, b'"') | is(block, b';')) == value.len()
 }
 
 #[cfg(test)]

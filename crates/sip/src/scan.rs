@@ -73,18 +73,19 @@ pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
 
 /// A decimal number of digits alone; `None` for anything else or more than `u32` holds.
 pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
-    if bytes.is_empty() {
-        return None;
-    }
-    let mut sum = 0u64;
+    let mut sum = 0u32;
     for byte in bytes {
-        let digit = byte.wrapping_sub(b'0');
-        sum = sum * 10 + u64::from(digit);
-        if digit > 9 || sum > u64::from(u32::MAX) {
+        let digit = u32::from(*byte).wrapping_sub(u32::from(b'0'));
+        if digit > 9 {
             return None;
         }
+        // Nine digits always fit.
+        sum = match bytes.len() {
+            ..10 => sum.wrapping_mul(10).wrapping_add(digit),
+            _ => sum.checked_mul(10)?.checked_add(digit)?,
+        };
     }
-    u32::try_from(sum).ok()
+    (!bytes.is_empty()).then_some(sum)
 }
 
 /// The position of the first of two bytes at or after `from`, outside quoted strings; else the end.

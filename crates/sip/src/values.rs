@@ -16,6 +16,16 @@ impl<'a> Values<'a> {
         Values { bytes, at: 0 }
     }
 
+    /// All that there is, as one value, if none was taken yet, there is one, and `is_one` says so.
+    #[inline(always)]
+    pub(crate) fn only(&mut self, is_one: impl Fn(&[u8]) -> bool) -> Option<&'a [u8]> {
+        if self.at > 0 || self.bytes.is_empty() || !is_one(self.bytes) {
+            return None;
+        }
+        self.at = self.bytes.len();
+        Some(self.bytes)
+    }
+
     /// Those behind `value`, if it is one of these; else all.
     pub(crate) fn behind(bytes: &'a [u8], value: &[u8]) -> Self {
         Values { bytes, at: position(bytes, value).map_or(0, |(_, end)| end) }

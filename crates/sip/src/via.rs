@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::params::{Param, Params};
 use crate::scan::{cut, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
+use crate::values::Values;
 use crate::write::{write_ip, write_number};
 
 /// One Via.
@@ -99,33 +100,90 @@ impl Which {
     }
 }
 
+/// One Via as it came, not read yet.
+#[derive(Debug, Clone, Copy)]
+pub struct RawVia<'a> {
+    value: &'a [u8],
+    /// Whether there is nothing that separates values or keeps them together.
+    plain: bool,
+}
+
+impl<'a> RawVia<'a> {
+    /// All of it.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// What stands behind a beginning that is known, if that is parameters or nothing.
+    pub fn params_behind(&self, beginning: usize) -> Option<Params<'a>> {
+        let rest = self.value.get(beginning..).filter(|_| self.plain)?;
+        matches!(rest, [] | [b';', ..]).then(|| Params::new(rest))
+    }
+
+    /// Reads it.
+    pub fn read(&self) -> Result<Via<'a>, Error> {
+        if self.plain { Via::read(self.value) } else { Via::parse(self.value) }
+    }
+}
+
+/// The Vias of one line.
+pub(crate) struct Vias<'a>(Values<'a>);
+
+impl<'a> Vias<'a> {
+    /// Those in `bytes`, which is the whole of a header field's value.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Vias(Values::new(bytes))
+    }
+
+    /// The only one that there is, where that is easily seen.
+    #[inline(always)]
+    pub(crate) fn only(&mut self) -> Option<RawVia<'a>> {
+        self.0.only(is_plain).map(|value| RawVia { value, plain: true })
+    }
+}
+
+impl<'a> Iterator for Vias<'a> {
+    type Item = RawVia<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<RawVia<'a>> {
+        // Almost every line has one.
+        match self.only() {
+            Some(via) => Some(via),
+            None => self.0.next().map(|value| RawVia { value, plain: false }),
+        }
+    }
+}
+
+/// Whether there is nothing that separates values or keeps them together.
+#[inline(always)]
+fn is_plain(bytes: &[u8]) -> bool {
+    let odd = |block| is(block, b'"') | is(block, b'<') | is(block, b'>') | is(block, b',');
+    first(bytes, 0, odd) == bytes.len()
+}
+
 impl<'a> Via<'a> {
     /// Reads one value.
     pub fn parse(raw: &'a [u8]) -> Result<Self, Error> {
         // No Via holds these (RFC 3261 25.1), and `received` written behind them might be read by nobody: then our answer
         // would go to a sent-by that its sender made up.
-        if first(raw, 0, |block| is(block, b'"') | is(block, b'<') | is(block, b'>')) < raw.len() {
-            let odd = find_unquoted(raw, 0, b'<', b'>');
-            if odd < raw.len() || !quotes_close(raw) {
-                return Err(Error::expected(
-                    "a Via without an open quoted string or angle brackets",
-                    raw,
-                    odd,
-                ));
-            }
+        let odd = find_unquoted(raw, 0, b'<', b'>');
+        if odd < raw.len() || !quotes_close(raw) {
+            return Err(Error::expected("a Via without an open quoted string or angle brackets", raw, odd));
         }
+        Via::read(raw)
+    }
+
+    /// Reads one value whose quoted strings all end.
+    fn read(raw: &'a [u8]) -> Result<Self, Error> {
         let end = find_unquoted(raw, 0, b';', b';');
         let head = cut(raw, 0, end);
-        let rest = match head.strip_prefix(b"SIP/2.0/") {
-            Some(rest) => trim(rest),
-            None => behind_version(raw, head)?,
+        // Almost all begin so.
+        let (transport, sent_by) = match head.strip_prefix(b"SIP/2.0/UDP ") {
+            Some(rest) => (cut(head, 8, 11), rest),
+            None => transport(raw, head)?,
         };
-        let space = rest.iter().position(|b| is_lws(*b)).unwrap_or(rest.len());
-        let transport = cut(rest, 0, space);
-        if transport != b"UDP" && !is_token(transport) {
-            return Err(Error::expected("a transport", raw, end - rest.len()));
-        }
-        let sent_by = trim(tail(rest, space));
+        let sent_by = trim(sent_by);
         let (host, port) = Host::parse_with_port(sent_by)?;
         let params = Params::new(tail(raw, end));
         Ok(Via { raw, transport, sent_by, host, port, params, known: Known::of(params) })
@@ -147,7 +205,7 @@ impl<'a> Via<'a> {
     pub fn response_address(&self) -> Option<SocketAddr> {
         let Known { maddr, received, rport, .. } = self.known;
         let ip = |param: Option<&[u8]>| Host::parse(param?).ok()?.ip();
-        let udp = self.transport.eq_ignore_ascii_case(b"UDP");
+        let udp = self.transport == b"UDP" || self.transport.eq_ignore_ascii_case(b"UDP");
         if udp && maddr.is_some() {
             return Some(SocketAddr::new(ip(maddr)?, self.port_or_default()));
         }
@@ -168,14 +226,14 @@ impl<'a> Via<'a> {
 
     /// What has to be noted in this Via, the topmost of a request that came from `source`. With `force_rport`, an
     /// rport is added also where only the port differs.
-    pub fn stamp(&self, source: SocketAddr, force_rport: bool) -> Stamp<'a> {
+    pub fn stamp(&self, source: SocketAddr, force_rport: bool) -> Stamp<'_> {
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         let Known { rport, received, maddr, .. } = self.known;
         let (asked, made_up) = (rport.is_some(), received.is_some());
         let elsewhere = self.host.ip().is_some_and(|ip| ip != source.ip());
         let other_port = self.port_or_default() != source.port();
         Stamp {
-            via: *self,
+            via: self,
             made_up,
             has_maddr: maddr.is_some(),
             drops_maddr: false,
@@ -190,7 +248,7 @@ impl<'a> Via<'a> {
 /// A topmost Via with the source of its request noted in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp<'a> {
-    via: Via<'a>,
+    via: &'a Via<'a>,
     /// Whether the sender wrote a `received` of its own.
     made_up: bool,
     has_maddr: bool,
@@ -251,13 +309,19 @@ fn write_rport(out: &mut Vec<u8>, port: u16) {
 }
 
 /// White space may stand around the slashes.
-fn behind_version<'b>(raw: &[u8], head: &'b [u8]) -> Result<&'b [u8], Error> {
+/// The transport, and what stands behind it.
+fn transport<'b>(raw: &[u8], head: &'b [u8]) -> Result<(&'b [u8], &'b [u8]), Error> {
     let (name, rest) = until_slash(raw, head)?;
     let (version, rest) = until_slash(raw, rest)?;
     if !name.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
         return Err(Error::expected("SIP/2.0", raw, 0));
     }
-    Ok(trim(rest))
+    let rest = trim(rest);
+    let (transport, sent_by) = rest.split_at(rest.iter().position(|b| is_lws(*b)).unwrap_or(rest.len()));
+    if !is_token(transport) {
+        return Err(Error::expected("a transport", raw, head.len() - rest.len()));
+    }
+    Ok((transport, sent_by))
 }
 
 fn until_slash<'b>(raw: &[u8], bytes: &'b [u8]) -> Result<(&'b [u8], &'b [u8]), Error> {
@@ -271,7 +335,8 @@ mod tests {
     use super::*;
 
     fn stamped(via: &str, source: &str) -> String {
-        let stamp = Via::parse(via.as_bytes()).unwrap().stamp(source.parse().unwrap(), false);
+        let read = Via::parse(via.as_bytes()).unwrap();
+        let stamp = read.stamp(source.parse().unwrap(), false);
         let mut out = Vec::new();
         stamp.write(&mut out);
         assert_eq!(stamp.is_empty(), out == via.as_bytes(), "{via}");

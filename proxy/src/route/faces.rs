@@ -28,6 +28,7 @@ pub(super) struct Face {
 
 #[derive(Debug)]
 struct Texts {
+    side: Side,
     via: Vec<u8>,
     record_route: Vec<u8>,
     paired_record_route: Vec<u8>,
@@ -62,6 +63,7 @@ impl Face {
         let texts = |transport: Transport, scheme: &str, parameter: &str| {
             let authority = if transport == Transport::Tls { tls } else { authority };
             Texts {
+                side: Side::new(authority.port(), transport),
                 via: format!("Via: SIP/2.0/{} {authority};branch=", transport.as_str()).into_bytes(),
                 record_route: format!("Record-Route: <{scheme}:{authority}{parameter};lr;did=").into_bytes(),
                 paired_record_route: format!("Record-Route: <{scheme}:{authority}{parameter};lr;r2=on;did=")
@@ -104,7 +106,7 @@ impl Face {
 
     /// What a token says of this side.
     pub(super) fn side(&self, transport: Transport) -> Side {
-        Side::new(self.authority(transport).port(), transport)
+        self.texts(transport).side
     }
 
     /// The host and port that it shows.

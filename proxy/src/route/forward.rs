@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sip::{Edits, Field, Message, Method, Name, Scheme};
+use sip::{Edits, Message, Method, Name, Scheme};
 
 use super::request::Request;
 use super::token::{Claims, Direction, hour};
@@ -40,21 +40,20 @@ pub(super) enum RecordRoute {
 impl Routing<'_> {
     /// Writes the request as it goes to `hop`.
     pub(super) fn forward(&mut self, request: &Request<'_>, hop: Hop, extras: Extras) -> Verdict {
-        let (Some(top), Some(last)) = (self.msg.first(Name::Via), self.msg.fields().next_back()) else {
+        let (Some(top), Some(last)) = (self.msg.first_line(Name::Via), self.msg.last_line()) else {
             return self.tell(400, "Bad Request", b"");
         };
         let to_inside = self.router.is_inside(self.table, hop.address);
         let sips = extras.sips || request.uri.scheme == Scheme::Sips;
-        self.record_route(request, &top, &hop, to_inside, extras.record_route, sips);
-        self.add_via(request, &top, &hop, to_inside);
-        self.count_down(request.hops, &top);
+        self.record_route(request, top, &hop, to_inside, extras.record_route, sips);
+        self.add_via(request, top, &hop, to_inside);
+        self.count_down(request.hops, top);
         if !self.inside {
             self.router.strip(&self.msg, self.edits);
         }
         if extras.added_headers {
             let (router, source) = (self.router, self.input.source);
-            self.edits
-                .insert_after(&self.msg, last.line, |out| router.headers.write_added(request, source, out));
+            self.edits.insert_after(&self.msg, last, |out| router.headers.write_added(request, source, out));
         }
         let from = self.out.len();
         self.edits.write_to(&self.msg, self.out);
@@ -109,7 +108,7 @@ impl Routing<'_> {
     fn record_route(
         &mut self,
         request: &Request<'_>,
-        top: &Field<'_>,
+        top: &[u8],
         hop: &Hop,
         to_inside: bool,
         which: Option<RecordRoute>,
@@ -125,7 +124,7 @@ impl Routing<'_> {
         let arrival = self.input.transport;
         let same = arrival == hop.transport && near.authority(arrival) == far.authority(arrival);
         let paired = which == RecordRoute::Through && !same;
-        let place = self.msg.first(Name::RecordRoute).unwrap_or(*top);
+        let place = self.msg.first_line(Name::RecordRoute).unwrap_or(top);
         let far_side = far.side(hop.transport);
         let claims = Claims {
             direction: match (self.inside, to_inside) {
@@ -141,7 +140,7 @@ impl Routing<'_> {
         };
         // There always is one: `Keys` are not made without a secret.
         let Some(key) = self.router.keys.tokens.first() else { return };
-        self.edits.insert_before(&self.msg, place.line, |out| {
+        self.edits.insert_before(&self.msg, place, |out| {
             out.extend_from_slice(far.record_route(hop.transport, paired, sips));
             let from = out.len();
             claims.write(key, out);
@@ -156,11 +155,11 @@ impl Routing<'_> {
     }
 
     /// RFC 3261 16.6.8, and 18.2.1 for the Via of the element before us.
-    fn add_via(&mut self, request: &Request<'_>, top: &Field<'_>, hop: &Hop, to_inside: bool) {
+    fn add_via(&mut self, request: &Request<'_>, top: &[u8], hop: &Hop, to_inside: bool) {
         let Some(faces) = self.router.faces.get(hop.listener) else { return };
         let branch = self.router.branch(&self.msg, request, hop);
         let input = self.input;
-        self.edits.insert_before(&self.msg, top.line, |out| {
+        self.edits.insert_before(&self.msg, top, |out| {
             let face = if to_inside { &faces.inside } else { &faces.outside };
             out.extend_from_slice(face.via(hop.transport));
             branch.write(out);
@@ -181,7 +180,7 @@ impl Routing<'_> {
     }
 
     /// RFC 3261 16.6.3.
-    fn count_down(&mut self, hops: Option<u8>, top: &Field<'_>) {
+    fn count_down(&mut self, hops: Option<u8>, top: &[u8]) {
         match (hops, self.msg.first(Name::MaxForwards)) {
             (Some(hops), Some(field)) => {
                 let hops = u32::from(hops.saturating_sub(1));
@@ -191,7 +190,7 @@ impl Routing<'_> {
                     self.edits.remove(&self.msg, &again);
                 }
             }
-            _ => self.edits.insert_before(&self.msg, top.line, |out| out.extend_from_slice(MAX_FORWARDS)),
+            _ => self.edits.insert_before(&self.msg, top, |out| out.extend_from_slice(MAX_FORWARDS)),
         }
     }
 }

@@ -13,6 +13,7 @@ pub(super) struct Gathered<H> {
 }
 
 impl<H: Hasher> Gathered<H> {
+    #[inline(always)]
     pub(super) fn new(hash: H) -> Self {
         Gathered { hash, bytes: [0; ROOM], length: 0 }
     }
@@ -37,13 +38,13 @@ impl<H: Hasher> Gathered<H> {
     }
 
     /// The hash function, with everything in it.
-    pub(super) fn hashed(mut self) -> H {
+    pub(super) fn hashed(&mut self) -> &H {
         self.hand_over();
-        self.hash
+        &self.hash
     }
 
     /// What most hashes are for.
-    pub(super) fn finish(self) -> u64 {
+    pub(super) fn finish(&mut self) -> u64 {
         self.hashed().finish()
     }
 

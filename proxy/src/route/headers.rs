@@ -77,8 +77,14 @@ impl HeaderRules {
 
     /// The header fields of a message from outside that go.
     pub(super) fn stripped<'a>(&self, msg: &Message<'a>) -> impl Iterator<Item = Field<'a>> {
-        let perhaps = |name: Name, first: u8| self.initials & bit(first) | self.known & bit(name as u8) != 0;
-        msg.fields_that(perhaps).filter(|field| self.strip.iter().any(|pattern| pattern.is(field)))
+        let perhaps = self.known != 0 || self.initials & msg.initials() != 0;
+        let fields = perhaps.then(|| msg.fields()).into_iter().flatten();
+        fields.filter(|field| self.goes(field.name) && self.strip.iter().any(|pattern| pattern.is(field)))
+    }
+
+    /// Whether header fields of that name may have to go.
+    fn goes(&self, name: Name) -> bool {
+        name == Name::Other || self.known & bit(name as u8) != 0
     }
 
     /// Writes the header fields that a new call gets.

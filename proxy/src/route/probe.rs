@@ -6,8 +6,6 @@
 use std::io::Write;
 use std::net::SocketAddr;
 
-use sip::Via;
-
 use super::via::{COOKIE, hasher, read_hex, write_hex};
 use super::{Cause, Router, Routing, Transport, Verdict};
 use crate::health::Answer;
@@ -60,8 +58,8 @@ impl Router {
 
 impl Routing<'_> {
     /// A response with no Via but ours: the answer to a probe, or to nothing that we sent.
-    pub(super) fn answer(&self, own: &Via<'_>) -> Verdict {
-        let probe = own.branch().and_then(|branch| self.router.read_probe(branch));
+    pub(super) fn answer(&self, branch: Option<&[u8]>) -> Verdict {
+        let probe = branch.and_then(|branch| self.router.read_probe(branch));
         match (probe, self.msg.status()) {
             (Some((slot, sequence)), Some(line)) => {
                 Verdict::Answer(Answer { source: self.input.source, slot, sequence, code: line.code })
@@ -72,7 +70,8 @@ impl Routing<'_> {
 }
 
 fn signature(key: &[u8; 16], slot: u32, sequence: u32) -> u64 {
-    let mut hash = hasher(key, b'p');
+    let mut hash = hasher(key);
+    hash.add(b"p");
     hash.add(&slot.to_le_bytes());
     hash.add(&sequence.to_le_bytes());
     hash.finish()

@@ -44,9 +44,18 @@ impl<'a> Request<'a> {
         if let Some(error) = msg.defect().or(msg.body().err()) {
             return Err(error);
         }
-        let (uri, via, call_id) = (Uri::parse(line.uri)?, msg.top_via()?, msg.call_id()?);
-        let (from_tag, to_tag, hops) = (from.tag(), to.tag(), msg.max_forwards()?);
-        Ok(Request { line, uri, via, from, from_tag, to, to_tag, cseq, call_id, hops })
+        Ok(Request {
+            line,
+            uri: Uri::parse(line.uri)?,
+            via: msg.top_via()?,
+            from,
+            from_tag: from.tag(),
+            to,
+            to_tag: to.tag(),
+            cseq,
+            call_id: msg.call_id()?,
+            hops: msg.max_forwards()?,
+        })
     }
 
     /// Whether it belongs to a dialog (RFC 3261 12.2): then Route and Request-URI alone say where it goes.
@@ -58,35 +67,37 @@ impl<'a> Request<'a> {
 impl<'r> Routing<'r> {
     /// Decides about a request.
     pub(super) fn request(&mut self, line: RequestLine<'r>) -> Verdict {
-        if !line.version.eq_ignore_ascii_case(b"SIP/2.0") {
+        if line.version != b"SIP/2.0" && !line.version.eq_ignore_ascii_case(b"SIP/2.0") {
             let is_sip = line.version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"));
             return match is_sip {
                 true => self.tell(505, "Version Not Supported", b""),
                 false => self.tell(400, "Bad Request (expected SIP/2.0)", b""),
             };
         }
-        let request = match Request::read(&self.msg, line) {
+        // Where it is read, it stays: there is much of it.
+        let read = Request::read(&self.msg, line);
+        let request = match &read {
             Ok(request) => request,
             Err(error) => return self.tell(400, &format!("Bad Request ({error})"), b""),
         };
         if !request.uri.params.as_bytes().is_empty()
-            && let Some(verdict) = self.without_our_maddr(&request)
+            && let Some(verdict) = self.without_our_maddr(request)
         {
             return verdict;
         }
-        if let Some(last) = self.strict_router_before_us(&request) {
-            return self.take_request_uri_back(&request, last);
+        if let Some(last) = self.strict_router_before_us(request) {
+            return self.take_request_uri_back(request, last);
         }
-        if let Some(verdict) = self.follow_pin(&request) {
+        if let Some(verdict) = self.follow_pin(request) {
             return verdict;
         }
-        if let Some(verdict) = self.judge(&request) {
+        if let Some(verdict) = self.judge(request) {
             return verdict;
         }
         match (request.in_dialog(), self.inside) {
-            (true, _) => self.go_on(&request),
-            (false, false) => self.begin_from_outside(&request),
-            (false, true) => self.begin_from_inside(&request),
+            (true, _) => self.go_on(request),
+            (false, false) => self.begin_from_outside(request),
+            (false, true) => self.begin_from_inside(request),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use sip::{Method, Name, Via};
+use sip::{Error, Method, Name, RawVia, Via};
 
-use super::via::{Branch, WayBack, with_scope};
+use super::via::{Branch, OwnVia, WayBack, with_scope};
 use super::{Cause, Hop, Routing, Transport, Verdict};
 
 impl Routing<'_> {
@@ -13,39 +13,34 @@ impl Routing<'_> {
         if let Some(error) = self.msg.defect().or(self.msg.body().err()) {
             return Verdict::Drop(Cause::Malformed, Some(error));
         }
-        let mut vias = self.msg.vias();
-        let mut own = match vias.next() {
-            Some(Ok(own)) => own,
-            Some(Err(error)) => return Verdict::Drop(Cause::Malformed, Some(error)),
-            None => return Verdict::Drop(Cause::NotOurs, None),
+        let mut vias = self.msg.raw_vias();
+        let Some(top) = vias.next() else { return Verdict::Drop(Cause::NotOurs, None) };
+        let (mut own, below) = match (self.own(&top), vias.next().map(|via| via.read()).transpose()) {
+            (Ok(Some(own)), Ok(below)) => (own, below),
+            (Err(error), _) | (_, Err(error)) => return Verdict::Drop(Cause::Malformed, Some(error)),
+            (Ok(None), Ok(_)) => return Verdict::Drop(Cause::NotOurs, None),
         };
-        let below = match vias.next().transpose() {
-            Ok(below) => below,
-            Err(error) => return Verdict::Drop(Cause::Malformed, Some(error)),
-        };
-        if !self.is_ours(&own) {
-            return Verdict::Drop(Cause::NotOurs, None);
-        }
         if let Some(verdict) = self.pinned(&own) {
             return verdict;
         }
-        let Some(mut below) = below else { return self.answer(&own) };
+        let Some(mut below) = below else { return self.answer(own.branch) };
         // A forged response would make a reflector of us.
-        if !self.inside && !self.router.wrote(&own, &below) {
+        if !self.inside && !self.router.wrote(own.branch, &below) {
             return Verdict::Drop(Cause::Unsolicited, None);
         }
         // Where the next Via is ours again it is taken off here, and never sent out to come back. It has to prove that we
         // wrote it: a caller may have put it there, to have its answer sent where the one below says.
         let mut count = 1;
         while self.is_ours(&below)
-            && let Some(Ok(next)) = vias.next()
-            && self.router.wrote(&below, &next)
+            && let Some(Ok(next)) = vias.next().map(|via| via.read())
+            && self.router.wrote(below.branch(), &next)
         {
-            (own, below) = (below, next);
+            (own, below) = (OwnVia::of(&below), next);
             count += 1;
         }
+        self.take_vias_off(&top, count);
         let from = self.out.len();
-        let verdict = self.pass_back(&own, &below, count);
+        let verdict = self.pass_back(&own, &below);
         if let Verdict::Forward { hop, .. } = verdict
             && self.input.transport != Transport::Udp
             && hop.transport == Transport::Udp
@@ -68,9 +63,9 @@ impl Routing<'_> {
     }
 
     /// What the pin of its INVITE makes of a response.
-    fn pinned(&mut self, own: &Via<'_>) -> Option<Verdict> {
+    fn pinned(&mut self, own: &OwnVia<'_>) -> Option<Verdict> {
         let pins = self.pins.take()?;
-        let branch = own.branch().and_then(Branch::read);
+        let branch = own.branch.and_then(Branch::read);
         let verdict = branch.and_then(|branch| pins.response(self, &branch));
         self.pins = Some(pins);
         verdict
@@ -80,15 +75,34 @@ impl Routing<'_> {
         self.router.ours(&via.host, via.port_or_default()).is_some()
     }
 
-    fn pass_back(&mut self, own: &Via<'_>, below: &Via<'_>, count: usize) -> Verdict {
-        let way_back = WayBack::read(own, self.input.listener);
+    /// The Via as one of ours, if it is one.
+    fn own<'v>(&self, via: &RawVia<'v>) -> Result<Option<OwnVia<'v>>, Error> {
+        if let Some(own) = self.router.faces.iter().find_map(|faces| OwnVia::as_written(via, faces)) {
+            return Ok(Some(own));
+        }
+        let via = via.read()?;
+        Ok(self.is_ours(&via).then(|| OwnVia::of(&via)))
+    }
+
+    /// Takes the first Vias out, of which that is the first.
+    fn take_vias_off(&mut self, top: &RawVia<'_>, count: usize) {
+        match self.msg.first(Name::Via) {
+            // Almost every Via has a line of its own.
+            Some(line) if count == 1 && std::ptr::eq(line.value, top.as_bytes()) => {
+                self.edits.remove(&self.msg, &line);
+            }
+            _ => self.edits.remove_first_values(&self.msg, Name::Via, count),
+        }
+    }
+
+    fn pass_back(&mut self, own: &OwnVia<'_>, below: &Via<'_>) -> Verdict {
+        let way_back = WayBack::read(&own.params, self.input.listener);
         let Some((transport, address)) = address(below).filter(|hop| self.may_pass_to(hop, &way_back)) else {
             return Verdict::Drop(Cause::NoAddress, None);
         };
         let Ok(listener) = self.router.sender(way_back.listener, transport, address.ip()) else {
             return Verdict::Drop(Cause::NoAddress, None);
         };
-        self.edits.remove_first_values(&self.msg, Name::Via, count);
         if !self.inside {
             self.router.strip(&self.msg, self.edits);
         }
@@ -110,6 +124,7 @@ impl Routing<'_> {
 /// RFC 3261 18.2.2.
 fn address(via: &Via<'_>) -> Option<(Transport, SocketAddr)> {
     let transport = match via.transport {
+        b"UDP" => Transport::Udp,
         name if name.eq_ignore_ascii_case(b"UDP") => Transport::Udp,
         name if name.eq_ignore_ascii_case(b"TCP") => Transport::Tcp,
         name if name.eq_ignore_ascii_case(b"TLS") => Transport::Tls,

@@ -102,14 +102,14 @@ impl Claims<'_> {
     /// Appends the token.
     pub(super) fn write(&self, key: &TokenKey, out: &mut Vec<u8>) {
         let (high, low) = self.mac(key);
-        out.extend_from_slice(&[VERSION, self.direction.letter()]);
         // Four digits, six, sixteen and four.
         let numbers = u128::from(key.id) << 104
             | u128::from(self.hour & 0xff_ffff) << 80
             | u128::from(high) << 16
             | u128::from(low);
-        let [_, _, digits @ ..] = digits(numbers);
-        out.extend_from_slice(&digits);
+        let mut text = digits(numbers);
+        (text[0], text[1]) = (VERSION, self.direction.letter());
+        out.extend_from_slice(&text);
         if let Some(caller) = self.caller {
             out.push(b'-');
             match caller.ip() {
@@ -126,13 +126,15 @@ impl Claims<'_> {
     /// 80 bits of a keyed hash.
     fn mac(&self, key: &TokenKey) -> (u64, u16) {
         let mut hash = Gathered::new(SipHasher24::new_with_key(&key.secret));
-        hash.add(&[VERSION, self.direction.letter()]);
-        hash.add(&key.id.to_le_bytes());
-        hash.add(&self.hour.to_le_bytes());
         // In one order, whichever end of the dialog shows them.
-        for side in [self.sides[0].min(self.sides[1]), self.sides[0].max(self.sides[1])] {
-            hash.add(&side.port.to_le_bytes());
-            hash.add(&side.transport.to_le_bytes());
+        let [a, b] = [self.sides[0].min(self.sides[1]), self.sides[0].max(self.sides[1])];
+        let letters = u16::from_le_bytes([VERSION, self.direction.letter()]);
+        let numbers = u64::from(letters) | u64::from(key.id) << 16 | u64::from(self.hour) << 32;
+        hash.add(&numbers.to_le_bytes());
+        for side in [a, b] {
+            let [bytes @ .., _, _, _, _, _, _] =
+                (u128::from(side.transport) << 16 | u128::from(side.port)).to_le_bytes();
+            hash.add(&bytes);
         }
         hash.part(self.call_id);
         hash.part(self.tag);

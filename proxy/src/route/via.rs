@@ -4,9 +4,10 @@ use std::hash::Hasher;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use sip::{Host, Message, Name, Via};
+use sip::{Host, Message, Name, Params, RawVia, Via};
 use siphasher::sip::SipHasher13;
 
+use super::faces::Faces;
 use super::gathered::Gathered;
 use super::request::Request;
 use super::{ConnectionId, Hop, Input, Router, Transport};
@@ -14,8 +15,9 @@ use super::{ConnectionId, Hop, Input, Router, Transport};
 /// What every branch begins with that follows RFC 3261 (8.1.1.7).
 pub(super) const COOKIE: &[u8] = b"z9hG4bK";
 
-/// The version of the format below. Proxies of two versions run side by side during a roll-out.
-const VERSION: u8 = b'1';
+/// What each of ours begins with: that, and the version of the format below. Proxies of two versions run side by side
+/// during a roll-out.
+const START: [u8; 8] = *b"z9hG4bK1";
 
 /// Our branch: the cookie, the version, then in hexadecimal 64 bits for the transaction, 32 for the next hop, 32 for
 /// the loop. Neither method nor To tag nor anything else goes in that differs between an INVITE, its retransmissions,
@@ -30,14 +32,12 @@ pub(crate) struct Branch {
 
 impl Branch {
     /// Bytes of its text.
-    const LENGTH: usize = COOKIE.len() + 1 + 32;
+    const LENGTH: usize = START.len() + 32;
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(COOKIE);
-        out.push(VERSION);
-        let transaction = [(self.transaction >> 32) as u32, self.transaction as u32];
-        let [a, b] = transaction.map(hex);
-        out.extend_from_slice([a, b, hex(self.hop), hex(self.loop_part)].as_flattened());
+        // All at once, and of a length that is known beforehand: that is a few moves.
+        let [a, b] = [(self.transaction >> 32) as u32, self.transaction as u32].map(hex);
+        out.extend_from_slice([START, a, b, hex(self.hop), hex(self.loop_part)].as_flattened());
     }
 
     /// The branch of the topmost Via of ours in a request that may be cut off anywhere.
@@ -50,7 +50,7 @@ impl Branch {
 
     /// Reads a branch that a proxy of ours wrote.
     pub(super) fn read(branch: &[u8]) -> Option<Branch> {
-        let digits = branch.strip_prefix(COOKIE)?.strip_prefix(&[VERSION])?;
+        let digits = branch.strip_prefix(&START)?;
         let (transaction, rest) = digits.split_at_checked(16)?;
         let (hop, loop_part) = rest.split_at_checked(8)?;
         if loop_part.len() != 8 {
@@ -116,7 +116,8 @@ impl Router {
 
     /// The next hop's part.
     pub(super) fn hop_part(&self, hop: &Hop) -> u32 {
-        let mut hash = self.hasher(b'h');
+        let mut hash = self.hasher();
+        hash.add(b"h");
         hash.part(hop.transport.as_str().as_bytes());
         add_address(&mut hash, hop.address);
         hash.finish() as u32
@@ -124,7 +125,8 @@ impl Router {
 
     /// What names the call for the caller's side: Call-ID and From tag.
     pub(super) fn call(&self, request: &Request<'_>) -> u64 {
-        let mut hash = self.hasher(b'c');
+        let mut hash = self.hasher();
+        hash.add(b"c");
         hash.part(request.call_id);
         hash.part(request.from_tag.unwrap_or_default());
         hash.finish()
@@ -137,7 +139,8 @@ impl Router {
             return transaction_of_branch(self.branch_key(), branch, top);
         }
         // RFC 3261 17.2.3, for callers that follow RFC 2543.
-        let mut hash = self.hasher(b'o');
+        let mut hash = self.hasher();
+        hash.add(b"o");
         hash.part(top.raw);
         hash.part(request.from_tag.unwrap_or_default());
         hash.part(request.call_id);
@@ -148,7 +151,8 @@ impl Router {
 
     /// RFC 3261 16.6.8: what a loop has in common with the message that began it, and a spiral has not.
     fn loop_part(&self, msg: &Message<'_>, request: &Request<'_>) -> u32 {
-        let mut hash = self.hasher(b'l');
+        let mut hash = self.hasher();
+        hash.add(b"l");
         hash.part(request.line.uri);
         for route in msg.values(Name::Route) {
             hash.part(route);
@@ -163,7 +167,7 @@ impl Router {
     pub(super) fn is_loop(&self, msg: &Message<'_>, request: &Request<'_>) -> bool {
         let mut own = None;
         // The topmost is the neighbour's. One of ours begins as we wrote it: nobody changes it.
-        msg.vias_below(&request.via).any(|value| {
+        msg.any_via_below(&request.via, |value| {
             let branch = self.faces.iter().find_map(|faces| faces.branch_of_own_via(value));
             let branch = branch.and_then(|rest| Branch::read(rest.get(..Branch::LENGTH)?));
             branch.is_some_and(|branch| {
@@ -173,8 +177,8 @@ impl Router {
     }
 
     /// RFC 6026 7.3: whether our Via in a response is one that we wrote on a request with this Via below.
-    pub(super) fn wrote(&self, own: &Via<'_>, below: &Via<'_>) -> bool {
-        let (Some(branch), Some(below_branch)) = (own.branch().and_then(Branch::read), below.branch()) else {
+    pub(super) fn wrote(&self, branch: Option<&[u8]>, below: &Via<'_>) -> bool {
+        let (Some(branch), Some(below_branch)) = (branch.and_then(Branch::read), below.branch()) else {
             return false;
         };
         let signed = |key| branch.transaction == transaction_of_branch(key, below_branch, below);
@@ -183,7 +187,8 @@ impl Router {
 
     /// What the limits know a source by.
     pub(super) fn hash_source(&self, ip: IpAddr) -> u64 {
-        let mut hash = self.hasher(b's');
+        let mut hash = self.hasher();
+        hash.add(b"s");
         hash.add(&crate::guard::network(ip).to_be_bytes());
         hash.finish()
     }
@@ -193,19 +198,21 @@ impl Router {
         self.keys.branches.first().unwrap_or(&[0; 16])
     }
 
-    fn hasher(&self, label: u8) -> Gathered<SipHasher13> {
-        hasher(self.branch_key(), label)
+    #[inline(always)]
+    fn hasher(&self) -> Gathered<SipHasher13> {
+        hasher(self.branch_key())
     }
 }
 
-pub(super) fn hasher(key: &[u8; 16], label: u8) -> Gathered<SipHasher13> {
-    let mut hash = Gathered::new(SipHasher13::new_with_key(key));
-    hash.add(&[label]);
-    hash
+/// What is hashed begins with a letter for what it is.
+#[inline(always)]
+pub(super) fn hasher(key: &[u8; 16]) -> Gathered<SipHasher13> {
+    Gathered::new(SipHasher13::new_with_key(key))
 }
 
 fn transaction_of_branch(key: &[u8; 16], branch: &[u8], via: &Via<'_>) -> u64 {
-    let mut hash = hasher(key, b't');
+    let mut hash = hasher(key);
+    hash.add(b"t");
     hash.part(branch);
     hash.part(via.sent_by);
     hash.finish()
@@ -223,6 +230,27 @@ pub(super) fn add_address(hash: &mut Gathered<impl Hasher>, address: SocketAddr)
         IpAddr::V6(ip) => hash.add(&ip.octets()),
     }
     hash.add(&address.port().to_le_bytes());
+}
+
+/// What is asked for of a Via of ours in a response.
+pub(super) struct OwnVia<'a> {
+    pub(super) branch: Option<&'a [u8]>,
+    /// Its parameters, the branch apart where that is seen at once.
+    pub(super) params: Params<'a>,
+}
+
+impl<'a> OwnVia<'a> {
+    pub(super) fn of(via: &Via<'a>) -> Self {
+        OwnVia { branch: via.branch(), params: via.params }
+    }
+
+    /// Reads a Via that begins as these faces write it: it need not be taken apart.
+    pub(super) fn as_written(via: &RawVia<'a>, faces: &Faces) -> Option<Self> {
+        let rest = faces.branch_of_own_via(via.as_bytes())?;
+        let branch = rest.get(..Branch::LENGTH)?;
+        let params = via.params_behind(via.as_bytes().len() - rest.len() + Branch::LENGTH)?;
+        Some(OwnVia { branch: Some(branch), params })
+    }
 }
 
 /// How the way back is found where the Via below cannot tell it: by a parameter of our own Via. It names the listener
@@ -258,8 +286,8 @@ impl WayBack {
         }
     }
 
-    pub(super) fn read(own: &Via<'_>, arrival: usize) -> WayBack {
-        let found = own.params.pick([Self::NAME, Self::LOCAL, Self::SCOPE]);
+    pub(super) fn read(params: &Params<'_>, arrival: usize) -> WayBack {
+        let found = params.pick([Self::NAME, Self::LOCAL, Self::SCOPE]);
         let [way, local, scope] = found.map(|param| param?.value);
         let text = way.and_then(|value| std::str::from_utf8(value).ok());
         let (listener, connection) = text.map_or((None, None), |text| match text.split_once('-') {
