@@ -112,6 +112,14 @@ pub struct Input<'a> {
     pub now: Duration,
 }
 
+impl Input<'_> {
+    /// Not inlined: the address would be taken apart into its bytes for every message, those from IPv4 too.
+    #[inline(never)]
+    fn source_becomes_canonical(&mut self) {
+        self.source = canonical(self.source);
+    }
+}
+
 /// Where a message goes, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hop {
@@ -393,7 +401,7 @@ impl Router {
             .map_err(|error| Verdict::Drop(Cause::Unreadable, Some(error)))?;
         let mut input = *input;
         if input.source.is_ipv6() {
-            input.source = canonical(input.source);
+            input.source_becomes_canonical();
         }
         let inside = self.is_inside(table, input.source);
         let (choice, may_rewrite) = (Choice::Any, true);

@@ -57,9 +57,10 @@ impl<'a> Message<'a> {
 
     /// Whether something holds for the value of any Via but the topmost, which is `top`.
     pub fn any_via_below(&self, top: &Via<'_>, mut holds: impl FnMut(&'a [u8]) -> bool) -> bool {
-        self.all(Name::Via).any(|field| match Vias::new(field.value).only() {
-            Some(via) => !std::ptr::eq(via.as_bytes(), top.raw) && holds(via.as_bytes()),
-            None => Values::behind(field.value, top.raw).any(&mut holds),
+        let others = self.all(Name::Via).filter(|line| !std::ptr::eq(line.value, top.raw));
+        others.map(|line| line.value).any(|line| match Vias::new(line).only() {
+            Some(via) => holds(via.as_bytes()),
+            None => Values::behind(line, top.raw).any(&mut holds),
         })
     }
 

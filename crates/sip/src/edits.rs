@@ -136,10 +136,15 @@ impl Edits {
     }
 
     fn add(&mut self, from: usize, to: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        // Edits come nearly in order; the list stays sorted, and equal places in the order they came.
-        let at = self.list.iter().rposition(|other| other.from <= from).map_or(0, |at| at + 1);
         let edit = self.write(from, to, write);
-        self.list.insert(at, edit);
+        // Edits come nearly in order; the list stays sorted, and equal places in the order they came.
+        match self.list.last() {
+            Some(last) if last.from > from => {
+                let at = self.list.iter().rposition(|other| other.from <= from).map_or(0, |at| at + 1);
+                self.list.insert(at, edit);
+            }
+            _ => self.list.push(edit),
+        }
     }
 
     fn push(&mut self, from: usize, to: usize, write: impl FnOnce(&mut Vec<u8>)) {
@@ -173,9 +178,9 @@ impl Edits {
         let mut kept = 0;
         for edit in &self.list {
             if kept < edit.from {
-                out.extend_from_slice(cut(bytes, kept, edit.from));
+                out.extend_from_slice(bytes.get(kept..edit.from).unwrap_or_default());
             }
-            out.extend_from_slice(cut(&self.text, edit.text_from, edit.text_to));
+            out.extend_from_slice(self.text.get(edit.text_from..edit.text_to).unwrap_or_default());
             kept = kept.max(edit.to);
         }
         out.extend_from_slice(tail(bytes, kept));

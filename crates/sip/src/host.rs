@@ -39,10 +39,10 @@ impl<'a> Host<'a> {
 
     /// Reads `host[:port]`, with white space around the colon as a Via may have it.
     pub fn parse_with_port(bytes: &'a [u8]) -> Result<(Self, Option<u16>), Error> {
-        let bytes = trim(bytes);
         if let Some((address, port)) = ipv4_with_port(bytes) {
             return Ok((Host::Ip(IpAddr::V4(address)), port));
         }
+        let bytes = trim(bytes);
         let host_end = match bytes.first() {
             Some(b'[') => bytes.iter().position(|b| *b == b']').map_or(bytes.len(), |at| at + 1),
             // Several colons and no bracket: an IPv6 address that lacks its brackets and so can have no port.

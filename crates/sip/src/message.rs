@@ -101,16 +101,17 @@ impl<'a> Message<'a> {
         index.clear();
         loop {
             lines.at += index.read_plain(tail(bytes, lines.at), lines.at, limits);
-            let at = lines.at;
-            let Some((line, length)) = lines.field()? else { break };
-            check("bytes in a line", length, limits.line_bytes)?;
-            check("header fields", index.len() + 1, limits.max_fields())?;
-            match line {
-                Ok(line) => index.push(&line, at, bytes.get(at).copied().unwrap_or(0)),
-                Err(error) => index.defect = index.defect.or(Some(error)),
+            if tail(bytes, lines.at).starts_with(b"\r\n") {
+                lines.at += 2;
+                break;
+            }
+            if !index.read_any(&mut lines, limits)? {
+                break;
             }
         }
-        index.defect = lines.defect().or(index.defect);
+        if let Some(error) = lines.defect() {
+            index.defect = Some(error);
+        }
         let head_end = lines.at;
         // Its body is not cut off yet.
         let bytes = match (Message { bytes, index, start, head_end }).content_length() {
@@ -152,6 +153,15 @@ impl<'a> Message<'a> {
     /// must not be passed on.
     pub fn defect(&self) -> Option<Error> {
         self.index.defect
+    }
+
+    /// Whether the message has neither a defect nor a body that is not all there.
+    #[inline]
+    pub fn check(&self) -> Result<(), Error> {
+        match (&self.index.defect, &self.index.short) {
+            (None, None) => Ok(()),
+            (Some(error), _) | (None, Some(error)) => Err(*error),
+        }
     }
 
     /// The request line, if this is a request.
@@ -207,7 +217,7 @@ impl<'a> Message<'a> {
     }
 
     /// The value of the first header field of a known name, and whether there may be more of them.
-    pub(crate) fn first_value(&self, name: Name) -> Option<(&'a [u8], bool)> {
+    pub fn first_value(&self, name: Name) -> Option<(&'a [u8], bool)> {
         let entries = self.index.around(name);
         let first = entries.first()?;
         Some((cut(self.bytes, first.value as usize, first.value_end as usize), entries.len() > 1))

@@ -3,8 +3,8 @@
 use crate::block::{first, is, up_to};
 use crate::error::Error;
 use crate::params::Params;
-use crate::scan::{cut, find, find_unquoted, find3, quotes_close, tail, trim};
-use crate::uri::Uri;
+use crate::scan::{cut, find, find_unquoted, quote_end, quotes_close, tail, trim};
+use crate::uri::{Uri, outside, split_user};
 
 /// A URI with an optional display name before it and parameters behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,22 +15,30 @@ pub struct NameAddr<'a> {
     pub raw_uri: &'a [u8],
     /// The header field's parameters (`tag`), not the URI's.
     pub params: Params<'a>,
+    /// Whether it was seen that the URI has nothing that none may have.
+    checked: bool,
+    /// Whether it was seen that there is at most one parameter, without white space and quotes.
+    single: bool,
 }
 
 impl<'a> NameAddr<'a> {
     /// Reads one value.
     pub fn parse(value: &'a [u8]) -> Result<Self, Error> {
-        let open = find_unquoted(value, 0, b'<', b';');
+        // Many begin with a quoted string.
+        let from = if value.first() == Some(&b'"') { quote_end(value, 0) } else { 0 };
+        let open = find_unquoted(value, from, b'<', b';');
         if value.get(open) != Some(&b'<') {
             // RFC 3261 20.10: without brackets, every parameter is the header field's.
             let raw_uri = trim(cut(value, 0, open));
             if raw_uri.is_empty() {
                 return Err(Error::expected("a URI", value, 0));
             }
-            return NameAddr { display: b"", raw_uri, params: Params::new(tail(value, open)) }.closed(value);
+            let params = Params::new(tail(value, open));
+            return NameAddr { display: b"", raw_uri, params, checked: false, single: false }.closed(value);
         }
-        let plain = find3(value, open, b'>', b'"', b'"');
-        let close = if value.get(plain) == Some(&b'>') { plain } else { find(value, plain, b'>') };
+        let odd = first(value, open + 1, outside);
+        let checked = value.get(odd) == Some(&b'>');
+        let close = if checked { odd } else { find(value, odd, b'>') };
         if close == value.len() {
             return Err(Error::expected("'>'", value, close));
         }
@@ -39,9 +47,11 @@ impl<'a> NameAddr<'a> {
             return Err(Error::expected("';' or the end", value, close + 1));
         }
         let (display, raw_uri) = (trim(cut(value, 0, open)), cut(value, open + 1, close));
-        let read = NameAddr { display, raw_uri, params: Params::new(rest) };
+        let separates = |block| up_to(block, b' ') | is(block, b'"') | is(block, b';');
+        let single = first(rest, 1, separates) == rest.len();
+        let read = NameAddr { display, raw_uri, params: Params::new(rest), checked, single };
         // Most have no quotes behind the display name.
-        if plain == close && find(rest, 0, b'"') == rest.len() { Ok(read) } else { read.closed(value) }
+        if checked && single { Ok(read) } else { read.closed(value) }
     }
 
     /// A tag that is written behind an open quoted string would be no tag.
@@ -57,24 +67,28 @@ impl<'a> NameAddr<'a> {
         Uri::parse(self.raw_uri)
     }
 
+    /// The same as [`Uri::check`], whatever else is to be said of the URI.
+    pub fn check_uri(&self) -> Result<(), Error> {
+        if self.checked { Ok(()) } else { Uri::check(self.raw_uri) }
+    }
+
     /// The URI's user, whether the rest of it can be read or not.
     pub fn user(&self) -> Option<&'a [u8]> {
-        Uri::user_of(self.raw_uri)
+        match self.raw_uri.strip_prefix(b"sip:") {
+            Some(rest) if self.checked => split_user(rest).0,
+            _ => Uri::user_of(self.raw_uri),
+        }
     }
 
     /// The `tag` parameter (RFC 3261 19.3); `None` also for an empty one.
     pub fn tag(&self) -> Option<&'a [u8]> {
         // Most have nothing else.
         match self.params.as_bytes().strip_prefix(b";tag=") {
-            Some(tag @ [_, ..]) if is_one(tag) => Some(tag),
+            Some(tag @ [_, ..]) if self.single => Some(tag),
+            None if self.params.as_bytes().is_empty() => None,
             _ => self.params.value("tag"),
         }
     }
-}
-
-/// Whether there is nothing that ends a parameter's value or may be trimmed off it.
-fn is_one(value: &[u8]) -> bool {
-    first(value, 0, |block| up_to(block, b' ') | is(block, b'"') | is(block, b';')) == value.len()
 }
 
 #[cfg(test)]

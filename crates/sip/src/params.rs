@@ -1,5 +1,6 @@
 //! Parameters: `;name=value` (RFC 3261 7.3.1), of URIs and of header field values alike.
 
+use crate::block::{Block, first, is};
 use crate::scan::{cut, find_unquoted, is_lws, tail, trim};
 
 /// One parameter.
@@ -49,6 +50,12 @@ impl<'a> Params<'a> {
 
     /// The first one of that name, in any case.
     pub fn get(&self, name: &str) -> Option<Param<'a>> {
+        // It is seldom there, and often its first letter is nowhere.
+        if let Some(initial) = name.bytes().next()
+            && first(self.0, 0, |block| is(block | Block::splat(0x20), initial | 0x20)) == self.0.len()
+        {
+            return None;
+        }
         let [found] = self.pick([name]);
         found
     }

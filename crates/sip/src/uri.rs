@@ -82,9 +82,7 @@ impl<'a> Uri<'a> {
     /// The user of a URI alone: what [`Uri::user`] would be, whatever stands behind it.
     pub fn user_of(bytes: &'a [u8]) -> Option<&'a [u8]> {
         let Some((b"sip:", rest)) = bytes.split_at_checked(4) else { return Uri::parse(bytes).ok()?.user };
-        let at = find(rest, 0, b'@');
-        let (user, _) = split_user(rest.get(..at).filter(|_| at < rest.len())?);
-        user.filter(|user| Uri::check(user).is_ok())
+        split_user(rest).0.filter(|user| Uri::check(user).is_ok())
     }
 
     fn bare(scheme: Scheme<'a>) -> Self {
@@ -101,11 +99,7 @@ impl<'a> Uri<'a> {
 
     fn sip(scheme: Scheme<'a>, rest: &'a [u8]) -> Result<Self, Error> {
         // The user part may hold ';' and '?' (RFC 3261 25.1, user-unreserved), so '@' is looked for first.
-        let at = find(rest, 0, b'@');
-        let ((user, password), rest) = match rest.get(at + 1..) {
-            Some(behind) => (split_user(cut(rest, 0, at)), behind),
-            None => ((None, None), rest),
-        };
+        let (user, password, rest) = split_user(rest);
         let host_end = find3(rest, 0, b';', b'?', b'?');
         let (host, port) = Host::parse_with_port(cut(rest, 0, host_end))?;
         let question = find(rest, host_end, b'?');
@@ -129,14 +123,21 @@ impl<'a> Uri<'a> {
 
 /// Marks what may not stand in a URI: white space, control characters, quotes, angle brackets. Generous beyond ASCII.
 #[inline(always)]
-fn outside(block: Block) -> Block {
+pub(crate) fn outside(block: Block) -> Block {
     up_to(block, b' ') | is(block, 0x7f) | is(block, b'"') | is(block, b'<') | is(block, b'>')
 }
 
-fn split_user(userinfo: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
-    let colon = find(userinfo, 0, b':');
-    let user = Some(cut(userinfo, 0, colon)).filter(|user| !user.is_empty());
-    (user, userinfo.get(colon + 1..))
+/// User and password, if there are any, and what stands behind them; `bytes` begin behind the scheme.
+pub(crate) fn split_user(bytes: &[u8]) -> (Option<&[u8]>, Option<&[u8]>, &[u8]) {
+    let end = find3(bytes, 0, b'@', b':', b':');
+    let at = if bytes.get(end) == Some(&b':') { find(bytes, end, b'@') } else { end };
+    match bytes.get(at + 1..) {
+        Some(behind) => {
+            let user = Some(cut(bytes, 0, end)).filter(|user| !user.is_empty());
+            (user, bytes.get(end + 1..at), behind)
+        }
+        None => (None, None, bytes),
+    }
 }
 
 #[cfg(test)]

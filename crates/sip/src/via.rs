@@ -6,7 +6,7 @@ use crate::block::{first, is};
 use crate::error::Error;
 use crate::host::Host;
 use crate::params::{Param, Params};
-use crate::scan::{cut, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
+use crate::scan::{cut, find, find_unquoted, is_lws, is_token, number, quotes_close, tail, trim};
 use crate::values::Values;
 use crate::write::{write_ip, write_number};
 
@@ -122,7 +122,10 @@ impl<'a> RawVia<'a> {
 
     /// Reads it.
     pub fn read(&self) -> Result<Via<'a>, Error> {
-        if self.plain { Via::read(self.value) } else { Via::parse(self.value) }
+        match self.plain {
+            true => Via::read(self.value, find(self.value, 0, b';')),
+            false => Via::parse(self.value),
+        }
     }
 }
 
@@ -171,12 +174,11 @@ impl<'a> Via<'a> {
         if odd < raw.len() || !quotes_close(raw) {
             return Err(Error::expected("a Via without an open quoted string or angle brackets", raw, odd));
         }
-        Via::read(raw)
+        Via::read(raw, find_unquoted(raw, 0, b';', b';'))
     }
 
-    /// Reads one value whose quoted strings all end.
-    fn read(raw: &'a [u8]) -> Result<Self, Error> {
-        let end = find_unquoted(raw, 0, b';', b';');
+    /// Reads one value whose quoted strings all end, and whose parameters begin at `end`.
+    fn read(raw: &'a [u8], end: usize) -> Result<Self, Error> {
         let head = cut(raw, 0, end);
         // Almost all begin so.
         let (transport, sent_by) = match head.strip_prefix(b"SIP/2.0/UDP ") {

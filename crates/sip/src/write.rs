@@ -7,16 +7,18 @@ use std::net::IpAddr;
 pub fn write_number(out: &mut Vec<u8>, number: u32) {
     let mut digits = [0; 10];
     let mut rest = number;
-    let mut count = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        count += 1;
+    let mut at = digits.len();
+    for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
+        *pair = [b'0' + (rest % 100 / 10) as u8, b'0' + (rest % 10) as u8];
+        at -= 2;
+        rest /= 100;
         if rest == 0 {
             break;
         }
     }
-    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+    // The first of a pair is no digit of a number with an odd number of them.
+    at += usize::from(digits.get(at) == Some(&b'0'));
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
 /// Appends an address, an IPv6 one without brackets.

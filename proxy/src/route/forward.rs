@@ -45,8 +45,8 @@ impl Routing<'_> {
         };
         let to_inside = self.router.is_inside(self.table, hop.address);
         let sips = extras.sips || request.uri.scheme == Scheme::Sips;
-        self.record_route(request, top, &hop, to_inside, extras.record_route, sips);
         self.add_via(request, top, &hop, to_inside);
+        self.record_route(request, top, &hop, to_inside, extras.record_route, sips);
         self.count_down(request.hops, top);
         if !self.inside {
             self.router.strip(&self.msg, self.edits);
@@ -181,13 +181,15 @@ impl Routing<'_> {
 
     /// RFC 3261 16.6.3.
     fn count_down(&mut self, hops: Option<u8>, top: &[u8]) {
-        match (hops, self.msg.first(Name::MaxForwards)) {
-            (Some(hops), Some(field)) => {
+        match (hops, self.msg.first_value(Name::MaxForwards)) {
+            (Some(hops), Some((value, again))) => {
                 let hops = u32::from(hops.saturating_sub(1));
-                self.edits.replace(&self.msg, field.value, |out| sip::write_number(out, hops));
+                self.edits.replace(&self.msg, value, |out| sip::write_number(out, hops));
                 // Said twice and left once, it would contradict itself at the next element.
-                for again in self.msg.all(Name::MaxForwards).skip(1) {
-                    self.edits.remove(&self.msg, &again);
+                if again {
+                    for field in self.msg.all(Name::MaxForwards).skip(1) {
+                        self.edits.remove(&self.msg, &field);
+                    }
                 }
             }
             _ => self.edits.insert_before(&self.msg, top, |out| out.extend_from_slice(MAX_FORWARDS)),

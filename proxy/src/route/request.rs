@@ -39,11 +39,9 @@ impl<'a> Request<'a> {
             return Err(Error::Contradiction("method in request line and CSeq"));
         }
         let (from, to) = (msg.from()?, msg.to()?);
-        Uri::check(from.raw_uri)?;
-        Uri::check(to.raw_uri)?;
-        if let Some(error) = msg.defect().or(msg.body().err()) {
-            return Err(error);
-        }
+        from.check_uri()?;
+        to.check_uri()?;
+        msg.check()?;
         Ok(Request {
             line,
             uri: Uri::parse(line.uri)?,
@@ -123,6 +121,7 @@ impl<'r> Routing<'r> {
             return Some(self.tell(483, "Too Many Hops", b""));
         }
         if !matches!(method, Method::Ack | Method::Cancel)
+            && self.msg.first_line(Name::ProxyRequire).is_some()
             && self.msg.values(Name::ProxyRequire).next().is_some()
         {
             return Some(self.unsupported());

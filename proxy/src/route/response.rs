@@ -10,7 +10,7 @@ use super::{Cause, Hop, Routing, Transport, Verdict};
 impl Routing<'_> {
     /// Takes our Via off and sends the response where the next one says.
     pub(super) fn response(&mut self) -> Verdict {
-        if let Some(error) = self.msg.defect().or(self.msg.body().err()) {
+        if let Err(error) = self.msg.check() {
             return Verdict::Drop(Cause::Malformed, Some(error));
         }
         let mut vias = self.msg.raw_vias();

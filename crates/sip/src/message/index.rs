@@ -1,10 +1,10 @@
 //! Where the header fields of a message lie.
 
-use super::lines::Line;
-use super::{Field, Limits};
+use super::lines::{Line, Lines};
+use super::{Field, Limits, check};
 use crate::error::Error;
 use crate::name::Name;
-use crate::scan::cut;
+use crate::scan::{cut, tail};
 
 /// Where the header fields of a message lie. Reused from message to message: it allocates when it is made, and again
 /// only for a message of more than 64 header fields.
@@ -56,12 +56,6 @@ impl Index {
         (self.initials, self.defect, self.short) = (0, None, None);
     }
 
-    /// How many header fields there are.
-    #[inline(always)]
-    pub(super) fn len(&self) -> usize {
-        self.count
-    }
-
     /// Every header field, in order.
     pub(super) fn entries(&self) -> &[Entry] {
         self.entries.get(..self.count).unwrap_or_default()
@@ -92,6 +86,30 @@ impl Index {
             (rest, at) = (behind, at + line.next);
         }
         at - start
+    }
+
+    /// Reads the header field that comes next, whatever it looks like. Returns whether there was one, and no empty line.
+    #[inline(never)]
+    pub(super) fn read_any(&mut self, lines: &mut Lines<'_>, limits: &Limits) -> Result<bool, Error> {
+        let start = lines.at;
+        let rest = tail(lines.bytes, start);
+        let (line, length) = if let Some(line) = Line::long(rest) {
+            lines.at += line.next;
+            (Ok(line), line.value_end)
+        } else {
+            let (start, end, next) = lines.next(true).ok_or_else(|| lines.no_end())?;
+            if start == end {
+                return Ok(false);
+            }
+            (Line::any(lines.bytes, start, end, next), end - start)
+        };
+        check("bytes in a line", length, limits.line_bytes)?;
+        check("header fields", self.count + 1, limits.max_fields())?;
+        match line {
+            Ok(line) => self.push(&line, start, rest.first().copied().unwrap_or(0)),
+            Err(error) => self.defect = self.defect.or(Some(error)),
+        }
+        Ok(true)
     }
 
     /// Adds the header field that begins at `start` with that byte.

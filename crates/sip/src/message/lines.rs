@@ -31,7 +31,8 @@ impl Line {
     }
 
     /// The same for one with a long name.
-    fn long(bytes: &[u8]) -> Option<Self> {
+    #[inline(always)]
+    pub(super) fn long(bytes: &[u8]) -> Option<Self> {
         let (name, length) = Name::long(bytes)?;
         Line::behind(bytes, name, length)
     }
@@ -126,21 +127,6 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The next header field and how many bytes its line has, as an error if it is none; `None` where an empty line ends
-    /// the head, and an error outside where nothing does.
-    pub(super) fn field(&mut self) -> Result<Option<(Result<Line, Error>, usize)>, Error> {
-        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
-            self.at += 2;
-            return Ok(None);
-        }
-        if let Some(line) = self.bytes.get(self.at..).and_then(Line::long) {
-            self.at += line.next;
-            return Ok(Some((Ok(line), line.value_end)));
-        }
-        let (start, end, next) = self.next(true).ok_or_else(|| self.no_end())?;
-        Ok((start < end).then(|| (Line::any(self.bytes, start, end, next), end - start)))
-    }
-
     /// What is wrong with bytes that hold no whole head.
     #[cold]
     pub(super) fn no_end(&self) -> Error {
@@ -151,5 +137,57 @@ impl<'a> Lines<'a> {
     pub(super) fn defect(&self) -> Option<Error> {
         let expected = "a line without a lone CR or a NUL";
         self.lone.map(|at| Error::expected(expected, self.bytes, at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_the_short_way_is_what_the_long_way_reads() {
+        let names = [
+            "To",
+            "v",
+            "Call-ID",
+            "CALL-id",
+            "X",
+            "X-A",
+            "a%b",
+            "P-Charging-Vector",
+            "Content-Encoding",
+            "",
+            "To ",
+            "T o",
+        ];
+        let colons = [":", ": ", " : ", ":  ", ":\t", "", ":\r\n "];
+        let values = [
+            "1",
+            "",
+            "a b",
+            " a",
+            "a ",
+            "a\t",
+            "\"\u{e9}\"",
+            "a\rb",
+            "a\nb",
+            "a\0b",
+            "0123456789abcdef0123456789abcdef",
+        ];
+        let ends = ["\r\n", "\n", "\r\n ", "\r\n\t", "\r", ""];
+        let (mut short, mut all) = (0, 0);
+        for (name, colon) in names.iter().flat_map(|name| colons.iter().map(move |colon| (name, colon))) {
+            for (value, end) in values.iter().flat_map(|value| ends.iter().map(move |end| (value, end))) {
+                let text = format!("{name}{colon}{value}{end}Via: SIP/2.0/UDP a\r\n\r\n");
+                let found = Line::plain(text.as_bytes()).or_else(|| Line::long(text.as_bytes()));
+                let (start, end, next) = Lines::new(text.as_bytes()).next(true).unwrap();
+                if let Some(line) = found {
+                    assert_eq!(Line::any(text.as_bytes(), start, end, next), Ok(line), "{text:?}");
+                    short += 1;
+                }
+                all += 1;
+            }
+        }
+        assert!(short > 50 && short < all / 4, "{short} of {all}");
     }
 }
