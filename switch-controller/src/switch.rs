@@ -93,9 +93,9 @@ fn up(live: &Arc<Live>, restarted: bool) {
     tracing::info!(restarted, "FreeSWITCH is connected");
     live.metrics.links.inc();
     live.up.store(true, Ordering::Relaxed);
-    let known = live.calls.all();
+    let mut known = live.calls.all();
     if restarted {
-        for (_, channel) in known {
+        for (_, channel) in known.drain(..) {
             let end = HangUp { cause: "CRASH".to_owned(), sip_status: None };
             let gone = Happened::HungUp(end);
             channel.queue.push(match channel.leg {
@@ -103,9 +103,8 @@ fn up(live: &Arc<Live>, restarted: bool) {
                 None => Message::Channel(gone),
             });
         }
-    } else {
-        tokio::spawn(resync::resync(Arc::clone(live), known, Why::NewLink));
     }
+    tokio::spawn(resync::resync(Arc::clone(live), known, Why::NewLink));
     // One that ran before may have paused it, and ended.
     let (live, draining) = (Arc::clone(live), live.draining.load(Ordering::Relaxed));
     tokio::spawn(async move {

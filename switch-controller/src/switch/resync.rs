@@ -17,6 +17,10 @@ use crate::live::Live;
 /// How long it takes until FreeSWITCH is asked again that did not answer in time.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long it takes at most until a channel that is there is listed: the list comes out of a database, which learns of it some
+/// hundredths of a second later.
+const LISTED_WITHIN: Duration = Duration::from_millis(500);
+
 /// Why FreeSWITCH is asked how things are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
@@ -100,14 +104,24 @@ pub(super) async fn resync(live: Arc<Live>, known: Vec<(String, Channel)>, why: 
             tell(channel, hung_up(None));
         }
     }
+    strangers(&live, there).await;
+    // A call may have come so short a time ago that it was told to nobody, and is not listed yet.
+    tokio::time::sleep(LISTED_WITHIN).await;
+    if let Some(there) = channels(&live).await {
+        strangers(&live, there).await;
+    }
+}
+
+/// Takes, or ends, what is there and belongs to no call.
+async fn strangers(live: &Arc<Live>, there: HashSet<String>) {
     for name in there {
         if live.calls.get(&name).is_none() {
-            strange(&live, name).await;
+            strange(live, name).await;
         }
     }
 }
 
-/// Whether a channel is there. It may not be listed yet: the list comes out of a database. None where the link is down.
+/// Whether a channel is there, though it may not be listed yet. None where the link is down.
 async fn is_there(live: &Live, listed: &HashSet<String>, name: &str) -> Option<bool> {
     let Some(channel) = Uuid::new(name).ok().filter(|_| !listed.contains(name)) else {
         return Some(listed.contains(name));

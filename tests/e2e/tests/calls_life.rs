@@ -99,6 +99,21 @@ async fn a_freeswitch_that_crashed_ends_its_calls_and_takes_new_ones() -> Result
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_while_the_link_is_made_anew_is_taken_with_no_other_freeswitch() -> Result<()> {
+    let exchange = Exchange::start().await?;
+    let Some(switch) = stand_in(&exchange) else { return Ok(()) };
+    exchange.application.twiml("/voice", "<Gather timeout=\"1\"/>");
+    // The link comes back before FreeSWITCH lists the call.
+    switch.close_connections();
+    let log = || exchange.controller.log();
+    assert_eq!(exchange.call([]).await?.status, Some(200), "{}", log());
+    switch.restart();
+    assert_eq!(exchange.call([]).await?.status, Some(200), "{}", log());
+    assert_eq!(log().matches("FreeSWITCH is connected").count(), 3, "{}", log());
+    exchange.wait_nothing_left()
+}
+
 /// The switch, if it is the stand-in; `None`, with a message, if it is a real one.
 fn stand_in(exchange: &Exchange) -> Option<&lab::switch::Switch> {
     let AnySwitch::StandIn(switch) = &exchange.switch else {
