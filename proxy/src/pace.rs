@@ -13,7 +13,7 @@ const WINDOW: Duration = Duration::from_millis(10);
 
 /// As many as a pause is to bring, and as few as make one worth its price: a pause itself costs as much as some two
 /// messages do.
-const COMPANY: u32 = 6;
+const COMPANY: u32 = 12;
 const LEAST_COMPANY: u32 = 3;
 
 /// Where a pause would be shorter they come in company by themselves.
@@ -74,9 +74,10 @@ mod tests {
             (2_900, 0),
             (3_100, 1_000),
             (6_000, 1_000),
-            (12_000, 500),
-            (60_000, 100),
-            (200_000, 0),
+            (12_000, 1_000),
+            (24_000, 500),
+            (60_000, 200),
+            (300_000, 0),
         ] {
             let turns = after(&mut Pace::new(LONGEST), per_s, START);
             let last = turns.last().copied().flatten().unwrap_or_default().as_micros();
