@@ -25,7 +25,7 @@ pub struct UdpSettings {
 
 impl Default for UdpSettings {
     fn default() -> Self {
-        let coalesce = Duration::from_millis(1);
+        let coalesce = Duration::from_micros(1_500);
         UdpSettings { receive_buffer: 8 << 20, coalesce, force_rport: false, mtu: 1500 }
     }
 }
