@@ -307,6 +307,18 @@ fn a_retransmission_has_the_same_branch_on_any_proxy_and_another_transaction_ano
 }
 
 #[test]
+fn our_via_stands_right_above_those_that_came_wherever_our_record_routes_go() {
+    for caller in ["", "Record-Route: <sip:192.0.2.9;lr>\r\n"] {
+        let sent = Site::new().route(invite(caller), CARRIER).text();
+        let names: Vec<_> = sent.lines().skip(1).filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+        let vias: Vec<_> =
+            names.iter().enumerate().filter(|(_, name)| **name == "Via").map(|(i, _)| i).collect();
+        assert_eq!(vias.len(), 2, "{sent}");
+        assert_eq!(vias[0] + 1, vias[1], "{sent}");
+    }
+}
+
+#[test]
 fn a_loop_gets_482_and_a_spiral_goes_on() {
     let site = Site::new();
     let out = site.route(invite(""), CARRIER);

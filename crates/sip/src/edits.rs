@@ -1,5 +1,7 @@
 //! Edits: what has to change in a message, applied by one gather of slices.
 
+use std::mem;
+
 use crate::message::{Field, Message};
 use crate::name::Name;
 use crate::scan::{cut, tail};
@@ -136,14 +138,13 @@ impl Edits {
     }
 
     fn add(&mut self, from: usize, to: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        let edit = self.write(from, to, write);
+        self.push(from, to, write);
         // Edits come nearly in order; the list stays sorted, and equal places in the order they came.
-        match self.list.last() {
-            Some(last) if last.from > from => {
-                let at = self.list.iter().rposition(|other| other.from <= from).map_or(0, |at| at + 1);
-                self.list.insert(at, edit);
+        for at in (1..self.list.len()).rev() {
+            match self.list.get_mut(at - 1..=at) {
+                Some([before, last]) if before.from > last.from => mem::swap(before, last),
+                _ => break,
             }
-            _ => self.list.push(edit),
         }
     }
 

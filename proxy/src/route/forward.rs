@@ -45,8 +45,9 @@ impl Routing<'_> {
         };
         let to_inside = self.router.is_inside(self.table, hop.address);
         let sips = extras.sips || request.uri.scheme == Scheme::Sips;
-        self.add_via(request, top, &hop, to_inside);
+        // Above our Via, for simple peers read no further in the topmost ones than to the first line of another name.
         self.record_route(request, top, &hop, to_inside, extras.record_route, sips);
+        self.add_via(request, top, &hop, to_inside);
         self.count_down(request.hops, top);
         if !self.inside {
             self.router.strip(&self.msg, self.edits);
